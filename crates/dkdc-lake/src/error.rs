@@ -1,0 +1,88 @@
+//! What can go wrong with a file: the state's errors, with those that every
+//! caller meets worded for files.
+
+use std::io;
+
+use dkdc_state::{ErrorKind, Idx};
+
+use crate::name::FileName;
+
+/// A result whose error is [`enum@Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong; [`Error::kind`] says what a caller can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No current file has this name.
+    #[error("File {} does not exist", name.filename)]
+    NotFound {
+        /// The name.
+        name: FileName,
+    },
+    /// A current file has this name.
+    #[error("File {} already exists", name.filename)]
+    AlreadyExists {
+        /// The name.
+        name: FileName,
+    },
+    /// No file of this name has or had this version.
+    #[error("File {} has no version {idx} that can be restored", name.filename)]
+    NoSuchVersion {
+        /// The name.
+        name: FileName,
+        /// The version asked for.
+        idx: Idx,
+    },
+    /// A name without a filename, such as a path that ends in a slash.
+    #[error("{given:?} names no file: the filename is empty")]
+    NoFilename {
+        /// What was given.
+        given: String,
+    },
+    /// The content could not be read to its end; nothing was written.
+    #[error("the content of {} could not be read: {source}", name.filename)]
+    Content {
+        /// The file.
+        name: FileName,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The system has no random numbers to make an id of.
+    #[error("no id could be made: {0}")]
+    NoRandomness(io::Error),
+    /// Anything else that the state reports.
+    #[error(transparent)]
+    State(#[from] dkdc_state::Error),
+}
+
+impl Error {
+    /// What a caller can do about it: the shell's exit codes follow it.
+    ///
+    /// ```
+    /// use dkdc_lake::{Error, ErrorKind, FileName};
+    /// let error = Error::NotFound { name: FileName::new("test.txt") };
+    /// assert_eq!(error.kind(), ErrorKind::NotFound);
+    /// assert_eq!(error.to_string(), "File test.txt does not exist");
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::NotFound { .. } | Error::NoSuchVersion { .. } => ErrorKind::NotFound,
+            Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+            Error::NoFilename { .. } => ErrorKind::Input,
+            Error::Content { .. } | Error::NoRandomness(_) => ErrorKind::Failure,
+            Error::State(error) => error.kind(),
+        }
+    }
+
+    /// A name that another file took becomes [`Error::AlreadyExists`].
+    pub(crate) fn or_taken(self, name: &FileName) -> Error {
+        match self {
+            Error::State(dkdc_state::Error::NotUnique { .. }) => {
+                Error::AlreadyExists { name: name.clone() }
+            }
+            other => other,
+        }
+    }
+}

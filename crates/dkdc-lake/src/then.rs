@@ -1,0 +1,118 @@
+//! The lake as it was: every read of [`Lake`], for one moment.
+
+use dkdc_state::{BlobReader, Idx, Snapshot, SnapshotTable, Versioned};
+
+use crate::error::Result;
+use crate::file::File;
+use crate::lake::Lake;
+use crate::name::FileName;
+use crate::read;
+
+/// The lake as of one moment; made by [`Lake::at`].
+///
+/// What is written later does not change what it answers. The content of any
+/// [`File`] that it gives is read with [`Lake::read_file`] as well.
+#[derive(Clone, Debug)]
+pub struct LakeAt {
+    /// As it is now: content is the same at all times.
+    lake: Lake,
+    snapshot: Snapshot,
+    table: SnapshotTable<File>,
+}
+
+impl LakeAt {
+    pub(crate) fn new(lake: Lake, snapshot: Snapshot) -> Result<LakeAt> {
+        let table = snapshot.table::<File>()?;
+        Ok(LakeAt {
+            lake,
+            snapshot,
+            table,
+        })
+    }
+
+    /// The newest version that this reads: what the moment resolved to.
+    #[must_use]
+    pub fn idx(&self) -> Idx {
+        self.snapshot.idx()
+    }
+
+    /// The whole snapshot, for other tables and for SQL at the same moment.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// As [`Lake::get`].
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there was none then.
+    pub fn get(&self, name: &FileName) -> Result<Versioned<File>> {
+        read::get(&self.table, name)
+    }
+
+    /// As [`Lake::find`].
+    ///
+    /// # Errors
+    /// The state's errors.
+    pub fn find(&self, name: &FileName) -> Result<Option<Versioned<File>>> {
+        read::find(&self.table, name)
+    }
+
+    /// As [`Lake::contains_file`].
+    ///
+    /// # Errors
+    /// The state's errors.
+    pub fn contains_file(&self, name: &FileName) -> Result<bool> {
+        Ok(self.find(name)?.is_some())
+    }
+
+    /// As [`Lake::contains_path`].
+    ///
+    /// # Errors
+    /// The state's errors.
+    pub fn contains_path(&self, path: &str, user: Option<&str>) -> Result<bool> {
+        read::contains_path(&self.table, path, user)
+    }
+
+    /// As [`Lake::list`].
+    ///
+    /// # Errors
+    /// The state's errors.
+    pub fn list(&self, user: Option<&str>, path: Option<&str>) -> Result<Vec<Versioned<File>>> {
+        read::list(&self.table, user, path)
+    }
+
+    /// As [`Lake::history`], up to this moment.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there was no such file
+    /// until then.
+    pub fn history(&self, name: &FileName) -> Result<Vec<Versioned<Option<File>>>> {
+        let mut ids = read::ids_of(self.lake.table(), name)?;
+        // A file that had the name then may have another one now.
+        if let Some(file) = self.find(name)?
+            && !ids.contains(&file.id)
+        {
+            ids.push(file.record.id);
+        }
+        read::history(&self.table, name, &ids)
+    }
+
+    /// As [`Lake::read`].
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there was none then.
+    pub fn read(&self, name: &FileName) -> Result<BlobReader> {
+        self.lake.read_file(&*self.get(name)?)
+    }
+
+    /// As [`Lake::read_to_vec`].
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there was none then;
+    /// [`Error::Content`](crate::Error::Content) when the store fails while it
+    /// is read.
+    pub fn read_to_vec(&self, name: &FileName) -> Result<Vec<u8>> {
+        self.lake.read_file_to_vec(&*self.get(name)?)
+    }
+}

@@ -1,0 +1,44 @@
+//! What dkdc-lake promises, a module per promise.
+
+mod a_name_is_user_path_and_filename;
+mod a_put_changes_what_it_names;
+mod an_update_is_the_whole_file;
+mod content_comes_back_as_it_was;
+mod deleted_files_come_back;
+mod errors_name_the_file;
+mod lists_are_newest_first;
+mod one_file_holds_everything;
+mod original_files_open;
+mod the_past_can_be_read;
+mod the_posts_story;
+mod writers_do_not_race;
+
+use dkdc_lake::{Edit, File, FileName, Lake, Versioned};
+use tempfile::TempDir;
+
+/// What a test returns: `?` on whatever goes wrong.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// A new lake; its store goes with the folder.
+fn empty() -> Result<(TempDir, Lake), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let lake = Lake::open(folder.path().join("data.db"))?;
+    Ok((folder, lake))
+}
+
+/// Puts text under a name such as `a/b.txt`.
+fn put(lake: &Lake, name: &str, text: &str) -> Result<Versioned<File>, dkdc_lake::Error> {
+    Ok(lake
+        .put(&name.parse()?, &Edit::new(), text.as_bytes())?
+        .file)
+}
+
+/// The text of the current file of this name.
+fn text(lake: &Lake, name: &FileName) -> Result<String, Box<dyn std::error::Error>> {
+    Ok(String::from_utf8(lake.read_to_vec(name)?)?)
+}
+
+/// The names, in the order of the list.
+fn names(list: &[Versioned<File>]) -> Vec<String> {
+    list.iter().map(|file| file.name().to_string()).collect()
+}

@@ -1,0 +1,310 @@
+//! The log: the only truth, and the only user of SQLite.
+//!
+//! A [`Store`] is one database file as this process has it open: one writer
+//! connection, behind the group commit, and a pool of readers. There is one per
+//! process and file, whoever opens it ([`registry`]). What must hold:
+//!
+//! - A log row is inserted once and never updated; only `clear` and `erase`
+//!   remove content, each leaving an event.
+//! - `idx` strictly increases over the whole store; it is drawn inside the
+//!   write transaction.
+//! - A row, its head, its index entries and its hash commit together.
+//! - Nothing is acknowledged unless the file and its `-wal` are still the ones
+//!   that were opened ([`identity`]).
+
+pub(crate) mod adopt;
+pub(crate) mod alter;
+pub(crate) mod append;
+pub(crate) mod catalog;
+pub(crate) mod changes;
+pub(crate) mod check;
+pub(crate) mod chunks;
+pub(crate) mod clear;
+pub(crate) mod event;
+pub(crate) mod format;
+pub(crate) mod group;
+pub(crate) mod hash;
+pub(crate) mod identity;
+pub(crate) mod idle;
+pub(crate) mod index;
+pub(crate) mod list;
+pub(crate) mod migrate;
+pub(crate) mod moment;
+pub(crate) mod open;
+pub(crate) mod read;
+pub(crate) mod registry;
+#[cfg(feature = "query")]
+pub(crate) mod scan;
+pub(crate) mod status;
+pub(crate) mod writer;
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::state::Durability;
+use catalog::{Catalog, TableMeta};
+use group::Group;
+use identity::Identity;
+
+/// A connection of SQLite's, for those who may only pass it on.
+pub(crate) type Reader = Connection;
+
+/// How a store is opened.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) create: bool,
+    pub(crate) read_only: bool,
+    pub(crate) durability: Durability,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// One database file, open in this process.
+pub(crate) struct Store {
+    pub(crate) path: PathBuf,
+    pub(crate) config: Config,
+    /// Why nothing can be written, for a store opened read-only.
+    pub(crate) read_only: Option<String>,
+    /// True when the file is opened as one that nobody can change.
+    pub(crate) immutable: bool,
+    identity: Identity,
+    group: Group,
+    readers: Mutex<Vec<Connection>>,
+    catalog: RwLock<Arc<Catalog>>,
+    poison: OnceLock<String>,
+    idle: OnceLock<idle::Checkpointer>,
+    /// DuckDB over this store, opened at the first question.
+    #[cfg(feature = "query")]
+    pub(crate) engine: OnceLock<crate::query::Engine>,
+}
+
+/// Readers kept open between calls.
+const IDLE_READERS: usize = 16;
+
+thread_local! {
+    /// The stores inside whose `transaction` closure this thread is.
+    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Store {
+    /// The catalog as this process last saw it.
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        let catalog = self.catalog.read();
+        Arc::clone(&catalog.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Publishes a catalog, unless a newer one is there.
+    pub(crate) fn publish(&self, next: &Arc<Catalog>) {
+        let mut catalog = self.catalog.write().unwrap_or_else(PoisonError::into_inner);
+        if catalog.event < next.event {
+            *catalog = Arc::clone(next);
+        }
+    }
+
+    /// Runs `read` on a reader, in one read transaction, with a catalog that is
+    /// current in it.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection, &Arc<Catalog>) -> Result<T>,
+    ) -> Result<T> {
+        self.refuse_inside()?;
+        self.with_reader(|conn| {
+            conn.execute_batch("BEGIN").db()?;
+            let result = self
+                .current_catalog(conn)
+                .and_then(|catalog| read(conn, &catalog));
+            // A reader that cannot end its transaction is not used again.
+            let ended = conn.execute_batch("ROLLBACK").db();
+            result.and_then(|value| ended.map(|()| value))
+        })
+    }
+
+    /// Runs a single statement of one table on a reader, with the catalog at
+    /// hand: fast, and right as long as the columns it names are there. When
+    /// another process renamed one, SQLite refuses the statement, and it runs
+    /// again on a fresh catalog.
+    pub(crate) fn read_one<T>(
+        &self,
+        table: u32,
+        mut read: impl FnMut(&Connection, &TableMeta) -> Result<T>,
+    ) -> Result<T> {
+        self.refuse_inside()?;
+        let known = self.catalog();
+        let first = self.with_reader(|conn| read(conn, known.by_number(table)?));
+        match first {
+            Err(Error::Sqlite { code: 1, .. }) => {
+                self.read(|conn, fresh| read(conn, fresh.by_number(table)?))
+            }
+            first => first,
+        }
+    }
+
+    fn with_reader<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = self.readers().pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => open::reader(self)?,
+        };
+        let result = run(&conn).map_err(|error| self.locate(error));
+        let reusable = conn.is_autocommit();
+        let mut readers = self.readers();
+        if reusable && readers.len() < IDLE_READERS {
+            readers.push(conn);
+        }
+        result
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The catalog of the connection's transaction, read again if an event is
+    /// newer than the one known.
+    pub(crate) fn current_catalog(&self, conn: &Connection) -> Result<Arc<Catalog>> {
+        let known = self.catalog();
+        if catalog::last_event(conn)? == known.event {
+            return Ok(known);
+        }
+        let fresh = Arc::new(Catalog::read(conn)?);
+        self.publish(&fresh);
+        Ok(fresh)
+    }
+
+    /// Refuses the use of a state inside its own transaction.
+    pub(crate) fn refuse_inside(&self) -> Result<()> {
+        let inside = INSIDE.with_borrow(|stores| stores.contains(&self.address()));
+        if inside {
+            Err(Error::InsideTransaction)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Marks this thread as inside a transaction of this store.
+    pub(crate) fn enter(&self) -> Inside {
+        INSIDE.with_borrow_mut(|stores| stores.push(self.address()));
+        Inside
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Refuses writes to a store that takes none.
+    pub(crate) fn refuse_unwritable(&self) -> Result<()> {
+        if let Some(why) = &self.read_only {
+            return Err(Error::ReadOnly {
+                path: self.path.clone(),
+                why: why.clone(),
+            });
+        }
+        if let Some(why) = self.poison.get() {
+            return Err(Error::Poisoned {
+                path: self.path.clone(),
+                why: why.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// After a write whose durability is unknown: this handle writes no more.
+    pub(crate) fn poison(&self, error: &Error) {
+        tracing::error!(path = %self.path.display(), %error, "a commit failed");
+        // Only the first failure counts.
+        let _ = self.poison.set(error.to_string());
+    }
+
+    /// Puts the store's path into an error of SQLite's, and sorts it.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        locate(&self.path, self.config.busy_timeout, error)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some(idle) = self.idle.take() {
+            idle.stop();
+        }
+        // Other processes may keep the file open, so that closing it does not
+        // checkpoint: do it now, as far as their readers let us.
+        if self.read_only.is_none() && self.poison.get().is_none() {
+            self.group.checkpoint();
+        }
+    }
+}
+
+/// Ends with the transaction's closure, also when that panics.
+pub(crate) struct Inside;
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.with_borrow_mut(|stores| stores.pop());
+    }
+}
+
+/// Results of SQLite inside the log.
+pub(crate) trait DbResult<T> {
+    /// As a result of ours; the path is put in by [`Store::locate`].
+    fn db(self) -> Result<T>;
+}
+
+impl<T> DbResult<T> for rusqlite::Result<T> {
+    fn db(self) -> Result<T> {
+        self.map_err(from_sqlite)
+    }
+}
+
+fn from_sqlite(error: rusqlite::Error) -> Error {
+    let code = error.sqlite_error().map_or(0, |e| e.extended_code);
+    Error::Sqlite {
+        path: PathBuf::new(),
+        code,
+        message: error.to_string(),
+    }
+}
+
+/// An error for content that no write of ours can have made.
+pub(crate) fn damaged(what: impl Into<String>) -> Error {
+    Error::Damaged {
+        path: PathBuf::new(),
+        what: what.into(),
+    }
+}
+
+/// Puts a path into an error that has none yet, and sorts SQLite's by what a
+/// caller can do.
+pub(crate) fn locate(path: &Path, waited: Duration, error: Error) -> Error {
+    let path = path.to_owned();
+    match error {
+        Error::Sqlite { code, message, .. } => match primary(code) {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy { path, waited },
+            Some(ErrorCode::DatabaseCorrupt) => Error::Damaged {
+                path,
+                what: message,
+            },
+            Some(ErrorCode::ReadOnly) => Error::ReadOnly {
+                path,
+                why: message,
+            },
+            _ => Error::Sqlite {
+                path,
+                code,
+                message,
+            },
+        },
+        Error::Damaged { path: empty, what } if empty.as_os_str().is_empty() => {
+            Error::Damaged { path, what }
+        }
+        other => other,
+    }
+}
+
+fn primary(code: i32) -> Option<ErrorCode> {
+    (code != 0).then(|| rusqlite::ffi::Error::new(code).code)
+}

@@ -1,0 +1,381 @@
+//! Writing versions: what each operation asks of the head, and the rows it
+//! makes.
+//!
+//! Everything an operation may refuse is judged before its first row is
+//! written. The row, the head, the index entries and the hash are written
+//! together.
+
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
+
+use super::catalog::TableMeta;
+use super::format::WAYPOINT_EVERY;
+use super::writer::Tx;
+use super::hash::{self, Hash, Leaf, Salts};
+use super::{DbResult, chunks, index, read};
+use crate::error::{Error, Result};
+use crate::record::{Idx, Op, Value, ValueError, Version};
+use crate::schema::check_id;
+use crate::schema::sql::Cell;
+
+/// One operation on one record.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    pub(crate) id: String,
+    pub(crate) action: Action,
+    /// The version that must be the record's current one.
+    pub(crate) expected: Option<Idx>,
+}
+
+/// What to do with the record.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    /// Values by place of column; `None` keeps the current one, or takes the
+    /// default. Values have passed [`Value::check`].
+    Put(Existing, Vec<Option<Value>>),
+    Delete,
+    /// The values of an earlier version of the same record.
+    Restore(Idx),
+}
+
+/// What a put asks of the record it meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Refused,
+    Required,
+    Either,
+}
+
+/// Writes of one table that succeed or fail together.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    pub(crate) table: u32,
+    pub(crate) writes: Vec<Write>,
+}
+
+/// The head of a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) idx: Idx,
+    pub(crate) deleted: bool,
+    pub(crate) versions: i64,
+}
+
+/// The statements of one table, held over a batch.
+struct Statements<'c> {
+    head: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+    head_insert: Option<CachedStatement<'c>>,
+    head_update: Option<CachedStatement<'c>>,
+}
+
+impl<'w> Tx<'w> {
+    /// Applies a batch.
+    pub(crate) fn apply(&mut self, batch: &Batch) -> Result<Vec<Version>> {
+        let meta = Arc::clone(self.catalog.by_number(batch.table)?);
+        let conn = self.conn;
+        let mut statements = Statements {
+            head: conn.prepare_cached(&meta.sql.head).db()?,
+            insert: conn.prepare_cached(&meta.sql.insert).db()?,
+            head_insert: None,
+            head_update: None,
+        };
+        batch
+            .writes
+            .iter()
+            .map(|write| self.write(&meta, &mut statements, write))
+            .collect()
+    }
+
+    fn write(
+        &mut self,
+        meta: &TableMeta,
+        statements: &mut Statements<'w>,
+        write: &Write,
+    ) -> Result<Version> {
+        check_id(meta.name(), &write.id)?;
+        let head = find_head(&mut statements.head, &write.id)?;
+        let live = head.filter(|head| !head.deleted);
+        check_head(meta, write, head)?;
+        // The current row, where the index entries or the values kept need it.
+        let old = match live {
+            Some(head) if needs_old(meta, &write.action) => Some(self.values_at(meta, head.idx)?),
+            _ => None,
+        };
+        let (op, values) = match &write.action {
+            Action::Delete => (Op::Delete, Vec::new()),
+            Action::Restore(from) => (Op::Restore, self.restored(meta, &write.id, *from)?),
+            Action::Put(_, given) => {
+                let op = if live.is_some() { Op::Update } else { Op::Append };
+                (op, complete(meta, given, old.as_deref()))
+            }
+        };
+        if op.is_live() {
+            self.check_values(meta, &write.id, &values)?;
+        }
+        let version = Version {
+            idx: self.next_idx()?,
+            prev: head.map(|head| head.idx),
+            op,
+        };
+        self.insert_row(meta, &mut statements.insert, &write.id, version, &values)?;
+        self.move_head(meta, statements, &write.id, head, version)?;
+        if !meta.schema.indexes.is_empty() {
+            let old = live.zip(old.as_deref());
+            let new = op.is_live().then_some(values.as_slice());
+            self.move_entries(meta, &write.id, old, new.map(|v| (version.idx, v)))?;
+        }
+        Ok(version)
+    }
+
+    fn values_at(&self, meta: &TableMeta, idx: Idx) -> Result<Vec<Value>> {
+        read::row(self.conn, meta, idx)?
+            .map(|row| row.values)
+            .ok_or_else(|| super::damaged(format!("table {}: head without version {idx}", meta.name())))
+    }
+
+    fn restored(&self, meta: &TableMeta, id: &str, from: Idx) -> Result<Vec<Value>> {
+        let row = read::row(self.conn, meta, from)?;
+        row.filter(|row| row.id == id && row.version.op.is_live())
+            .map(|row| row.values)
+            .ok_or_else(|| Error::NoSuchVersion {
+                table: meta.name().to_owned(),
+                id: id.to_owned(),
+                idx: from,
+            })
+    }
+
+    /// Required columns have values, and content that is named is there.
+    fn check_values(&self, meta: &TableMeta, id: &str, values: &[Value]) -> Result<()> {
+        for (column, value) in meta.schema.columns.iter().zip(values) {
+            match value {
+                Value::Null if column.required => {
+                    return Err(Error::InvalidValue {
+                        table: meta.name().to_owned(),
+                        id: id.to_owned(),
+                        source: ValueError::Missing.in_column(&column.name),
+                    });
+                }
+                Value::Blob(blob) if !chunks::exists(self.conn, blob)? => {
+                    return Err(Error::NoSuchBlob { hash: blob.hex() });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn insert_row(
+        &mut self,
+        meta: &TableMeta,
+        insert: &mut CachedStatement<'_>,
+        id: &str,
+        version: Version,
+        values: &[Value],
+    ) -> Result<()> {
+        let previous = self.chain(meta.schema.number)?;
+        let hash = insert_row(meta, insert, self.scribe, &previous, id, version, values)?;
+        self.set_chain(meta.schema.number, Some(hash));
+        Ok(())
+    }
+
+    fn move_head(
+        &mut self,
+        meta: &TableMeta,
+        statements: &mut Statements<'w>,
+        id: &str,
+        head: Option<Head>,
+        version: Version,
+    ) -> Result<()> {
+        let (slot, sql) = match head {
+            None => (&mut statements.head_insert, &meta.sql.head_insert),
+            Some(_) => (&mut statements.head_update, &meta.sql.head_update),
+        };
+        let versions = head.map_or(1, |head| head.versions + 1);
+        let statement = prepared(self.conn, slot, sql)?;
+        statement.raw_bind_parameter(1, id).db()?;
+        statement.raw_bind_parameter(2, version.idx.as_micros()).db()?;
+        statement.raw_bind_parameter(3, !version.op.is_live()).db()?;
+        statement.raw_bind_parameter(4, versions).db()?;
+        statement.raw_execute().db()?;
+        if versions % WAYPOINT_EVERY == 0 {
+            self.conn
+                .prepare_cached(
+                    "INSERT INTO _dkdc_waypoints(\"table\", id, idx) VALUES (?1, ?2, ?3)",
+                )
+                .and_then(|mut s| s.execute((meta.schema.number, id, version.idx.as_micros())))
+                .db()?;
+        }
+        Ok(())
+    }
+
+    /// Takes the old entries out of the indexes and puts the new ones in.
+    fn move_entries(
+        &mut self,
+        meta: &TableMeta,
+        id: &str,
+        old: Option<(Head, &[Value])>,
+        new: Option<(Idx, &[Value])>,
+    ) -> Result<()> {
+        for (at, def) in meta.schema.indexes.iter().enumerate() {
+            let before = old.and_then(|(head, values)| index::key(def, id, head.idx, values));
+            let after = new.and_then(|(idx, values)| index::key(def, id, idx, values));
+            if before == after {
+                continue;
+            }
+            if let Some(key) = before {
+                self.conn
+                    .prepare_cached(&meta.sql.index_delete[at])
+                    .and_then(|mut s| s.execute((key, id)))
+                    .db()?;
+            }
+            if let Some(key) = after {
+                self.conn
+                    .prepare_cached(&meta.sql.index_insert[at])
+                    .and_then(|mut s| s.execute((&key, id)))
+                    .db()?;
+                if def.unique.is_some() {
+                    self.touch(meta.schema.number, at, key, id);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What hashing rows needs, kept from row to row.
+pub(crate) struct Scribe {
+    salts: Salts,
+    leaf: Leaf,
+}
+
+impl Scribe {
+    pub(crate) fn new() -> Scribe {
+        Scribe {
+            salts: Salts::new(),
+            leaf: Leaf::default(),
+        }
+    }
+}
+
+/// Inserts one row into a log table, with the statement
+/// [`TableSql::insert`](super::format::TableSql), and returns its hash, chained
+/// to `previous`.
+pub(crate) fn insert_row(
+    meta: &TableMeta,
+    insert: &mut CachedStatement<'_>,
+    scribe: &mut Scribe,
+    previous: &Hash,
+    id: &str,
+    version: Version,
+    values: &[Value],
+) -> Result<Hash> {
+    let columns = meta.schema.columns.len();
+    let salt = scribe.salts.take()?;
+    let Version { idx, prev, op } = version;
+    scribe.leaf.start(&salt, meta.schema.number, prev, op, id);
+    insert.raw_bind_parameter(1, idx.as_micros()).db()?;
+    insert.raw_bind_parameter(2, id).db()?;
+    for at in 0..columns {
+        let cell = values.get(at).map_or(Cell::Null, Cell::of);
+        scribe.leaf.column(column_number(at), &cell);
+        insert.raw_bind_parameter(at + 3, &cell).db()?;
+    }
+    let hash = hash::link(previous, idx, &scribe.leaf.finish());
+    insert
+        .raw_bind_parameter(columns + 3, prev.map(Idx::as_micros))
+        .db()?;
+    insert.raw_bind_parameter(columns + 4, op.code()).db()?;
+    insert.raw_bind_parameter(columns + 5, salt).db()?;
+    insert.raw_bind_parameter(columns + 6, hash).db()?;
+    insert.raw_execute().db()?;
+    Ok(hash)
+}
+
+/// The permanent number of the column at a place.
+pub(crate) fn column_number(at: usize) -> u32 {
+    u32::try_from(at + 1).unwrap_or(u32::MAX)
+}
+
+fn prepared<'s, 'c>(
+    conn: &'c Connection,
+    slot: &'s mut Option<CachedStatement<'c>>,
+    sql: &str,
+) -> Result<&'s mut CachedStatement<'c>> {
+    Ok(match slot {
+        Some(statement) => statement,
+        None => slot.insert(conn.prepare_cached(sql).db()?),
+    })
+}
+
+pub(crate) fn find_head(
+    statement: &mut CachedStatement<'_>,
+    id: &str,
+) -> Result<Option<Head>> {
+    statement
+        .query_row([id], |row| {
+            Ok(Head {
+                idx: Idx(row.get(0)?),
+                deleted: row.get(1)?,
+                versions: row.get(2)?,
+            })
+        })
+        .optional()
+        .db()
+}
+
+/// Refuses what does not go with the record's head.
+fn check_head(meta: &TableMeta, write: &Write, head: Option<Head>) -> Result<()> {
+    let live = head.filter(|head| !head.deleted);
+    let table = || meta.name().to_owned();
+    let id = || write.id.clone();
+    if let Some(expected) = write.expected
+        && live.map(|head| head.idx) != Some(expected)
+    {
+        return Err(Error::Conflict {
+            table: table(),
+            id: id(),
+            expected,
+            actual: head.map(|head| head.idx),
+        });
+    }
+    match (&write.action, live) {
+        (Action::Put(Existing::Refused, _), Some(head)) => Err(Error::AlreadyExists {
+            table: table(),
+            id: id(),
+            idx: head.idx,
+        }),
+        (Action::Put(Existing::Required, _) | Action::Delete, None) => Err(Error::NotFound {
+            table: table(),
+            id: id(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn needs_old(meta: &TableMeta, action: &Action) -> bool {
+    if !meta.schema.indexes.is_empty() {
+        return true;
+    }
+    match action {
+        Action::Put(_, given) => {
+            given.len() < meta.schema.columns.len() || given.iter().any(Option::is_none)
+        }
+        Action::Delete | Action::Restore(_) => false,
+    }
+}
+
+/// The row's values: those given, else the current ones, else the defaults.
+fn complete(meta: &TableMeta, given: &[Option<Value>], old: Option<&[Value]>) -> Vec<Value> {
+    meta.schema
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| match (given.get(at), old) {
+            (Some(Some(value)), _) => value.clone(),
+            (_, Some(old)) => old[at].clone(),
+            (_, None) => column.default.clone().unwrap_or_default(),
+        })
+        .collect()
+}

@@ -1,0 +1,264 @@
+//! Changes: every version and event of every table, in order, resumable.
+//!
+//! Read in pages, each in one short transaction; a commit is never split across
+//! a resume point. Log rows do not change, so that pages of one feed agree.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::catalog::Catalog;
+use super::event::{self, Event};
+use super::read::{self, LogRow};
+use super::{DbResult, Store, writer};
+use crate::error::Result;
+use crate::record::{Idx, Version};
+use crate::state::Row;
+
+/// Rows read at a time from each table.
+const PAGE: usize = 1024;
+/// How often a follower looks at first, and at the longest.
+const POLL: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+
+/// One version or event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Its number.
+    pub idx: Idx,
+    /// Pass it to [`State::changes`](crate::State::changes) to go on after
+    /// this change. Inside a commit it is the point before the commit, so that
+    /// nobody resumes in the middle of one.
+    pub resume: Idx,
+    /// What changed.
+    pub kind: ChangeKind,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all changes are versions")]
+pub enum ChangeKind {
+    /// A record has a new version.
+    Version {
+        /// The table.
+        table: String,
+        /// The record's id.
+        id: String,
+        /// Which version.
+        version: Version,
+        /// What it holds; `None` for a delete or an erased stub.
+        row: Option<Row>,
+    },
+    /// Something happened to a table or to the store.
+    Event(Event),
+}
+
+/// The changes from one point to the newest commit at the time of the call.
+#[derive(Debug)]
+pub struct Changes {
+    feed: Feed,
+    upto: Idx,
+}
+
+/// The changes from one point on, those yet to come included.
+#[derive(Debug)]
+pub struct Follow {
+    feed: Feed,
+    /// `PRAGMA data_version` is per connection, so the newest `idx` is asked.
+    pause: Duration,
+}
+
+/// A position in the changes, and what has been read beyond it.
+struct Feed {
+    store: Arc<Store>,
+    /// The newest change read.
+    read: Idx,
+    /// The end of the newest whole commit given out.
+    resume: Idx,
+    page: VecDeque<Change>,
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Feed(after {})", self.resume)
+    }
+}
+
+impl Changes {
+    pub(crate) fn new(store: Arc<Store>, after: Idx) -> Result<Changes> {
+        let (after, upto) = store.read(|conn, catalog| {
+            Ok((before_commit(conn, after)?, writer::last(conn, catalog)?))
+        })?;
+        Ok(Changes {
+            feed: Feed::new(store, after),
+            upto,
+        })
+    }
+}
+
+impl Iterator for Changes {
+    type Item = Result<Change>;
+
+    fn next(&mut self) -> Option<Result<Change>> {
+        self.feed.next(Some(self.upto)).transpose()
+    }
+}
+
+impl Follow {
+    pub(crate) fn new(store: Arc<Store>, after: Idx) -> Result<Follow> {
+        let after = store.read(|conn, _| before_commit(conn, after))?;
+        Ok(Follow {
+            feed: Feed::new(store, after),
+            pause: POLL.0,
+        })
+    }
+
+    /// Waits for the next change; `None` when the deadline passes first.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<Change>> {
+        loop {
+            if let Some(change) = self.feed.next(None)? {
+                self.pause = POLL.0;
+                return Ok(Some(change));
+            }
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(None);
+            }
+            // Other processes write too, and SQLite tells nobody: look again.
+            std::thread::sleep(left.map_or(self.pause, |left| left.min(self.pause)));
+            self.pause = (self.pause * 2).min(POLL.1);
+        }
+    }
+}
+
+impl Iterator for Follow {
+    type Item = Result<Change>;
+
+    fn next(&mut self) -> Option<Result<Change>> {
+        self.next_before(None).transpose()
+    }
+}
+
+impl Feed {
+    fn new(store: Arc<Store>, after: Idx) -> Feed {
+        Feed {
+            store,
+            read: after,
+            resume: after,
+            page: VecDeque::new(),
+        }
+    }
+
+    fn next(&mut self, upto: Option<Idx>) -> Result<Option<Change>> {
+        if self.page.is_empty() {
+            let (read, resume) = (self.read, self.resume);
+            let page = self.store.read(|conn, catalog| {
+                let last = writer::last(conn, catalog)?;
+                let upto = upto.map_or(last, |upto| upto.min(last));
+                page(conn, catalog, read, upto, resume)
+            })?;
+            self.page = page.into();
+        }
+        let change = self.page.pop_front();
+        if let Some(change) = &change {
+            self.read = change.idx;
+            self.resume = change.resume;
+        }
+        Ok(change)
+    }
+}
+
+/// Inside a commit, the point before it.
+fn before_commit(conn: &Connection, after: Idx) -> Result<Idx> {
+    Ok(match commit_around(conn, after)? {
+        Some((first, last)) if after < last => Idx(first.as_micros() - 1),
+        _ => after,
+    })
+}
+
+/// The recorded commit that `idx` is in.
+fn commit_around(conn: &Connection, idx: Idx) -> Result<Option<(Idx, Idx)>> {
+    let found: Option<(i64, i64)> = conn
+        .prepare_cached(
+            "SELECT first, last FROM _dkdc_commits WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
+        )
+        .and_then(|mut s| {
+            s.query_row([idx.as_micros()], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
+        .db()?;
+    Ok(found
+        .map(|(first, last)| (Idx(first), Idx(last)))
+        .filter(|(_, last)| *last >= idx))
+}
+
+/// The next changes after `after`, at least one if there is one.
+fn page(
+    conn: &Connection,
+    catalog: &Catalog,
+    after: Idx,
+    upto: Idx,
+    mut resume: Idx,
+) -> Result<Vec<Change>> {
+    let mut found: Vec<(Idx, ChangeKind)> = Vec::new();
+    // A table that has more than a page bounds what the others may give.
+    let mut bound = upto;
+    for meta in &catalog.tables {
+        let rows = rows_after(conn, meta, after, bound)?;
+        if rows.len() == PAGE {
+            bound = bound.min(rows[PAGE - 1].version.idx);
+        }
+        found.extend(rows.into_iter().map(|row| (row.version.idx, version(row))));
+    }
+    let events = event::read(conn, catalog, after, bound)?;
+    found.extend(events.into_iter().map(|e| (e.idx, ChangeKind::Event(e))));
+    found.retain(|(idx, _)| *idx <= bound);
+    found.sort_by_key(|(idx, _)| *idx);
+    let mut commit: Option<(Idx, Idx)> = None;
+    found
+        .into_iter()
+        .map(|(idx, kind)| {
+            if commit.is_none_or(|(_, last)| last < idx) {
+                commit = commit_around(conn, idx)?;
+            }
+            match commit {
+                Some((first, last)) if first <= idx && idx < last => {}
+                _ => resume = idx,
+            }
+            Ok(Change { idx, resume, kind })
+        })
+        .collect()
+}
+
+/// At most a page of a table's rows.
+pub(crate) fn rows_after(
+    conn: &Connection,
+    meta: &super::catalog::TableMeta,
+    after: Idx,
+    upto: Idx,
+) -> Result<Vec<LogRow>> {
+    let sql = format!(
+        "SELECT {} FROM {} l WHERE l.idx > ?1 AND l.idx <= ?2 ORDER BY l.idx LIMIT {PAGE}",
+        meta.sql.row_columns, meta.sql.table
+    );
+    let mut statement = conn.prepare_cached(&sql).db()?;
+    let mut rows = statement.query((after.as_micros(), upto.as_micros())).db()?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().db()? {
+        found.push(read::decode(&meta.schema, row)?);
+    }
+    Ok(found)
+}
+
+fn version(row: LogRow) -> ChangeKind {
+    ChangeKind::Version {
+        table: row.schema.name.clone(),
+        id: row.id.clone(),
+        version: row.version,
+        row: row.version.op.is_live().then(|| Row::from_log(row)),
+    }
+}

@@ -1,0 +1,211 @@
+//! The format on disk: the SQL text of every table, trigger and statement.
+//!
+//! docs/format.md describes what this file makes. Other tools may read all of
+//! it; the guards below keep them from changing rows by accident.
+
+use crate::schema::sql::{declared, quote};
+use crate::schema::{Column, Index, TableSchema};
+
+/// "dkdc" in ASCII, in the SQLite header.
+pub(crate) const APPLICATION_ID: i64 = 0x646b_6463;
+/// The newest format this code knows; `user_version` in the SQLite header.
+pub(crate) const FORMAT: i64 = 1;
+
+/// Every 32nd version of a record leaves a waypoint, from which a read as of a
+/// moment walks back: so it takes at most 32 steps, however long the history.
+pub(crate) const WAYPOINT_EVERY: i64 = 32;
+
+/// The store's own tables, format 1.
+pub(crate) const STORE_TABLES: &str = "
+CREATE TABLE _dkdc_store(
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  id TEXT NOT NULL,
+  created INTEGER NOT NULL,
+  begins INTEGER NOT NULL
+) STRICT;
+CREATE TABLE _dkdc_tables(
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  columns TEXT NOT NULL,
+  indexes TEXT NOT NULL,
+  floor INTEGER NOT NULL,
+  anchor BLOB NOT NULL
+) STRICT;
+CREATE TABLE _dkdc_events(
+  idx INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  \"table\" INTEGER,
+  detail TEXT NOT NULL,
+  _hash BLOB NOT NULL
+) STRICT;
+CREATE TABLE _dkdc_commits(
+  first INTEGER PRIMARY KEY,
+  last INTEGER NOT NULL,
+  wall INTEGER
+) STRICT;
+CREATE INDEX _dkdc_commits_wall ON _dkdc_commits(last, wall) WHERE wall IS NOT NULL;
+CREATE TABLE _dkdc_waypoints(
+  \"table\" INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  idx INTEGER NOT NULL,
+  PRIMARY KEY (\"table\", id, idx)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _dkdc_chunks(
+  number INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE,
+  size INTEGER NOT NULL,
+  codec INTEGER NOT NULL,
+  put INTEGER NOT NULL,
+  data BLOB NOT NULL
+) STRICT;
+";
+
+/// The store's own tables, by name.
+pub(crate) const STORE_TABLE_NAMES: [&str; 6] = [
+    "_dkdc_store",
+    "_dkdc_tables",
+    "_dkdc_events",
+    "_dkdc_commits",
+    "_dkdc_waypoints",
+    "_dkdc_chunks",
+];
+
+/// Triggers that keep other programs from writing a table. The function they
+/// call exists nowhere: its name is the message. Our own connections have
+/// triggers switched off.
+pub(crate) fn guards(table: &str) -> String {
+    ["INSERT", "UPDATE", "DELETE"]
+        .map(|action| {
+            format!(
+                "CREATE TRIGGER {} BEFORE {action} ON {} \
+                 BEGIN SELECT only_dkdc_may_write(); END;\n",
+                quote(&format!("_dkdc_guard_{}_{table}", action.to_lowercase())),
+                quote(table),
+            )
+        })
+        .concat()
+}
+
+pub(crate) fn head_name(table: &str) -> String {
+    format!("_dkdc_head_{table}")
+}
+
+pub(crate) fn index_name(table: &str, number: u32) -> String {
+    format!("_dkdc_index_{table}_{number}")
+}
+
+/// One user column in `CREATE TABLE` or `ADD COLUMN`.
+pub(crate) fn column(column: &Column) -> String {
+    format!("{} {}", quote(&column.name), declared(column.ty))
+}
+
+/// The log table and its head.
+pub(crate) fn create_table(schema: &TableSchema) -> String {
+    let head = head_name(&schema.name);
+    let columns: String = schema
+        .columns
+        .iter()
+        .map(|c| format!("{}, ", column(c)))
+        .collect();
+    format!(
+        "CREATE TABLE {table}(idx INTEGER PRIMARY KEY, id TEXT NOT NULL, {columns}\
+         _prev INTEGER, _op INTEGER NOT NULL, _seal BLOB NOT NULL, _hash BLOB NOT NULL) STRICT;\n\
+         CREATE TABLE {quoted_head}(id TEXT PRIMARY KEY, idx INTEGER NOT NULL, \
+         deleted INTEGER NOT NULL, versions INTEGER NOT NULL) STRICT, WITHOUT ROWID;\n\
+         {guards}{head_guards}",
+        table = quote(&schema.name),
+        quoted_head = quote(&head),
+        guards = guards(&schema.name),
+        head_guards = guards(&head),
+    )
+}
+
+/// The table behind one index.
+pub(crate) fn create_index(table: &str, index: &Index) -> String {
+    let name = index_name(table, index.number);
+    format!(
+        "CREATE TABLE {}(key BLOB NOT NULL, id TEXT NOT NULL, PRIMARY KEY (key, id)) \
+         STRICT, WITHOUT ROWID;\n{}",
+        quote(&name),
+        guards(&name),
+    )
+}
+
+/// The statements that are prepared again and again for one table.
+#[derive(Debug)]
+pub(crate) struct TableSql {
+    /// (idx, id, columns..., _prev, _op, _seal, _hash)
+    pub(crate) insert: String,
+    /// id -> (idx, deleted, versions)
+    pub(crate) head: String,
+    /// (id, idx, deleted, versions)
+    pub(crate) head_insert: String,
+    /// (id, idx, deleted, versions)
+    pub(crate) head_update: String,
+    /// id -> 1
+    pub(crate) contains: String,
+    /// id -> a row
+    pub(crate) current: String,
+    /// idx -> a row
+    pub(crate) row: String,
+    /// What a row is selected as, of the alias `l`: idx, id, _prev, _op, columns...
+    pub(crate) row_columns: String,
+    /// idx -> (id, _prev)
+    pub(crate) step: String,
+    /// The log table, the head, quoted.
+    pub(crate) table: String,
+    pub(crate) head_table: String,
+    /// By place in `schema.indexes`: (key, id).
+    pub(crate) index_insert: Vec<String>,
+    pub(crate) index_delete: Vec<String>,
+    /// (key, id) -> another id with the same key
+    pub(crate) index_other: Vec<String>,
+}
+
+impl TableSql {
+    pub(crate) fn new(schema: &TableSchema) -> TableSql {
+        let table = quote(&schema.name);
+        let head_table = quote(&head_name(&schema.name));
+        let names: String = schema
+            .columns
+            .iter()
+            .map(|c| format!("{}, ", quote(&c.name)))
+            .collect();
+        let marks = "?, ".repeat(schema.columns.len() + 5);
+        let row_columns = schema.columns.iter().fold(
+            "l.idx, l.id, l._prev, l._op".to_owned(),
+            |list, column| format!("{list}, l.{}", quote(&column.name)),
+        );
+        let each = |sql: &dyn Fn(String) -> String| {
+            let name = |index: &Index| quote(&index_name(&schema.name, index.number));
+            schema.indexes.iter().map(|index| sql(name(index))).collect()
+        };
+        TableSql {
+            insert: format!(
+                "INSERT INTO {table}(idx, id, {names}_prev, _op, _seal, _hash) VALUES ({marks}?)"
+            ),
+            head: format!("SELECT idx, deleted, versions FROM {head_table} WHERE id = ?"),
+            head_insert: format!(
+                "INSERT INTO {head_table}(id, idx, deleted, versions) VALUES (?1, ?2, ?3, ?4)"
+            ),
+            head_update: format!(
+                "UPDATE {head_table} SET idx = ?2, deleted = ?3, versions = ?4 WHERE id = ?1"
+            ),
+            contains: format!("SELECT 1 FROM {head_table} WHERE id = ? AND deleted = 0"),
+            current: format!(
+                "SELECT {row_columns} FROM {head_table} h CROSS JOIN {table} l ON l.idx = h.idx \
+                 WHERE h.id = ? AND h.deleted = 0"
+            ),
+            row: format!("SELECT {row_columns} FROM {table} l WHERE l.idx = ?"),
+            step: format!("SELECT id, _prev FROM {table} WHERE idx = ?"),
+            index_insert: each(&|name| format!("INSERT INTO {name}(key, id) VALUES (?1, ?2)")),
+            index_delete: each(&|name| format!("DELETE FROM {name} WHERE key = ?1 AND id = ?2")),
+            index_other: each(&|name| {
+                format!("SELECT id FROM {name} WHERE key = ?1 AND id <> ?2 LIMIT 1")
+            }),
+            row_columns,
+            table,
+            head_table,
+        }
+    }
+}

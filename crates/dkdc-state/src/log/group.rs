@@ -1,0 +1,208 @@
+//! Group commit: many threads, one writer, one sync.
+//!
+//! Leader and followers. A thread that finds no leader leads: it takes the
+//! write lock, then everything that queued up meanwhile, writes it all, each
+//! caller's part as a unit that fails alone, commits once, and hands the
+//! answers out. If more is waiting by then, the first of those leads next. A
+//! single thread never hands its write to another.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use super::append::Batch;
+use super::writer::{Tx, Writer};
+use super::{Store, writer};
+use crate::error::{Error, Result};
+use crate::record::Version;
+
+/// Callers whose writes go into one commit, at most.
+const GROUP: usize = 512;
+
+type Answer = Result<Vec<Version>>;
+
+/// The writer, and who waits for it.
+pub(crate) struct Group {
+    writer: Mutex<Writer>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    led: bool,
+    waiting: VecDeque<Arc<Job>>,
+}
+
+/// One follower's writes.
+struct Job {
+    batch: Batch,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+enum State {
+    Waiting,
+    /// The one before has finished: this thread leads.
+    Leads,
+    Done(Answer),
+}
+
+impl Job {
+    fn set(&self, state: State) {
+        *lock(&self.state) = state;
+        self.changed.notify_one();
+    }
+
+    /// Waits for the answer; `None`: this thread leads now.
+    fn wait(&self) -> Option<Answer> {
+        let mut state = lock(&self.state);
+        loop {
+            match std::mem::replace(&mut *state, State::Waiting) {
+                State::Waiting => {
+                    let waited = self.changed.wait(state);
+                    state = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+                State::Leads => return None,
+                State::Done(answer) => return Some(answer),
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Group {
+    pub(crate) fn new(conn: Connection) -> Group {
+        Group {
+            writer: Mutex::new(Writer::new(conn)),
+            queue: Mutex::default(),
+        }
+    }
+
+    /// Writes a batch and returns when it is durable.
+    pub(crate) fn submit(&self, store: &Store, batch: Batch) -> Answer {
+        store.refuse_inside()?;
+        store.refuse_unwritable()?;
+        let mut queue = lock(&self.queue);
+        if !queue.led {
+            queue.led = true;
+            drop(queue);
+            return self.lead(store, &batch);
+        }
+        let job = Arc::new(Job {
+            batch,
+            state: Mutex::new(State::Waiting),
+            changed: Condvar::new(),
+        });
+        queue.waiting.push_back(Arc::clone(&job));
+        drop(queue);
+        match job.wait() {
+            Some(answer) => answer,
+            None => self.lead(store, &job.batch),
+        }
+    }
+
+    fn lead(&self, store: &Store, own: &Batch) -> Answer {
+        // Also when this thread panics, the next one must lead.
+        let _hand_over = HandOver(self);
+        let mut jobs = Vec::new();
+        let answers = self.write_group(store, own, &mut jobs);
+        match answers {
+            Ok((own, others)) => {
+                for (job, answer) in jobs.iter().zip(others) {
+                    job.set(State::Done(answer));
+                }
+                own
+            }
+            Err(error) => {
+                for job in &jobs {
+                    job.set(State::Done(Err(error.clone())));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn write_group(
+        &self,
+        store: &Store,
+        own: &Batch,
+        jobs: &mut Vec<Arc<Job>>,
+    ) -> Result<(Answer, Vec<Answer>)> {
+        let mut writer = lock(&self.writer);
+        let mut tx = Tx::begin(store, &mut writer)?;
+        {
+            let mut queue = lock(&self.queue);
+            let count = queue.waiting.len().min(GROUP);
+            jobs.extend(queue.waiting.drain(..count));
+        }
+        let guarded = !jobs.is_empty();
+        let mut write = |batch: &Batch| -> Result<Answer> {
+            let answer = tx.unit(guarded, |tx| tx.apply(batch));
+            match answer {
+                // Some errors end the whole transaction in SQLite.
+                Err(error) if tx.conn.is_autocommit() => Err(error),
+                answer => Ok(answer),
+            }
+        };
+        let answer = write(own)?;
+        let others = jobs
+            .iter()
+            .map(|job| write(&job.batch))
+            .collect::<Result<Vec<_>>>()?;
+        if answer.is_ok() || others.iter().any(Result::is_ok) {
+            tx.commit()?;
+        }
+        Ok((answer, others))
+    }
+
+    /// Runs a closure in a write transaction of its own, on this thread.
+    pub(crate) fn alone<T, E: From<Error>>(
+        &self,
+        store: &Store,
+        write: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        store.refuse_inside()?;
+        store.refuse_unwritable()?;
+        let mut writer = lock(&self.writer);
+        let mut tx = Tx::begin(store, &mut writer)?;
+        let mut refused = None;
+        let result = tx.unit(false, |tx| {
+            write(tx).map_err(|error| {
+                refused = Some(error);
+                // Only says that the unit failed; the caller gets `refused`.
+                Error::InsideTransaction
+            })
+        });
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        let value = result?;
+        tx.commit()?;
+        Ok(value)
+    }
+
+    /// Moves what the `-wal` holds into the file, as far as readers let it.
+    pub(crate) fn checkpoint(&self) {
+        let writer = lock(&self.writer);
+        if let Err(error) = writer::checkpoint(&writer.conn) {
+            tracing::warn!(%error, "checkpoint on close failed");
+        }
+    }
+}
+
+/// Ends this thread's lead.
+struct HandOver<'g>(&'g Group);
+
+impl Drop for HandOver<'_> {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.0.queue);
+        match queue.waiting.pop_front() {
+            Some(next) => next.set(State::Leads),
+            None => queue.led = false,
+        }
+    }
+}

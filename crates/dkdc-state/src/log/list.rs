@@ -1,0 +1,425 @@
+//! Lists of records: filter, order and limit, by an index where one fits.
+//!
+//! Every condition stays in the SQL text; an index only narrows what is looked
+//! at and gives the order, so that a wrong choice could cost time but never a
+//! row.
+
+use rusqlite::Connection;
+use rusqlite::types::Value as Sql;
+
+use super::catalog::TableMeta;
+use super::read::{self, LogRow};
+use super::{DbResult, format, index, moment};
+use crate::error::{Error, Result};
+use crate::record::{Idx, Value};
+use crate::schema::sql::{Cell, quote};
+use crate::schema::{ColumnType, Index, IndexPart, Nulls, PartKey};
+use crate::state::select::{Select, Test};
+
+/// What is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Current records.
+    Current,
+    /// Records that were current at this version.
+    AsOf(Idx),
+    /// The last live version of records that are deleted now.
+    Deleted,
+}
+
+/// A condition on a column that exists, with a value of its type.
+struct Condition {
+    key: PartKey,
+    test: Test,
+    value: Value,
+}
+
+/// A select whose names and values have been checked.
+struct Checked {
+    conditions: Vec<Condition>,
+    order: Vec<IndexPart>,
+}
+
+/// The records, in order.
+pub(crate) fn list(
+    conn: &Connection,
+    meta: &TableMeta,
+    select: &Select,
+    scope: Scope,
+) -> Result<Vec<LogRow>> {
+    let checked = check(meta, select)?;
+    let mut params = Vec::new();
+    let source = match scope {
+        Scope::Current => current_source(meta, &checked, &mut params),
+        Scope::AsOf(asof) => {
+            moment::check_floor(meta, asof)?;
+            collect_as_of(conn, meta, asof)?;
+            let log = &meta.sql.table;
+            Source {
+                from: format!("temp.asof a CROSS JOIN {log} l ON l.idx = a.idx WHERE 1"),
+                order: None,
+            }
+        }
+        Scope::Deleted => Source {
+            from: format!(
+                "{} h CROSS JOIN {log} d ON d.idx = h.idx CROSS JOIN {log} l ON l.idx = d._prev \
+                 WHERE h.deleted = 1",
+                meta.sql.head_table,
+                log = meta.sql.table
+            ),
+            order: None,
+        },
+    };
+    let mut sql = format!("SELECT {} FROM {}", meta.sql.row_columns, source.from);
+    for condition in &checked.conditions {
+        sql += " AND ";
+        sql += &condition_sql(meta, condition, &mut params);
+    }
+    sql += " ORDER BY ";
+    match source.order {
+        Some(order) => sql += &order,
+        None => {
+            for part in &checked.order {
+                sql += &expression(meta, part.key, &mut params);
+                sql += if part.descending { " DESC, " } else { ", " };
+            }
+            sql += "l.id";
+        }
+    }
+    if let Some(limit) = select.limit {
+        sql += " LIMIT ?";
+        params.push(Sql::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+    }
+    let mut statement = conn.prepare_cached(&sql).db()?;
+    let mut rows = statement.query(rusqlite::params_from_iter(params)).db()?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().db()? {
+        found.push(read::decode(&meta.schema, row)?);
+    }
+    Ok(found)
+}
+
+/// Where rows come from; `order`: they come in the order asked for by this.
+struct Source {
+    from: String,
+    order: Option<String>,
+}
+
+fn check(meta: &TableMeta, select: &Select) -> Result<Checked> {
+    let resolve = |name: &str| -> Result<(PartKey, ColumnType)> {
+        Ok(match name {
+            "id" => (PartKey::Id, ColumnType::Text),
+            "idx" => (PartKey::Idx, ColumnType::Int),
+            name => {
+                let (at, column) = meta.schema.column(name)?;
+                (
+                    PartKey::Column(super::append::column_number(at)),
+                    column.ty,
+                )
+            }
+        })
+    };
+    let mut conditions = Vec::with_capacity(select.conditions.len());
+    for condition in &select.conditions {
+        let (key, ty) = resolve(&condition.column)?;
+        let compared = match (condition.test, ty) {
+            (Test::Has, ColumnType::List(item)) => item.as_column(),
+            (Test::Has, _) => return Err(no_list(meta, &condition.column)),
+            _ => ty,
+        };
+        let value = match (&condition.value, key) {
+            (Value::Timestamp(t), PartKey::Idx) => Value::Int(t.as_microsecond()),
+            (value, _) => value.clone(),
+        };
+        let value = value.check(compared).map_err(|error| Error::InvalidValue {
+            table: meta.name().to_owned(),
+            id: String::new(),
+            source: error.in_column(&condition.column),
+        })?;
+        conditions.push(Condition {
+            key,
+            test: condition.test,
+            value,
+        });
+    }
+    let order = select
+        .order
+        .iter()
+        .map(|(name, descending)| {
+            Ok(IndexPart {
+                key: resolve(name)?.0,
+                descending: *descending,
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(Checked { conditions, order })
+}
+
+fn no_list(meta: &TableMeta, column: &str) -> Error {
+    Error::InvalidSchema {
+        table: meta.name().to_owned(),
+        why: format!("column {column} is no list"),
+    }
+}
+
+/// The SQL of a column, with the default of rows older than it.
+fn expression(meta: &TableMeta, key: PartKey, params: &mut Vec<Sql>) -> String {
+    match key {
+        PartKey::Id => "l.id".to_owned(),
+        PartKey::Idx => "l.idx".to_owned(),
+        PartKey::Column(number) => {
+            let column = &meta.schema.columns[number as usize - 1];
+            let name = quote(&column.name);
+            match &column.initial {
+                None => format!("l.{name}"),
+                Some(initial) => {
+                    params.push(sql_value(initial));
+                    let since = column.since;
+                    format!("CASE WHEN l.idx < {since} THEN coalesce(l.{name}, ?) ELSE l.{name} END")
+                }
+            }
+        }
+    }
+}
+
+fn sql_value(value: &Value) -> Sql {
+    match Cell::of(value) {
+        Cell::Null => Sql::Null,
+        Cell::Int(i) => Sql::Integer(i),
+        Cell::Real(f) => Sql::Real(f),
+        Cell::Text(t) => Sql::Text(t.into_owned()),
+        Cell::Blob(b) => Sql::Blob(b.into_owned()),
+    }
+}
+
+fn condition_sql(meta: &TableMeta, condition: &Condition, params: &mut Vec<Sql>) -> String {
+    let left = expression(meta, condition.key, params);
+    params.push(sql_value(&condition.value));
+    let operator = match condition.test {
+        Test::Eq => "IS",
+        Test::Ne => "IS NOT",
+        Test::Lt => "<",
+        Test::Le => "<=",
+        Test::Gt => ">",
+        Test::Ge => ">=",
+        Test::Has => {
+            return format!("EXISTS (SELECT 1 FROM json_each({left}) e WHERE e.value IS ?)");
+        }
+    };
+    format!("{left} {operator} ?")
+}
+
+/// How well an index serves.
+struct Fit<'m> {
+    index: &'m Index,
+    at: usize,
+    /// Leading parts that a condition fixes.
+    fixed: usize,
+    /// The order asked for, forwards or backwards.
+    backwards: Option<bool>,
+    score: usize,
+}
+
+fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) -> Source {
+    let (head, log) = (&meta.sql.head_table, &meta.sql.table);
+    let by_id = checked
+        .conditions
+        .iter()
+        .any(|c| c.key == PartKey::Id && c.test == Test::Eq);
+    let best = meta
+        .schema
+        .indexes
+        .iter()
+        .enumerate()
+        .filter_map(|(at, index)| fit(index, at, checked))
+        .max_by_key(|fit| (fit.score, usize::MAX - fit.at));
+    if let Some(fit) = best.filter(|_| !by_id) {
+        let name = quote(&format::index_name(meta.name(), fit.index.number));
+        let bounds = bounds(&fit, checked, params);
+        let from = format!(
+            "{name} i CROSS JOIN {head} h ON h.id = i.id CROSS JOIN {log} l ON l.idx = h.idx \
+             WHERE {bounds}"
+        );
+        let order = fit.backwards.map(|backwards| {
+            if backwards {
+                "i.key DESC, i.id".to_owned()
+            } else {
+                "i.key, i.id".to_owned()
+            }
+        });
+        return Source { from, order };
+    }
+    // By `idx`, the log itself has the order.
+    if checked.order.first().is_some_and(|part| part.key == PartKey::Idx) && !by_id {
+        let down = if checked.order[0].descending { " DESC" } else { "" };
+        return Source {
+            from: format!(
+                "{log} l CROSS JOIN {head} h ON h.id = l.id AND h.idx = l.idx WHERE h.deleted = 0"
+            ),
+            order: Some(format!("l.idx{down}")),
+        };
+    }
+    let mut from = format!("{head} h CROSS JOIN {log} l ON l.idx = h.idx WHERE h.deleted = 0");
+    for condition in &checked.conditions {
+        if condition.key == PartKey::Id && condition.test == Test::Eq {
+            from += " AND h.id = ?";
+            params.push(sql_value(&condition.value));
+        }
+    }
+    Source { from, order: None }
+}
+
+fn fit<'m>(index: &'m Index, at: usize, checked: &Checked) -> Option<Fit<'m>> {
+    let fixes = |part: &IndexPart| {
+        checked
+            .conditions
+            .iter()
+            .any(|c| c.key == part.key && c.test == Test::Eq)
+    };
+    let fixed = index.parts.iter().take_while(|part| fixes(part)).count();
+    // Records with a NULL are not in such an index.
+    if index.unique == Some(Nulls::Distinct) {
+        let null = |c: &Condition| c.test == Test::Eq && c.value.is_null();
+        if fixed < index.parts.len() || checked.conditions.iter().any(null) {
+            return None;
+        }
+    }
+    let ranged = index.parts.get(fixed).is_some_and(|part| {
+        checked
+            .conditions
+            .iter()
+            .any(|c| c.key == part.key && is_range(c.test))
+    });
+    let backwards = direction(&index.parts, fixed, checked);
+    let ordered = backwards.is_some() && !checked.order.is_empty();
+    let score = 4 * fixed + 2 * usize::from(ranged) + 3 * usize::from(ordered);
+    (score > 0).then_some(Fit {
+        index,
+        at,
+        fixed,
+        backwards,
+        score,
+    })
+}
+
+fn is_range(test: Test) -> bool {
+    matches!(test, Test::Lt | Test::Le | Test::Gt | Test::Ge)
+}
+
+/// Whether the index gives the order asked for: forwards `Some(false)`,
+/// backwards `Some(true)`.
+fn direction(parts: &[IndexPart], fixed: usize, checked: &Checked) -> Option<bool> {
+    let is_fixed = |key: PartKey| parts[..fixed].iter().any(|part| part.key == key);
+    let wanted: Vec<&IndexPart> = checked
+        .order
+        .iter()
+        .filter(|part| !is_fixed(part.key))
+        .collect();
+    let rest = parts.get(fixed..fixed + wanted.len())?;
+    let mut pairs = wanted.iter().zip(rest);
+    let Some((first, part)) = pairs.next() else {
+        // What is fixed is one group; within it, records come by id only when
+        // the index has no further part.
+        return (fixed == parts.len()).then_some(false);
+    };
+    if first.key != part.key {
+        return None;
+    }
+    let backwards = first.descending != part.descending;
+    let follows = |(wanted, part): (&&IndexPart, &IndexPart)| {
+        wanted.key == part.key && (wanted.descending != part.descending) == backwards
+    };
+    // Among equal keys, records come by id, as without an index.
+    let whole = fixed + wanted.len() == parts.len() || wanted.iter().any(|p| p.key == PartKey::Idx);
+    (pairs.all(follows) && whole).then_some(backwards)
+}
+
+/// The range of keys that can hold what is asked for.
+fn bounds(fit: &Fit<'_>, checked: &Checked, params: &mut Vec<Sql>) -> String {
+    let value_of = |key: PartKey, wanted: fn(Test) -> bool| {
+        checked
+            .conditions
+            .iter()
+            .find(move |c| c.key == key && wanted(c.test))
+    };
+    let mut prefix = Vec::new();
+    for part in &fit.index.parts[..fit.fixed] {
+        if let Some(condition) = value_of(part.key, |test| test == Test::Eq) {
+            index::push(&mut prefix, *part, &condition.value);
+        }
+    }
+    let (mut low, mut high) = (prefix.clone(), index::after_prefix(&prefix));
+    if let Some(part) = fit.index.parts.get(fit.fixed) {
+        let with = |value: &Value| {
+            let mut key = prefix.clone();
+            index::push(&mut key, *part, value);
+            key
+        };
+        // A descending part turns the range around; both ends are included
+        // here, and the conditions decide.
+        let (at_least, at_most): (fn(Test) -> bool, fn(Test) -> bool) = if part.descending {
+            (is_upper, is_lower)
+        } else {
+            (is_lower, is_upper)
+        };
+        if let Some(condition) = value_of(part.key, at_least) {
+            low = with(&condition.value);
+        }
+        if let Some(condition) = value_of(part.key, at_most) {
+            high = index::after_prefix(&with(&condition.value));
+        }
+    }
+    params.push(Sql::Blob(low));
+    match high {
+        Some(high) => {
+            params.push(Sql::Blob(high));
+            "i.key >= ? AND i.key < ?".to_owned()
+        }
+        None => "i.key >= ?".to_owned(),
+    }
+}
+
+fn is_lower(test: Test) -> bool {
+    matches!(test, Test::Gt | Test::Ge)
+}
+
+fn is_upper(test: Test) -> bool {
+    matches!(test, Test::Lt | Test::Le)
+}
+
+/// Fills `temp.asof` with the rows that were current at a version: going back
+/// from it, those that no row met before has replaced.
+fn collect_as_of(conn: &Connection, meta: &TableMeta, asof: Idx) -> Result<()> {
+    conn.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS asof(idx INTEGER PRIMARY KEY); DELETE FROM temp.asof",
+    )
+    .db()?;
+    let sql = format!(
+        "SELECT idx, _prev, _op FROM {} WHERE idx <= ?1 ORDER BY idx DESC",
+        meta.sql.table
+    );
+    let mut statement = conn.prepare_cached(&sql).db()?;
+    let mut insert = conn.prepare_cached("INSERT INTO temp.asof(idx) VALUES (?1)").db()?;
+    let mut rows = statement.query([asof.as_micros()]).db()?;
+    let mut replaced = std::collections::HashSet::new();
+    while let Some(row) = rows.next().db()? {
+        let (idx, prev, op): (i64, Option<i64>, i64) =
+            (row.get(0).db()?, row.get(1).db()?, row.get(2).db()?);
+        replaced.extend(prev);
+        let live = crate::record::Op::from_code(op).is_some_and(crate::record::Op::is_live);
+        if !replaced.remove(&idx) && live {
+            insert.execute([idx]).db()?;
+        }
+    }
+    Ok(())
+}
+
+/// How many records were current at a version.
+pub(crate) fn count_as_of(conn: &Connection, meta: &TableMeta, asof: Idx) -> Result<u64> {
+    moment::check_floor(meta, asof)?;
+    collect_as_of(conn, meta, asof)?;
+    let count: i64 = conn
+        .query_row("SELECT count(*) FROM temp.asof", [], |row| row.get(0))
+        .db()?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}

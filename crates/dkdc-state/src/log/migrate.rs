@@ -1,0 +1,56 @@
+//! From one format to the next.
+//!
+//! An ordered table of functions; step `n` makes format `n + 1` out of format
+//! `n`. Creation is the first step. All steps that are due run in the caller's
+//! one transaction, so that a crash leaves the old format or the new one.
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::format::{self, APPLICATION_ID, FORMAT};
+use super::{DbResult, event, hash};
+use crate::error::Result;
+use crate::record::Idx;
+
+type Step = fn(&Connection) -> Result<()>;
+
+/// Format 1 is what [`create`] makes; nothing older was ever released.
+const STEPS: [Step; 0] = [];
+
+/// Makes an empty store inside the connection's transaction. History begins
+/// `begins`, for a file that brings its own, or now.
+pub(crate) fn create(conn: &Connection, now: i64, begins: Option<Idx>) -> Result<()> {
+    conn.pragma_update(None, "application_id", APPLICATION_ID).db()?;
+    conn.pragma_update(None, "user_version", FORMAT).db()?;
+    conn.execute_batch(format::STORE_TABLES).db()?;
+    for table in format::STORE_TABLE_NAMES {
+        conn.execute_batch(&format::guards(table)).db()?;
+    }
+    let mut id = [0; 16];
+    hash::random(&mut id)?;
+    let id = uuid::Builder::from_random_bytes(id).into_uuid();
+    let begins = begins.unwrap_or(Idx(now));
+    conn.execute(
+        "INSERT INTO _dkdc_store(one, id, created, begins) VALUES (1, ?1, ?2, ?3)",
+        (id.to_string(), now, begins.as_micros()),
+    )
+    .db()?;
+    // An adopted store gets its event from the adoption, after its rows.
+    if begins == Idx(now) {
+        let detail = json!({"store": id.to_string(), "format": FORMAT});
+        event::insert(conn, &id, Idx(now), event::EventKind::Create, None, &detail)?;
+    }
+    Ok(())
+}
+
+/// Runs the steps that are due.
+pub(crate) fn migrate(conn: &Connection) -> Result<()> {
+    let from: i64 = conn
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .db()?;
+    let done = usize::try_from(from - 1).unwrap_or(0);
+    for step in STEPS.iter().skip(done) {
+        step(conn)?;
+    }
+    conn.pragma_update(None, "user_version", FORMAT).db()
+}

@@ -1,0 +1,340 @@
+//! Opening the database file: what it is, how its connections are set up.
+//!
+//! Nothing here reads the file except SQLite itself (see [`super::identity`]).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::catalog::Catalog;
+use super::format::{APPLICATION_ID, FORMAT};
+use super::group::Group;
+use super::identity::{Identity, beside, file_key};
+use super::{Config, DbResult, Store, adopt, locate, migrate};
+use crate::error::{Error, Result};
+use crate::state::Durability;
+
+/// The first SQLite whose WAL cannot be reset under a reader.
+const SQLITE_MIN: i32 = 3_051_003;
+/// 64 MiB of page cache.
+const CACHE_KIB: i64 = 64 << 10;
+
+/// The real path of the file, which need not exist yet.
+pub(crate) fn resolve(path: &Path, config: &Config) -> Result<PathBuf> {
+    let not_a_store = |why: &str| {
+        Err(Error::NotAStore {
+            path: path.to_owned(),
+            why: why.to_owned(),
+        })
+    };
+    let io = |source| Error::io(path, source);
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => not_a_store("it is a folder"),
+        Ok(meta) if !meta.is_file() => not_a_store("it is no regular file"),
+        Ok(_) => fs::canonicalize(path).map_err(io),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if !config.create || config.read_only {
+                return Err(Error::NoStore {
+                    path: path.to_owned(),
+                });
+            }
+            let Some(name) = path.file_name() else {
+                return not_a_store("the path names no file");
+            };
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+            let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).map_err(io)?;
+            Ok(folder.join(name))
+        }
+        Err(error) => Err(io(error)),
+    }
+}
+
+/// Opens the store at a resolved path.
+pub(crate) fn open(path: &Path, config: Config) -> Result<Store> {
+    assert!(
+        rusqlite::version_number() >= SQLITE_MIN,
+        "BUG: linked with SQLite {}",
+        rusqlite::version()
+    );
+    let busy = config.busy_timeout;
+    open_located(path, config).map_err(|error| locate(path, busy, error))
+}
+
+fn open_located(path: &Path, config: Config) -> Result<Store> {
+    let (mode, conn) = connect(path, &config)?;
+    let read_only = match &mode {
+        Mode::Write => None,
+        Mode::Read(why) | Mode::Immutable(why) => Some(why.clone()),
+    };
+    let catalog = match &mode {
+        Mode::Write => prepare(&conn, path, &config)?,
+        Mode::Read(_) | Mode::Immutable(_) => {
+            recognise(&conn, path, false)?;
+            Catalog::read(&conn)?
+        }
+    };
+    let key = file_key(path).ok_or_else(|| Error::Replaced {
+        path: path.to_owned(),
+        why: "it was removed while it was opened".to_owned(),
+    })?;
+    Ok(Store {
+        path: path.to_owned(),
+        read_only,
+        immutable: matches!(mode, Mode::Immutable(_)),
+        identity: Identity::new(path.to_owned(), key),
+        group: Group::new(conn),
+        readers: Mutex::default(),
+        catalog: RwLock::new(Arc::new(catalog)),
+        poison: OnceLock::new(),
+        idle: OnceLock::new(),
+        config,
+        #[cfg(feature = "query")]
+        engine: OnceLock::new(),
+    })
+}
+
+enum Mode {
+    Write,
+    /// Why the file cannot be written.
+    Read(String),
+    /// The same, and its folder cannot be written either.
+    Immutable(String),
+}
+
+/// The first connection, as capable as the file permits.
+fn connect(path: &Path, config: &Config) -> Result<(Mode, Connection)> {
+    if !config.read_only {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | if config.create {
+                OpenFlags::SQLITE_OPEN_CREATE
+            } else {
+                OpenFlags::empty()
+            };
+        let opened = connection(path, flags, config).and_then(|conn| {
+            // The first lock and the first page tell what the file permits.
+            conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+                .db()?;
+            Ok(conn)
+        });
+        match opened {
+            Ok(conn) if !conn.is_readonly("main").db()? => return Ok((Mode::Write, conn)),
+            Ok(_) => {}
+            Err(error) if !is_permission(&error) => return Err(foreign(path, error)),
+            Err(error) if !path.exists() => {
+                return Err(Error::ReadOnly {
+                    path: path.to_owned(),
+                    why: error.to_string().trim_start_matches(": ").to_owned(),
+                });
+            }
+            Err(_) => {}
+        }
+    }
+    let why = if config.read_only {
+        "it was opened read-only"
+    } else {
+        "the file or its folder is not writable"
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let readable = connection(path, flags, config).and_then(|conn| {
+        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+            .db()?;
+        Ok(conn)
+    });
+    match readable {
+        Ok(conn) => Ok((Mode::Read(why.to_owned()), conn)),
+        Err(error) if is_permission(&error) && !has_content(&beside(path, "-wal")) => {
+            let conn = connection(&immutable_uri(path), flags, config)?;
+            Ok((Mode::Immutable(why.to_owned()), conn))
+        }
+        Err(error) => Err(foreign(path, error)),
+    }
+}
+
+/// A WAL database whose folder cannot be written opens only as immutable.
+fn immutable_uri(path: &Path) -> PathBuf {
+    let text = path.to_string_lossy();
+    let escaped = text
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
+    PathBuf::from(format!("file:{escaped}?immutable=1"))
+}
+
+fn has_content(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.len() > 0)
+}
+
+fn is_permission(error: &Error) -> bool {
+    // READONLY, CANTOPEN, PERM and their extended codes.
+    matches!(error, Error::Sqlite { code, .. } if matches!(code & 0xff, 3 | 8 | 14))
+}
+
+/// What SQLite says of a file that is none of its own.
+fn foreign(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Sqlite { code: 26, .. } => Error::NotAStore {
+            path: path.to_owned(),
+            why: "it is no SQLite database".to_owned(),
+        },
+        other => other,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the log opens SQLite's connections here")]
+fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connection> {
+    let conn =
+        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_URI).db()?;
+    conn.busy_timeout(config.busy_timeout).db()?;
+    // The guards in the file are for other programs: see `format::guards`.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)
+        .db()?;
+    conn.pragma_update(None, "trusted_schema", false).db()?;
+    conn.pragma_update(None, "mmap_size", 0).db()?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB).db()?;
+    conn.set_prepared_statement_cache_capacity(256);
+    Ok(conn)
+}
+
+/// One more reader of an open store.
+pub(crate) fn reader(store: &Store) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = if store.immutable {
+        connection(&immutable_uri(&store.path), flags, &store.config)
+    } else {
+        connection(&store.path, flags, &store.config)
+    };
+    conn.map_err(|error| store.locate(error))
+}
+
+/// What a file is, by its header and its tables.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    Empty,
+    Store,
+    Original,
+}
+
+/// Sets up the connection that writes, and the file if it is new.
+fn prepare(conn: &Connection, path: &Path, config: &Config) -> Result<Catalog> {
+    let mut found = recognise(conn, path, true)?;
+    if found == Found::Empty {
+        // Before the first page; every process that creates says the same.
+        conn.pragma_update(None, "page_size", 4096).db()?;
+        conn.pragma_update(None, "auto_vacuum", "INCREMENTAL").db()?;
+    }
+    into_wal(conn, config.busy_timeout)?;
+    let full = match config.durability {
+        Durability::Full => "FULL",
+        Durability::Relaxed => "NORMAL",
+    };
+    conn.pragma_update(None, "synchronous", full).db()?;
+    conn.pragma_update(None, "secure_delete", "FAST").db()?;
+    if cfg!(target_os = "macos") {
+        conn.pragma_update(None, "fullfsync", true).db()?;
+        conn.pragma_update(None, "checkpoint_fullfsync", true).db()?;
+    }
+    if found != Found::Store || version(conn)? < FORMAT {
+        let tx = rusqlite::Transaction::new_unchecked(conn, TransactionBehavior::Immediate).db()?;
+        // Another process may have made the store meanwhile.
+        found = recognise(&tx, path, true)?;
+        match found {
+            Found::Empty => migrate::create(&tx, config.clock.now(), None)?,
+            Found::Original => adopt::adopt(&tx, path, config.clock.now())?,
+            Found::Store => {}
+        }
+        migrate::migrate(&tx)?;
+        tx.commit().db()?;
+    }
+    Catalog::read(conn)
+}
+
+/// Switching to WAL needs the file alone for a moment, and does not wait by
+/// itself while others do the same.
+fn into_wal(conn: &Connection, timeout: Duration) -> Result<()> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let mode: rusqlite::Result<String> =
+            conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        match mode {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(_) | Err(_) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Ok(mode) => {
+                return Err(Error::Sqlite {
+                    path: PathBuf::new(),
+                    code: 0,
+                    message: format!("the file stays in journal mode {mode}"),
+                });
+            }
+            Err(error) => return Err(error).db(),
+        }
+    }
+}
+
+fn version(conn: &Connection) -> Result<i64> {
+    conn.query_row("PRAGMA user_version", [], |row| row.get(0)).db()
+}
+
+/// Tells a store from other files, and refuses what is neither.
+fn recognise(conn: &Connection, path: &Path, may_write: bool) -> Result<Found> {
+    let application: i64 = conn
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .db()
+        .map_err(|error| foreign(path, error))?;
+    let refuse = |why: String| {
+        Err(Error::NotAStore {
+            path: path.to_owned(),
+            why,
+        })
+    };
+    if application == APPLICATION_ID {
+        let found = version(conn)?;
+        return if found > FORMAT {
+            Err(Error::NewerFormat {
+                path: path.to_owned(),
+                found,
+                supported: FORMAT,
+            })
+        } else if found < FORMAT && !may_write {
+            refuse(format!("its format {found} is older: open it once for writing"))
+        } else {
+            Ok(Found::Store)
+        };
+    }
+    let tables: i64 = conn
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .db()?;
+    if application == 0 && tables == 0 && may_write {
+        return Ok(Found::Empty);
+    }
+    if application == 0 && tables == 0 {
+        return refuse("it is empty".to_owned());
+    }
+    match adopt::recognise(conn)? {
+        _ if application != 0 => refuse("it is another program's SQLite database".to_owned()),
+        Err(why) => refuse(format!("it is another program's SQLite database ({why})")),
+        Ok(()) if may_write => Ok(Found::Original),
+        Ok(()) => refuse(
+            "it was written by the original packages: open it once for writing to adopt it"
+                .to_owned(),
+        ),
+    }
+}
+
+/// The connection that checkpoints while the store is idle.
+pub(crate) fn checkpointer(path: &Path, config: &Config) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = connection(path, flags, config)?;
+    conn.pragma_update(None, "synchronous", "FULL").db()?;
+    conn.pragma_update(None, "cache_size", -256).db()?;
+    if cfg!(target_os = "macos") {
+        conn.pragma_update(None, "checkpoint_fullfsync", true).db()?;
+    }
+    Ok(conn)
+}

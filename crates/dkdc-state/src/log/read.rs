@@ -1,0 +1,210 @@
+//! Reading records by id: now, as of a version, and their history.
+//!
+//! Every read names the columns it needs, and decodes them by the type the
+//! schema gives; a value that does not fit is damage, never a wrong answer.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::append::{Head, find_head};
+use super::catalog::TableMeta;
+use super::format::WAYPOINT_EVERY;
+use super::{DbResult, damaged};
+use crate::error::Result;
+use crate::record::{Idx, Op, Value, Version};
+use crate::schema::TableSchema;
+use crate::schema::sql::Cell;
+
+/// One row of a log table, decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LogRow {
+    pub(crate) version: Version,
+    pub(crate) id: String,
+    /// By place of column.
+    pub(crate) values: Vec<Value>,
+    /// What the values are of.
+    pub(crate) schema: Arc<TableSchema>,
+}
+
+/// Decodes what [`TableSql::row_columns`](super::format::TableSql) selects.
+pub(crate) fn decode(schema: &Arc<TableSchema>, row: &Row<'_>) -> Result<LogRow> {
+    let idx = Idx(row.get(0).db()?);
+    let wrong = |what: String| damaged(format!("table {}, version {idx}: {what}", schema.name));
+    let id: String = row.get(1).map_err(|_| wrong("its id is no text".into()))?;
+    let prev: Option<i64> = row.get(2).db()?;
+    let code: i64 = row.get(3).db()?;
+    let op = Op::from_code(code).ok_or_else(|| wrong(format!("unknown op {code}")))?;
+    let mut values = Vec::with_capacity(schema.columns.len());
+    for (at, column) in schema.columns.iter().enumerate() {
+        let cell = Cell::of_ref(row.get_ref(at + 4).db()?).map_err(|what| wrong(what.into()))?;
+        values.push(match cell {
+            Cell::Null => column.absent(idx, op),
+            cell => cell
+                .into_value(column.ty)
+                .map_err(|what| wrong(format!("column {} has {what}", column.name)))?,
+        });
+    }
+    Ok(LogRow {
+        version: Version {
+            idx,
+            prev: prev.map(Idx),
+            op,
+        },
+        id,
+        values,
+        schema: Arc::clone(schema),
+    })
+}
+
+/// The record's current row.
+pub(crate) fn current(conn: &Connection, meta: &TableMeta, id: &str) -> Result<Option<LogRow>> {
+    one(conn, meta, &meta.sql.current, id)
+}
+
+/// The row with this `idx`.
+pub(crate) fn row(conn: &Connection, meta: &TableMeta, idx: Idx) -> Result<Option<LogRow>> {
+    one(conn, meta, &meta.sql.row, idx.as_micros())
+}
+
+fn one(
+    conn: &Connection,
+    meta: &TableMeta,
+    sql: &str,
+    key: impl rusqlite::ToSql,
+) -> Result<Option<LogRow>> {
+    let mut statement = conn.prepare_cached(sql).db()?;
+    let mut rows = statement.query([key]).db()?;
+    match rows.next().db()? {
+        Some(row) => decode(&meta.schema, row).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// True when a current record has this id.
+pub(crate) fn contains(conn: &Connection, meta: &TableMeta, id: &str) -> Result<bool> {
+    conn.prepare_cached(&meta.sql.contains)
+        .and_then(|mut s| s.exists([id]))
+        .db()
+}
+
+/// The record's head, whether deleted or not.
+pub(crate) fn head(conn: &Connection, meta: &TableMeta, id: &str) -> Result<Option<Head>> {
+    find_head(&mut conn.prepare_cached(&meta.sql.head).db()?, id)
+}
+
+/// The number of the record's newest version at or before `asof`.
+///
+/// Walks `_prev` from the nearest waypoint after `asof`, else from the head: at
+/// most 32 steps, however many versions are newer.
+pub(crate) fn newest(
+    conn: &Connection,
+    meta: &TableMeta,
+    id: &str,
+    asof: Idx,
+) -> Result<Option<Idx>> {
+    let Some(head) = head(conn, meta, id)? else {
+        return Ok(None);
+    };
+    let mut at = head.idx;
+    if at > asof && head.versions > WAYPOINT_EVERY {
+        let waypoint: Option<i64> = conn
+            .prepare_cached(
+                "SELECT idx FROM _dkdc_waypoints \
+                 WHERE \"table\" = ?1 AND id = ?2 AND idx >= ?3 ORDER BY idx LIMIT 1",
+            )
+            .and_then(|mut s| {
+                s.query_row((meta.schema.number, id, asof.as_micros()), |row| row.get(0))
+                    .optional()
+            })
+            .db()?;
+        at = waypoint.map_or(at, Idx);
+    }
+    let mut step = conn.prepare_cached(&meta.sql.step).db()?;
+    while at > asof {
+        let next: Option<(String, Option<i64>)> = step
+            .query_row([at.as_micros()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .db()?;
+        match next {
+            Some((_, Some(prev))) if prev < at.as_micros() => at = Idx(prev),
+            Some((_, Some(_))) => {
+                return Err(damaged(format!(
+                    "table {}, version {at}: it replaces a newer one",
+                    meta.name()
+                )));
+            }
+            Some((_, None)) | None => return Ok(None),
+        }
+    }
+    Ok(Some(at))
+}
+
+/// The record as of a version of the store, deleted or not.
+pub(crate) fn as_of(
+    conn: &Connection,
+    meta: &TableMeta,
+    id: &str,
+    asof: Idx,
+) -> Result<Option<LogRow>> {
+    match newest(conn, meta, id, asof)? {
+        Some(idx) => row(conn, meta, idx),
+        None => Ok(None),
+    }
+}
+
+/// Every version of a record up to `asof`, oldest first. A version that is no
+/// longer there ends it.
+pub(crate) fn history(
+    conn: &Connection,
+    meta: &TableMeta,
+    id: &str,
+    asof: Idx,
+) -> Result<Vec<LogRow>> {
+    let mut rows = Vec::new();
+    let mut next = newest(conn, meta, id, asof)?;
+    while let Some(idx) = next {
+        let Some(found) = row(conn, meta, idx)? else {
+            break;
+        };
+        next = found.version.prev.filter(|prev| *prev < idx);
+        rows.push(found);
+    }
+    rows.reverse();
+    Ok(rows)
+}
+
+/// Ids of current records that begin with `prefix`, in order.
+pub(crate) fn ids(
+    conn: &Connection,
+    meta: &TableMeta,
+    prefix: &str,
+    limit: usize,
+) -> Result<Vec<String>> {
+    let sql = format!(
+        "SELECT id FROM {} WHERE id >= ?1 AND deleted = 0 ORDER BY id LIMIT ?2",
+        meta.sql.head_table
+    );
+    let mut statement = conn.prepare_cached(&sql).db()?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query((prefix, limit)).db()?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next().db()? {
+        let id: String = row.get(0).db()?;
+        if !id.starts_with(prefix) {
+            break;
+        }
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+/// How many current records there are.
+pub(crate) fn count(conn: &Connection, meta: &TableMeta) -> Result<u64> {
+    let sql = format!("SELECT count(*) FROM {} WHERE deleted = 0", meta.sql.head_table);
+    let count: i64 = conn
+        .prepare_cached(&sql)
+        .and_then(|mut s| s.query_row([], |row| row.get(0)))
+        .db()?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}

@@ -1,0 +1,130 @@
+//! Reading a table's log in order, column by column, for questions over many
+//! rows.
+//!
+//! Each call is one short statement over a range of `idx`; the log is append
+//! only, so that calls agree with each other as long as the table is not
+//! cleared between them, which the caller sees by its floor.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use rusqlite::Connection;
+
+use super::catalog::TableMeta;
+use super::{DbResult, damaged};
+use crate::error::Result;
+use crate::record::{Idx, Op};
+use crate::schema::arrow::{ColumnBuilder, data_type};
+use crate::schema::sql::{Cell, quote};
+use crate::schema::{ColumnType, TableSchema};
+
+/// One column of a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scanned {
+    Idx,
+    Id,
+    /// The user's column at this place.
+    Column(usize),
+    Prev,
+    Op,
+}
+
+/// All columns of a table, in the order that SQL shows them.
+pub(crate) fn all_columns(schema: &TableSchema) -> Vec<Scanned> {
+    let mut all = vec![Scanned::Idx, Scanned::Id];
+    all.extend((0..schema.columns.len()).map(Scanned::Column));
+    all.extend([Scanned::Prev, Scanned::Op]);
+    all
+}
+
+impl Scanned {
+    /// The column's name in SQL; those of the log's own begin with `_`.
+    pub(crate) fn name(self, schema: &TableSchema) -> &str {
+        match self {
+            Scanned::Idx => "idx",
+            Scanned::Id => "id",
+            Scanned::Column(at) => &schema.columns[at].name,
+            Scanned::Prev => "_prev",
+            Scanned::Op => "_op",
+        }
+    }
+
+    pub(crate) fn ty(self, schema: &TableSchema) -> ColumnType {
+        match self {
+            Scanned::Idx | Scanned::Prev | Scanned::Op => ColumnType::Int,
+            Scanned::Id => ColumnType::Text,
+            Scanned::Column(at) => schema.columns[at].ty,
+        }
+    }
+
+    pub(crate) fn data_type(self, schema: &TableSchema) -> DataType {
+        data_type(self.ty(schema))
+    }
+}
+
+/// The Arrow schema of a scan.
+pub(crate) fn arrow_schema(schema: &TableSchema, columns: &[Scanned]) -> SchemaRef {
+    let field = |c: &Scanned| Field::new(c.name(schema), c.data_type(schema), true);
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+}
+
+/// At most `limit` rows after one version, up to another, in order; `None` when
+/// there are none. The second value is the last row's number.
+pub(crate) fn batch(
+    conn: &Connection,
+    meta: &TableMeta,
+    columns: &[Scanned],
+    (after, upto): (Idx, Idx),
+    limit: usize,
+) -> Result<Option<(RecordBatch, Idx)>> {
+    let schema = &meta.schema;
+    let mut sql = "SELECT idx, _op".to_owned();
+    for column in columns {
+        sql += ", ";
+        sql += &quote(column.name(schema));
+    }
+    sql += &format!(
+        " FROM {} WHERE idx > ?1 AND idx <= ?2 ORDER BY idx LIMIT ?3",
+        meta.sql.table
+    );
+    let mut statement = conn.prepare_cached(&sql).db()?;
+    let limit_sql = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement
+        .query((after.as_micros(), upto.as_micros(), limit_sql))
+        .db()?;
+    let mut builders: Vec<ColumnBuilder> = columns
+        .iter()
+        .map(|column| ColumnBuilder::new(column.ty(schema), limit.min(1 << 16)))
+        .collect();
+    let mut last = None;
+    let mut count = 0;
+    while let Some(row) = rows.next().db()? {
+        let idx = Idx(row.get(0).db()?);
+        let op = Op::from_code(row.get(1).db()?);
+        for (at, (builder, column)) in builders.iter_mut().zip(columns).enumerate() {
+            let cell = Cell::of_ref(row.get_ref(at + 2).db()?).map_err(str::to_owned);
+            let appended = cell.and_then(|cell| match (cell, column, op) {
+                (Cell::Null, Scanned::Column(at), Some(op)) => {
+                    builder.append(&schema.columns[*at].absent(idx, op))
+                }
+                (cell, _, _) => builder.append_cell(cell),
+            });
+            appended.map_err(|what| {
+                damaged(format!(
+                    "table {}, version {idx}: column {} has {what}",
+                    schema.name,
+                    column.name(schema)
+                ))
+            })?;
+        }
+        last = Some(idx);
+        count += 1;
+    }
+    let Some(last) = last else { return Ok(None) };
+    let arrays: Vec<ArrayRef> = builders.iter_mut().map(ColumnBuilder::finish).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(count));
+    let batch = RecordBatch::try_new_with_options(arrow_schema(schema, columns), arrays, &options);
+    let batch = batch.map_err(|error| damaged(format!("BUG: {error}")))?;
+    Ok(Some((batch, last)))
+}

@@ -1,0 +1,373 @@
+//! One write transaction: the lock, the clock, the chains, the commit.
+//!
+//! A [`Tx`] is between BEGIN IMMEDIATE and COMMIT on the one writer connection.
+//! It may carry several callers' writes (group commit): each is a *unit*, with
+//! a savepoint of its own when it is not alone, its own row in
+//! `_dkdc_commits`, and its own judgement of uniqueness.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::catalog::Catalog;
+use super::event::{self, EventKind};
+use super::append::{Batch, Scribe};
+use super::hash::Hash;
+use super::{DbResult, Store, damaged};
+use crate::error::{Error, Result};
+use crate::record::{Idx, Version};
+
+/// A commit whose clock is further behind than this records the wall time.
+const SKEW: i64 = 1_000_000;
+
+/// The writer connection and what it knows of the store's end.
+pub(crate) struct Writer {
+    pub(crate) conn: Connection,
+    tail: Tail,
+    /// `PRAGMA data_version` when `tail` was read; `None`: read it again.
+    seen: Option<i64>,
+    scribe: Scribe,
+}
+
+/// The end of the log, as of the transaction under way.
+#[derive(Clone, Default)]
+struct Tail {
+    last: Idx,
+    /// By table number minus one: the hash of its newest row.
+    chains: Vec<Option<Hash>>,
+}
+
+impl Writer {
+    pub(crate) fn new(conn: Connection) -> Writer {
+        Writer {
+            conn,
+            tail: Tail::default(),
+            seen: None,
+            scribe: Scribe::new(),
+        }
+    }
+}
+
+/// What one caller's transaction did so far.
+#[derive(Default)]
+struct Unit {
+    first: Option<Idx>,
+    rows: u64,
+    /// Keys in unique indexes that were written.
+    unique: Vec<Touched>,
+}
+
+/// A key in a unique index that must belong to one record when the unit ends.
+struct Touched {
+    table: u32,
+    index: usize,
+    key: Vec<u8>,
+    id: String,
+}
+
+/// A write transaction.
+pub(crate) struct Tx<'w> {
+    store: &'w Store,
+    pub(crate) conn: &'w Connection,
+    tail: &'w mut Tail,
+    seen: &'w mut Option<i64>,
+    pub(crate) scribe: &'w mut Scribe,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) now: i64,
+    unit: Unit,
+    open: bool,
+}
+
+impl<'w> Tx<'w> {
+    /// Takes the write lock and learns where the store ends.
+    pub(crate) fn begin(store: &'w Store, writer: &'w mut Writer) -> Result<Tx<'w>> {
+        store.refuse_unwritable()?;
+        let Writer {
+            conn,
+            tail,
+            seen,
+            scribe,
+        } = writer;
+        run(conn, "BEGIN IMMEDIATE").map_err(|error| store.locate(error))?;
+        let mut tx = Tx {
+            store,
+            conn,
+            tail,
+            seen,
+            scribe,
+            catalog: store.catalog(),
+            now: store.config.clock.now(),
+            unit: Unit::default(),
+            open: true,
+        };
+        tx.catch_up()?;
+        Ok(tx)
+    }
+
+    fn catch_up(&mut self) -> Result<()> {
+        self.store.identity.verify()?;
+        let version: i64 = self
+            .conn
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut s| s.query_row([], |row| row.get(0)))
+            .db()?;
+        if *self.seen != Some(version) {
+            self.catalog = self.store.current_catalog(self.conn)?;
+            *self.tail = Tail {
+                last: last(self.conn, &self.catalog)?,
+                chains: Vec::new(),
+            };
+            *self.seen = Some(version);
+        }
+        Ok(())
+    }
+
+    /// The next version's number.
+    pub(crate) fn next_idx(&mut self) -> Result<Idx> {
+        let after = self.tail.last.as_micros().checked_add(1);
+        let after = after.ok_or_else(|| Error::Sqlite {
+            path: self.store.path.clone(),
+            code: 0,
+            message: "the store's clock is at its end: no version can be newer".to_owned(),
+        })?;
+        let idx = Idx(after.max(self.now));
+        self.tail.last = idx;
+        self.unit.first.get_or_insert(idx);
+        self.unit.rows += 1;
+        Ok(idx)
+    }
+
+    /// The hash that the table's next row continues from.
+    pub(crate) fn chain(&mut self, table: u32) -> Result<Hash> {
+        let at = table as usize - 1;
+        if let Some(Some(hash)) = self.tail.chains.get(at) {
+            return Ok(*hash);
+        }
+        let meta = self.catalog.by_number(table)?;
+        let sql = format!("SELECT _hash FROM {} ORDER BY idx DESC LIMIT 1", meta.sql.table);
+        let last: Option<Hash> = self
+            .conn
+            .prepare_cached(&sql)
+            .and_then(|mut s| s.query_row([], |row| row.get(0)).optional())
+            .db()?;
+        Ok(last.unwrap_or(meta.anchor))
+    }
+
+    /// Remembers the hash of the table's newest row; `None` after a clear.
+    pub(crate) fn set_chain(&mut self, table: u32, hash: Option<Hash>) {
+        let at = table as usize - 1;
+        if self.tail.chains.len() <= at {
+            self.tail.chains.resize(at + 1, None);
+        }
+        self.tail.chains[at] = hash;
+    }
+
+    /// A key of a unique index was written: judged when the unit ends.
+    pub(crate) fn touch(&mut self, table: u32, index: usize, key: Vec<u8>, id: &str) {
+        self.unit.unique.push(Touched {
+            table,
+            index,
+            key,
+            id: id.to_owned(),
+        });
+    }
+
+    /// Writes an event, and makes the catalog one that includes it.
+    pub(crate) fn event(
+        &mut self,
+        kind: EventKind,
+        table: Option<u32>,
+        detail: &serde_json::Value,
+    ) -> Result<Idx> {
+        let idx = self.next_idx()?;
+        let store = self.catalog.store_id;
+        event::insert(self.conn, &store, idx, kind, table, detail)?;
+        let mut catalog = Catalog::clone(&self.catalog);
+        catalog.event = idx;
+        self.catalog = Arc::new(catalog);
+        Ok(idx)
+    }
+
+    /// One caller's writes. When others share the transaction (`guarded`), a
+    /// failure takes back these alone.
+    pub(crate) fn unit<T>(
+        &mut self,
+        guarded: bool,
+        write: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let before = guarded.then(|| (self.tail.clone(), Arc::clone(&self.catalog)));
+        if guarded {
+            run(self.conn, "SAVEPOINT unit")?;
+        }
+        let result = write(self).and_then(|value| self.end_unit().map(|()| value));
+        self.unit = Unit::default();
+        if let Some((tail, catalog)) = before
+            && !self.conn.is_autocommit()
+        {
+            if result.is_err() {
+                *self.tail = tail;
+                self.catalog = catalog;
+                run(self.conn, "ROLLBACK TO unit")?;
+            }
+            run(self.conn, "RELEASE unit")?;
+        }
+        result.map_err(|error| self.store.locate(error))
+    }
+
+    /// Applies a batch inside a caller's transaction: when it is refused, what
+    /// it wrote so far is taken back, and the caller may go on.
+    pub(crate) fn apply_guarded(&mut self, batch: &Batch) -> Result<Vec<Version>> {
+        self.apply(batch).map_err(|error| self.store.locate(error))
+    }
+
+    fn end_unit(&mut self) -> Result<()> {
+        for touched in std::mem::take(&mut self.unit.unique) {
+            self.judge(touched)?;
+        }
+        let Some(first) = self.unit.first else {
+            return Ok(());
+        };
+        let skewed = self.now < first.as_micros() - SKEW;
+        if self.unit.rows > 1 || skewed {
+            self.conn
+                .prepare_cached("INSERT INTO _dkdc_commits(first, last, wall) VALUES (?1, ?2, ?3)")
+                .and_then(|mut s| {
+                    s.execute((
+                        first.as_micros(),
+                        self.tail.last.as_micros(),
+                        skewed.then_some(self.now),
+                    ))
+                })
+                .db()?;
+        }
+        Ok(())
+    }
+
+    fn judge(&self, touched: Touched) -> Result<()> {
+        let meta = self.catalog.by_number(touched.table)?;
+        let sql = &meta.sql.index_other[touched.index];
+        let own = format!(
+            "SELECT 1 FROM {} WHERE key = ?1 AND id = ?2",
+            crate::schema::sql::quote(&super::format::index_name(
+                meta.name(),
+                meta.schema.indexes[touched.index].number
+            ))
+        );
+        let other: Option<String> = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut s| {
+                s.query_row((&touched.key, &touched.id), |row| row.get(0))
+                    .optional()
+            })
+            .db()?;
+        let Some(other) = other else { return Ok(()) };
+        // A later write of the unit may have taken the key away again.
+        let still = self
+            .conn
+            .prepare_cached(&own)
+            .and_then(|mut s| s.exists((&touched.key, &touched.id)))
+            .db()?;
+        if !still {
+            return Ok(());
+        }
+        let def = &meta.schema.to_def().indexes[touched.index];
+        Err(Error::NotUnique {
+            table: meta.name().to_owned(),
+            columns: def.columns.iter().map(|c| c.name.clone()).collect(),
+            id: touched.id,
+            other,
+        })
+    }
+
+    /// Makes everything durable, and only then says so.
+    pub(crate) fn commit(mut self) -> Result<()> {
+        self.open = false;
+        let committed = run(self.conn, "COMMIT").and_then(|()| self.store.identity.verify());
+        if let Err(error) = committed {
+            *self.seen = None;
+            let error = self.store.locate(error);
+            if !self.conn.is_autocommit() {
+                roll_back(self.conn);
+            }
+            if leaves_doubt(&error) {
+                self.store.poison(&error);
+            }
+            return Err(error);
+        }
+        self.store.publish(&self.catalog);
+        self.store.wrote();
+        Ok(())
+    }
+}
+
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            *self.seen = None;
+            if !self.conn.is_autocommit() {
+                roll_back(self.conn);
+            }
+        }
+    }
+}
+
+/// True when the commit may or may not be on the disk: an I/O error while
+/// committing, or a file that is not the one that was opened.
+fn leaves_doubt(error: &Error) -> bool {
+    match error {
+        Error::Sqlite { code, .. } => code & 0xff == rusqlite::ffi::SQLITE_IOERR,
+        Error::Replaced { .. } => true,
+        _ => false,
+    }
+}
+
+fn roll_back(conn: &Connection) {
+    // When this fails, SQLite has rolled back already, or the next BEGIN fails
+    // and says why.
+    if let Err(error) = run(conn, "ROLLBACK") {
+        tracing::warn!(%error, "rollback failed");
+    }
+}
+
+/// Runs one of the few statements without values.
+pub(crate) fn run(conn: &Connection, sql: &str) -> Result<()> {
+    conn.prepare_cached(sql)
+        .and_then(|mut statement| statement.execute([]))
+        .map(|_| ())
+        .db()
+}
+
+/// The newest `idx` of the store.
+pub(crate) fn last(conn: &Connection, catalog: &Catalog) -> Result<Idx> {
+    let mut last = catalog.event;
+    for meta in &catalog.tables {
+        let sql = format!("SELECT idx FROM {} ORDER BY idx DESC LIMIT 1", meta.sql.table);
+        let newest: Option<i64> = conn
+            .prepare_cached(&sql)
+            .and_then(|mut s| s.query_row([], |row| row.get(0)).optional())
+            .db()?;
+        last = last.max(Idx(newest.unwrap_or(0)));
+    }
+    if last < Idx::ZERO {
+        return Err(damaged("a version number is negative"));
+    }
+    Ok(last)
+}
+
+/// How far a checkpoint came.
+pub(crate) struct Checkpointed {
+    /// True when the file alone is complete.
+    pub(crate) complete: bool,
+}
+
+/// Moves what the `-wal` holds into the file, without waiting for readers.
+pub(crate) fn checkpoint(conn: &Connection) -> Result<Checkpointed> {
+    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        let (busy, log, done): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Checkpointed {
+            complete: busy == 0 && log == done,
+        })
+    })
+    .db()
+}

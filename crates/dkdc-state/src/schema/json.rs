@@ -1,0 +1,283 @@
+//! Values from JSON and from plain text, by the type of their column.
+//!
+//! Owns the one rule for what a JSON value means in a column: exact or
+//! refused. The shell, imports and the stored schema all come through here.
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::{ColumnType, TableSchema};
+use crate::error::{Error, Result};
+use crate::record::{Idx, Value, ValueError};
+use crate::state::Row;
+
+/// The value that `json` means in a column of this type.
+pub(crate) fn value_from_json(json: Json, ty: ColumnType) -> Result<Value, ValueError> {
+    let value = match (json, ty) {
+        (Json::Null, _) => Value::Null,
+        (json, ColumnType::Json) => Value::Json(json),
+        (Json::Bool(b), ColumnType::Bool) => Value::Bool(b),
+        (Json::Number(n), ColumnType::Int) => match n.as_i64() {
+            Some(int) => Value::Int(int),
+            None => return Err(ValueError::OutOfRange(n.to_string())),
+        },
+        (Json::Number(n), ColumnType::Float) => match (n.as_i64(), n.as_f64()) {
+            (Some(int), _) => Value::Int(int),
+            (None, Some(float)) => Value::Float(float),
+            (None, None) => return Err(ValueError::OutOfRange(n.to_string())),
+        },
+        (Json::String(s), ColumnType::Text) => Value::Text(s),
+        (Json::String(s), ColumnType::Float) if is_infinity(&s) => Value::Float(parse(&s, ty)?),
+        (
+            Json::String(s),
+            ColumnType::Bytes | ColumnType::Timestamp | ColumnType::Date | ColumnType::Uuid,
+        ) => value_from_text(&s, ty)?,
+        (Json::Array(items), ColumnType::List(item)) => items
+            .into_iter()
+            .map(|json| value_from_json(json, item.as_column()))
+            .collect::<Result<Vec<_>, _>>()
+            .map(Value::List)?,
+        (json, ty) => {
+            return Err(ValueError::WrongType {
+                expected: ty.to_string(),
+                found: crate::record::Value::Json(json).describe(),
+            });
+        }
+    };
+    value.check(ty)
+}
+
+fn is_infinity(text: &str) -> bool {
+    matches!(text, "Infinity" | "-Infinity")
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
+    text: &str,
+    ty: ColumnType,
+) -> Result<T, ValueError> {
+    text.parse().map_err(|error| ValueError::Malformed {
+        what: format!("{:?} is no {ty}", crate::record::shorten(text)),
+        why: T::Err::to_string(&error),
+    })
+}
+
+/// The value that a plain text means in a column of this type, as in CSV.
+pub(crate) fn value_from_text(text: &str, ty: ColumnType) -> Result<Value, ValueError> {
+    let value = match ty {
+        ColumnType::Text => Value::Text(text.to_owned()),
+        ColumnType::Int => Value::Int(parse(text, ty)?),
+        ColumnType::Float => Value::Float(parse(text, ty)?),
+        ColumnType::Bool => match text {
+            "true" | "TRUE" | "True" | "1" => Value::Bool(true),
+            "false" | "FALSE" | "False" | "0" => Value::Bool(false),
+            _ => Value::Bool(parse(text, ty)?),
+        },
+        ColumnType::Bytes => Value::Bytes(unhex(text)?),
+        ColumnType::Timestamp => Value::Timestamp(crate::time::parse_timestamp(text).map_err(
+            |why| ValueError::Malformed {
+                what: format!("{:?} is no timestamp", crate::record::shorten(text)),
+                why,
+            },
+        )?),
+        ColumnType::Date => Value::Date(parse(text, ty)?),
+        ColumnType::Uuid => Value::Uuid(parse(text, ty)?),
+        ColumnType::Json => Value::Json(parse(text, ty)?),
+        ColumnType::List(_) => value_from_json(parse(text, ColumnType::Json)?, ty)?,
+        ColumnType::Blob => {
+            return Err(ValueError::WrongType {
+                expected: "blob".to_owned(),
+                found: "text; blobs are put as files".to_owned(),
+            });
+        }
+    };
+    value.check(ty)
+}
+
+fn unhex(text: &str) -> Result<Vec<u8>, ValueError> {
+    let malformed = || ValueError::Malformed {
+        what: format!("{:?} is no bytes", crate::record::shorten(text)),
+        why: "expected an even number of hexadecimal digits".to_owned(),
+    };
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return Err(malformed());
+    }
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| malformed()))
+        .collect()
+}
+
+/// One JSON object as key and value pairs, in order; a key given twice is an
+/// error, not the last one.
+struct Object(Vec<(String, Json)>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object, D::Error> {
+        struct Pairs;
+
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object, such as {\"id\": \"a\"}")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object, M::Error> {
+                let mut pairs: Vec<(String, Json)> = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, Json>()? {
+                    if pairs.iter().any(|(known, _)| *known == key) {
+                        return Err(serde::de::Error::custom(format!(
+                            "the key {key:?} is given twice"
+                        )));
+                    }
+                    pairs.push((key, value));
+                }
+                Ok(Object(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+/// The row that one JSON object means in this table. `idx`, `op` and `prev`
+/// are passed over, so that what the shell prints can be read back.
+pub(crate) fn row_from_json(schema: &TableSchema, text: &str) -> Result<Row> {
+    let invalid = |why: String| Error::InvalidRow {
+        table: schema.name.clone(),
+        why,
+    };
+    let Object(pairs) = serde_json::from_str(text).map_err(|e| invalid(e.to_string()))?;
+    let mut id = None;
+    let mut fields = Vec::with_capacity(pairs.len());
+    for (key, json) in pairs {
+        if key == "id" {
+            match json {
+                Json::String(text) => id = Some(text),
+                other => return Err(invalid(format!("the id must be a string, not {other}"))),
+            }
+        } else if !is_log_column(schema, &key) {
+            fields.push((key, json));
+        }
+    }
+    let id = id.ok_or_else(|| invalid("the row has no \"id\"".to_owned()))?;
+    let fields = fields
+        .into_iter()
+        .map(|(key, json)| {
+            let (_, column) = schema.column(&key)?;
+            match value_from_json(json, column.ty) {
+                Ok(value) => Ok((key, value)),
+                Err(error) => Err(Error::InvalidValue {
+                    table: schema.name.clone(),
+                    id: id.clone(),
+                    source: error.in_column(&key),
+                }),
+            }
+        })
+        .collect::<Result<_>>()?;
+    Ok(Row { id, fields })
+}
+
+/// The row that these texts mean; `None` is NULL.
+pub(crate) fn row_from_text(schema: &TableSchema, pairs: &[(&str, Option<&str>)]) -> Result<Row> {
+    let invalid = |why: &str| Error::InvalidRow {
+        table: schema.name.clone(),
+        why: why.to_owned(),
+    };
+    let id = pairs.iter().find(|(key, _)| *key == "id");
+    let id = id.and_then(|(_, text)| *text);
+    let id = id.ok_or_else(|| invalid("the row has no id"))?;
+    let mut fields = Vec::with_capacity(pairs.len());
+    for (key, text) in pairs {
+        if *key == "id" || is_log_column(schema, key) {
+            continue;
+        }
+        let (_, column) = schema.column(key)?;
+        let value = match text {
+            None => Value::Null,
+            Some(text) => {
+                value_from_text(text, column.ty).map_err(|error| Error::InvalidValue {
+                    table: schema.name.clone(),
+                    id: id.to_owned(),
+                    source: error.in_column(key),
+                })?
+            }
+        };
+        fields.push(((*key).to_owned(), value));
+    }
+    Ok(Row {
+        id: id.to_owned(),
+        fields,
+    })
+}
+
+/// What reads show beside the user's columns.
+fn is_log_column(schema: &TableSchema, key: &str) -> bool {
+    matches!(key, "idx" | "op" | "prev") && schema.position(key).is_none()
+}
+
+/// A default in the stored schema, with its type, so that it reads back as is.
+#[derive(Serialize, Deserialize)]
+struct TypedDefault {
+    #[serde(rename = "type")]
+    ty: ColumnType,
+    value: Json,
+}
+
+/// Writes a column's default.
+pub(crate) fn default_out<S: Serializer>(
+    default: &Option<Value>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let typed = default.as_ref().map(|value| TypedDefault {
+        ty: type_of(value),
+        value: value.to_json(),
+    });
+    typed.serialize(serializer)
+}
+
+/// Reads a column's default.
+pub(crate) fn default_in<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Value>, D::Error> {
+    let typed = Option::<TypedDefault>::deserialize(deserializer)?;
+    typed
+        .map(|typed| value_from_json(typed.value, typed.ty))
+        .transpose()
+        .map_err(serde::de::Error::custom)
+}
+
+fn type_of(value: &Value) -> ColumnType {
+    use super::ListItem;
+    match value {
+        Value::Bool(_) => ColumnType::Bool,
+        Value::Int(_) => ColumnType::Int,
+        Value::Float(_) => ColumnType::Float,
+        Value::Null | Value::Text(_) => ColumnType::Text,
+        Value::Bytes(_) => ColumnType::Bytes,
+        Value::Blob(_) => ColumnType::Blob,
+        Value::Timestamp(_) => ColumnType::Timestamp,
+        Value::Date(_) => ColumnType::Date,
+        Value::Uuid(_) => ColumnType::Uuid,
+        Value::Json(_) => ColumnType::Json,
+        Value::List(items) => match items.iter().map(type_of).find_map(ListItem::of) {
+            Some(item) => ColumnType::List(item),
+            None => ColumnType::List(ListItem::Json),
+        },
+    }
+}
+
+/// `Idx` as a number in the stored schema.
+pub(crate) mod idx {
+    use super::{Deserialize, Deserializer, Idx, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(idx: &Idx, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(idx.as_micros())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Idx, D::Error> {
+        i64::deserialize(d).map(Idx::from_micros)
+    }
+}

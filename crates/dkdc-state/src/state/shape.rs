@@ -1,0 +1,135 @@
+//! How one kind of record meets its table.
+//!
+//! A [`Shape`] translates between a record and the columns of the stored table:
+//! for a derived type by the permanent numbers of its columns, for a [`Row`] by
+//! their names. Every handle reads and writes through one.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::Row;
+use crate::error::{Error, Result};
+use crate::log::append::{Action, Existing, Write};
+use crate::log::read::LogRow;
+use crate::record::{Idx, Record, Value, ValueError, Values, Versioned};
+use crate::schema::TableSchema;
+
+/// The translation of records `R` of one table.
+pub(crate) struct Shape<R> {
+    /// The table's permanent number.
+    pub(crate) table: u32,
+    /// For a derived type: the place in the table of each of its columns.
+    places: Arc<[usize]>,
+    id: fn(&R) -> Cow<'_, str>,
+    encode: fn(&R, &[usize], &TableSchema) -> Result<Vec<Option<Value>>>,
+    decode: fn(LogRow, &[usize]) -> Result<R>,
+}
+
+impl<R> Clone for Shape<R> {
+    fn clone(&self) -> Shape<R> {
+        Shape {
+            places: Arc::clone(&self.places),
+            ..*self
+        }
+    }
+}
+
+impl<R: Record> Shape<R> {
+    /// The shape of a derived type, whose declaration the table has met.
+    pub(crate) fn typed(schema: &TableSchema) -> Result<Shape<R>> {
+        let declared = R::table();
+        let places = declared
+            .columns
+            .iter()
+            .map(|column| schema.column(&column.name).map(|(at, _)| at))
+            .collect::<Result<_>>()?;
+        Ok(Shape {
+            table: schema.number,
+            places,
+            id: R::id,
+            encode: |record, places, schema| {
+                let invalid = |source| invalid(schema, &record.id(), source);
+                let values = record.to_values().map_err(invalid)?;
+                let mut cells = vec![None; schema.columns.len()];
+                for (value, at) in values.into_iter().zip(places) {
+                    let column = &schema.columns[*at];
+                    let value = value.check(column.ty);
+                    let value = value.map_err(|e| invalid(e.in_column(&column.name)))?;
+                    cells[*at] = Some(value);
+                }
+                Ok(cells)
+            },
+            decode: |mut row, places| {
+                let take = |at: &usize| std::mem::take(&mut row.values[*at]);
+                let mut values = Values::new(places.iter().map(take).collect());
+                let id = row.id.clone();
+                R::from_values(row.id, &mut values)
+                    .map_err(|source| invalid(&row.schema, &id, source))
+            },
+        })
+    }
+}
+
+impl Shape<Row> {
+    /// The shape of rows by name.
+    pub(crate) fn untyped(table: u32) -> Shape<Row> {
+        Shape {
+            table,
+            places: Arc::new([]),
+            id: |row| Cow::Borrowed(&row.id),
+            encode: |row, _, schema| {
+                let mut cells = vec![None; schema.columns.len()];
+                for (name, value) in &row.fields {
+                    let (at, column) = schema.column(name)?;
+                    let value = value.clone().check(column.ty);
+                    cells[at] = Some(
+                        value.map_err(|e| invalid(schema, &row.id, e.in_column(&column.name)))?,
+                    );
+                }
+                Ok(cells)
+            },
+            decode: |row, _| Ok(Row::from_log(row)),
+        }
+    }
+}
+
+impl<R> Shape<R> {
+    /// The write that puts a record.
+    pub(crate) fn put(
+        &self,
+        schema: &TableSchema,
+        record: &R,
+        existing: Existing,
+        expected: Option<Idx>,
+    ) -> Result<Write> {
+        let cells = (self.encode)(record, &self.places, schema)?;
+        Ok(Write {
+            id: (self.id)(record).into_owned(),
+            action: Action::Put(existing, cells),
+            expected,
+        })
+    }
+
+    /// A live row as a record.
+    pub(crate) fn live(&self, row: LogRow) -> Result<Versioned<R>> {
+        let version = row.version;
+        let record = (self.decode)(row, &self.places)?;
+        Ok(Versioned { version, record })
+    }
+
+    /// A row as a record, if it holds one.
+    pub(crate) fn any(&self, row: LogRow) -> Result<Versioned<Option<R>>> {
+        let version = row.version;
+        let live = version.op.is_live();
+        let record = live.then(|| (self.decode)(row, &self.places)).transpose()?;
+        Ok(Versioned { version, record })
+    }
+}
+
+fn invalid(schema: &TableSchema, id: &str, source: ValueError) -> Error {
+    Error::InvalidValue {
+        table: schema.name.clone(),
+        id: id.to_owned(),
+        source,
+    }
+}

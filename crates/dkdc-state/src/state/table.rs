@@ -1,0 +1,400 @@
+//! The handle on one table of a state.
+
+use std::sync::Arc;
+
+use super::select::Select;
+use super::shape::Shape;
+use super::{Row, State};
+use crate::error::{Error, Result};
+use crate::log::append::{Action, Batch, Existing, Write};
+use crate::log::Reader;
+use crate::log::catalog::TableMeta;
+use crate::log::list::{self, Scope};
+use crate::log::read;
+use crate::record::{Idx, Value, Version, Versioned};
+use crate::schema::{TableSchema, json};
+
+/// A table of a [`State`], whose records are `R`: a type with
+/// [`derive(Record)`](macro@crate::Record), or [`Row`].
+///
+/// Reads see the current records. Every write makes a version and is durable
+/// when it returns.
+///
+/// ```
+/// # use dkdc_state::{Record, State};
+/// # let folder = tempfile::tempdir()?;
+/// #[derive(Record, Clone, Debug, PartialEq)]
+/// #[record(table = "notes")]
+/// struct Note {
+///     #[record(id)]
+///     id: String,
+///     body: String,
+/// }
+///
+/// let state = State::open(folder.path().join("data.db"))?;
+/// let notes = state.table::<Note>()?;
+/// let first = notes.append(&Note { id: "n1".into(), body: "draft".into() })?;
+/// notes.update(&Note { id: "n1".into(), body: "done".into() })?;
+/// assert_eq!(notes.get("n1")?.expect("it is there").body, "done");
+/// assert_eq!(notes.history("n1")?.len(), 2);
+/// notes.restore("n1", first.idx)?;
+/// assert_eq!(notes.get("n1")?.expect("it is there").body, "draft");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Table<R> {
+    pub(super) state: State,
+    pub(super) name: Arc<str>,
+    pub(super) shape: Shape<R>,
+}
+
+impl<R> Clone for Table<R> {
+    fn clone(&self) -> Table<R> {
+        Table {
+            state: self.state.clone(),
+            name: Arc::clone(&self.name),
+            shape: self.shape.clone(),
+        }
+    }
+}
+
+impl<R> std::fmt::Debug for Table<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Table({})", self.name)
+    }
+}
+
+/// One column in which two versions differ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// The column.
+    pub column: String,
+    /// Its value in the one version.
+    pub from: Value,
+    /// Its value in the other.
+    pub to: Value,
+}
+
+/// Writes.
+impl<R> Table<R> {
+    /// Adds a record.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when a current record has its id,
+    /// [`Error::NotUnique`] when one has its unique values.
+    pub fn append(&self, record: &R) -> Result<Version> {
+        self.put(record, Existing::Refused, None)
+    }
+
+    /// Replaces a record. Columns that `R` does not have keep their values.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when no current record has its id,
+    /// [`Error::NotUnique`] as for an append.
+    pub fn update(&self, record: &R) -> Result<Version> {
+        self.put(record, Existing::Required, None)
+    }
+
+    /// Adds a record, or replaces it.
+    ///
+    /// # Errors
+    /// [`Error::NotUnique`] as for an append.
+    pub fn upsert(&self, record: &R) -> Result<Version> {
+        self.put(record, Existing::Either, None)
+    }
+
+    /// Replaces a record if its current version is `expected`: compare and set.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it is another, with the newest one.
+    pub fn update_if(&self, record: &R, expected: Idx) -> Result<Version> {
+        self.put(record, Existing::Required, Some(expected))
+    }
+
+    /// Reads a record, lets `change` change it, and writes it if nobody wrote
+    /// it meanwhile; else again, from the new version.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when no current record has this id.
+    pub fn modify(&self, id: &str, mut change: impl FnMut(&mut R)) -> Result<Version> {
+        loop {
+            let Some(mut found) = self.get(id)? else {
+                return Err(Error::NotFound {
+                    table: self.name().to_owned(),
+                    id: id.to_owned(),
+                });
+            };
+            change(&mut found.record);
+            match self.update_if(&found.record, found.idx()) {
+                Err(Error::Conflict { .. }) => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Deletes a record. Its history stays, and [`restore`](Table::restore)
+    /// brings it back.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when no current record has this id.
+    pub fn delete(&self, id: &str) -> Result<Version> {
+        self.write(id, Action::Delete, None)
+    }
+
+    /// Deletes a record if its current version is `expected`.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it is another.
+    pub fn delete_if(&self, id: &str, expected: Idx) -> Result<Version> {
+        self.write(id, Action::Delete, Some(expected))
+    }
+
+    /// Gives a record, deleted or not, the values of one of its versions again.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchVersion`] when it never had that version, or that version
+    /// holds no record.
+    pub fn restore(&self, id: &str, version: Idx) -> Result<Version> {
+        self.write(id, Action::Restore(version), None)
+    }
+
+    /// Adds records, all or none of them.
+    ///
+    /// # Errors
+    /// As [`append`](Table::append), for the first record refused.
+    pub fn append_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
+    where
+        R: 'a,
+    {
+        self.put_all(records, Existing::Refused)
+    }
+
+    /// Replaces records, all or none of them.
+    ///
+    /// # Errors
+    /// As [`update`](Table::update), for the first record refused.
+    pub fn update_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
+    where
+        R: 'a,
+    {
+        self.put_all(records, Existing::Required)
+    }
+
+    /// Adds or replaces records, all or none of them.
+    ///
+    /// # Errors
+    /// As [`upsert`](Table::upsert), for the first record refused.
+    pub fn upsert_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
+    where
+        R: 'a,
+    {
+        self.put_all(records, Existing::Either)
+    }
+
+    fn put(&self, record: &R, existing: Existing, expected: Option<Idx>) -> Result<Version> {
+        let meta = self.meta()?;
+        let write = self.shape.put(&meta.schema, record, existing, expected)?;
+        self.submit_one(write)
+    }
+
+    fn put_all<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a R>,
+        existing: Existing,
+    ) -> Result<Vec<Version>>
+    where
+        R: 'a,
+    {
+        let meta = self.meta()?;
+        let put = |record| self.shape.put(&meta.schema, record, existing, None);
+        let writes = records.into_iter().map(put).collect::<Result<_>>()?;
+        self.submit(writes)
+    }
+
+    fn write(&self, id: &str, action: Action, expected: Option<Idx>) -> Result<Version> {
+        self.submit_one(Write {
+            id: id.to_owned(),
+            action,
+            expected,
+        })
+    }
+
+    fn submit(&self, writes: Vec<Write>) -> Result<Vec<Version>> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batch = Batch {
+            table: self.shape.table,
+            writes,
+        };
+        let store = self.state.store();
+        store.group().submit(store, batch)
+    }
+
+    fn submit_one(&self, write: Write) -> Result<Version> {
+        self.submit(vec![write])?.pop().ok_or_else(|| {
+            crate::log::damaged("BUG: a write without a version")
+        })
+    }
+
+    fn meta(&self) -> Result<Arc<TableMeta>> {
+        let catalog = self.state.store().catalog();
+        catalog.by_number(self.shape.table).cloned()
+    }
+}
+
+/// Reads.
+impl<R> Table<R> {
+    /// The table's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The table as the store has it now.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub fn schema(&self) -> Result<Arc<TableSchema>> {
+        let number = self.shape.table;
+        self.state
+            .store()
+            .read(|_, catalog| Ok(Arc::clone(&catalog.by_number(number)?.schema)))
+    }
+
+    /// The current record with this id.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub fn get(&self, id: &str) -> Result<Option<Versioned<R>>> {
+        let row = self.one(|conn, meta| read::current(conn, meta, id))?;
+        row.map(|row| self.shape.live(row)).transpose()
+    }
+
+    /// True when a current record has this id.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub fn contains(&self, id: &str) -> Result<bool> {
+        self.one(|conn, meta| read::contains(conn, meta, id))
+    }
+
+    /// One version of a record, if it had it.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub fn version(&self, id: &str, idx: Idx) -> Result<Option<Versioned<Option<R>>>> {
+        let row = self.one(|conn, meta| read::row(conn, meta, idx))?;
+        let row = row.filter(|row| row.id == id);
+        row.map(|row| self.shape.any(row)).transpose()
+    }
+
+    /// The current records that `select` names.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] and [`Error::InvalidValue`] for a select that
+    /// does not fit the table.
+    pub fn list(&self, select: &Select) -> Result<Vec<Versioned<R>>> {
+        self.list_in(select, Scope::Current)
+    }
+
+    /// Of records that are deleted, the last version that held one.
+    ///
+    /// # Errors
+    /// As [`list`](Table::list).
+    pub fn list_deleted(&self, select: &Select) -> Result<Vec<Versioned<R>>> {
+        self.list_in(select, Scope::Deleted)
+    }
+
+    fn list_in(&self, select: &Select, scope: Scope) -> Result<Vec<Versioned<R>>> {
+        let rows = self.current(|conn, meta| list::list(conn, meta, select, scope))?;
+        rows.into_iter().map(|row| self.shape.live(row)).collect()
+    }
+
+    /// At most `limit` ids of current records that begin with `prefix`, in
+    /// order.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub fn ids(&self, prefix: &str, limit: usize) -> Result<Vec<String>> {
+        self.one(|conn, meta| read::ids(conn, meta, prefix, limit))
+    }
+
+    /// How many current records there are.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub fn count(&self) -> Result<u64> {
+        self.one(|conn, meta| read::count(conn, meta))
+    }
+
+    /// Every version of a record, oldest first; none when there never was one.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub fn history(&self, id: &str) -> Result<Vec<Versioned<Option<R>>>> {
+        let rows = self.current(|conn, meta| read::history(conn, meta, id, Idx(i64::MAX)))?;
+        rows.into_iter().map(|row| self.shape.any(row)).collect()
+    }
+
+    /// The columns in which two versions of a record differ.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchVersion`] when the record did not have one of them.
+    pub fn diff(&self, id: &str, from: Idx, to: Idx) -> Result<Vec<Difference>> {
+        let (from, to) = self.current(|conn, meta| {
+            let version = |idx| {
+                let row = read::row(conn, meta, idx)?.filter(|row| row.id == id);
+                row.ok_or_else(|| Error::NoSuchVersion {
+                    table: meta.name().to_owned(),
+                    id: id.to_owned(),
+                    idx,
+                })
+            };
+            Ok((version(from)?, version(to)?))
+        })?;
+        let names = from.schema.columns.iter().map(|column| column.name.clone());
+        Ok(names
+            .zip(from.values.into_iter().zip(to.values))
+            .filter(|(_, (from, to))| from != to)
+            .map(|(column, (from, to))| Difference { column, from, to })
+            .collect())
+    }
+
+    /// A read of one statement.
+    fn one<T>(
+        &self,
+        read: impl FnMut(&Reader, &TableMeta) -> Result<T>,
+    ) -> Result<T> {
+        self.state.store().read_one(self.shape.table, read)
+    }
+
+    /// A read of several statements, in one transaction.
+    fn current<T>(
+        &self,
+        read: impl FnOnce(&Reader, &TableMeta) -> Result<T>,
+    ) -> Result<T> {
+        let number = self.shape.table;
+        let store = self.state.store();
+        store.read(|conn, catalog| read(conn, catalog.by_number(number)?))
+    }
+}
+
+/// Rows from text.
+impl Table<Row> {
+    /// The row that a JSON object means in this table.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRow`], [`Error::UnknownColumn`], [`Error::InvalidValue`].
+    pub fn row_from_json(&self, text: &str) -> Result<Row> {
+        json::row_from_json(&self.meta()?.schema, text)
+    }
+
+    /// The row that columns and their texts mean in this table, such as those
+    /// of a line of CSV; `None` is NULL.
+    ///
+    /// # Errors
+    /// As [`row_from_json`](Table::row_from_json).
+    pub fn row_from_text(&self, fields: &[(&str, Option<&str>)]) -> Result<Row> {
+        json::row_from_text(&self.meta()?.schema, fields)
+    }
+}

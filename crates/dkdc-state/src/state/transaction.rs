@@ -1,0 +1,206 @@
+//! One transaction over several tables, as its closure sees it.
+
+use std::cell::RefCell;
+use std::io::Read;
+
+use super::Row;
+use super::select::Select;
+use super::shape::Shape;
+use crate::blob;
+use crate::error::Result;
+use crate::log::append::{Action, Batch, Existing, Write};
+use crate::log::list::{self, Scope};
+use crate::log::writer::Tx;
+use crate::log::{damaged, read};
+use crate::record::{BlobRef, Idx, Record, Version, Versioned};
+
+/// The handle inside [`State::transaction`](crate::State::transaction).
+pub struct Transaction<'t, 'w> {
+    tx: RefCell<&'t mut Tx<'w>>,
+}
+
+impl std::fmt::Debug for Transaction<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Transaction")
+    }
+}
+
+impl<'t, 'w> Transaction<'t, 'w> {
+    pub(crate) fn new(tx: &'t mut Tx<'w>) -> Transaction<'t, 'w> {
+        Transaction {
+            tx: RefCell::new(tx),
+        }
+    }
+
+    /// The table of a derived type, created or evolved to what it declares.
+    ///
+    /// # Errors
+    /// As [`State::table`](crate::State::table).
+    pub fn table<R: Record>(&self) -> Result<TxTable<'_, 't, 'w, R>> {
+        let mut tx = self.tx.borrow_mut();
+        let number = tx.declare(&R::table())?;
+        let shape = Shape::typed(&tx.catalog.by_number(number)?.schema)?;
+        Ok(TxTable { owner: self, shape })
+    }
+
+    /// A table that is there, by its name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTable`](crate::Error::UnknownTable).
+    pub fn rows(&self, name: &str) -> Result<TxTable<'_, 't, 'w, Row>> {
+        let number = self.tx.borrow().catalog.table(name)?.schema.number;
+        let shape = Shape::untyped(number);
+        Ok(TxTable { owner: self, shape })
+    }
+
+    /// Puts content into the store, as part of the transaction.
+    ///
+    /// # Errors
+    /// As [`State::put_blob`](crate::State::put_blob).
+    pub fn put_blob(&self, reader: impl Read) -> Result<BlobRef> {
+        let (blob, data) = blob::take(reader)?;
+        let tx = self.tx.borrow();
+        crate::log::chunks::insert(tx.conn, &blob, &data, tx.now)?;
+        Ok(blob)
+    }
+}
+
+/// A table inside a transaction: reads see what the transaction wrote.
+pub struct TxTable<'o, 't, 'w, R> {
+    owner: &'o Transaction<'t, 'w>,
+    shape: Shape<R>,
+}
+
+impl<R> std::fmt::Debug for TxTable<'_, '_, '_, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TxTable({})", self.shape.table)
+    }
+}
+
+impl<R> TxTable<'_, '_, '_, R> {
+    /// As [`Table::append`](crate::Table::append).
+    ///
+    /// # Errors
+    /// As there; unique values are judged when the transaction ends.
+    pub fn append(&self, record: &R) -> Result<Version> {
+        self.put(record, Existing::Refused, None)
+    }
+
+    /// As [`Table::update`](crate::Table::update).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn update(&self, record: &R) -> Result<Version> {
+        self.put(record, Existing::Required, None)
+    }
+
+    /// As [`Table::upsert`](crate::Table::upsert).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn upsert(&self, record: &R) -> Result<Version> {
+        self.put(record, Existing::Either, None)
+    }
+
+    /// As [`Table::update_if`](crate::Table::update_if).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn update_if(&self, record: &R, expected: Idx) -> Result<Version> {
+        self.put(record, Existing::Required, Some(expected))
+    }
+
+    /// As [`Table::delete`](crate::Table::delete).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn delete(&self, id: &str) -> Result<Version> {
+        self.write(id, Action::Delete)
+    }
+
+    /// As [`Table::restore`](crate::Table::restore).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn restore(&self, id: &str, version: Idx) -> Result<Version> {
+        self.write(id, Action::Restore(version))
+    }
+
+    /// As [`Table::get`](crate::Table::get).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn get(&self, id: &str) -> Result<Option<Versioned<R>>> {
+        let row = self.read(|tx, meta| read::current(tx.conn, meta, id))?;
+        row.map(|row| self.shape.live(row)).transpose()
+    }
+
+    /// As [`Table::contains`](crate::Table::contains).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn contains(&self, id: &str) -> Result<bool> {
+        self.read(|tx, meta| read::contains(tx.conn, meta, id))
+    }
+
+    /// As [`Table::list`](crate::Table::list).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn list(&self, select: &Select) -> Result<Vec<Versioned<R>>> {
+        let rows = self.read(|tx, meta| list::list(tx.conn, meta, select, Scope::Current))?;
+        rows.into_iter().map(|row| self.shape.live(row)).collect()
+    }
+
+    /// As [`Table::list_deleted`](crate::Table::list_deleted).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn list_deleted(&self, select: &Select) -> Result<Vec<Versioned<R>>> {
+        let rows = self.read(|tx, meta| list::list(tx.conn, meta, select, Scope::Deleted))?;
+        rows.into_iter().map(|row| self.shape.live(row)).collect()
+    }
+
+    /// As [`Table::history`](crate::Table::history).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn history(&self, id: &str) -> Result<Vec<Versioned<Option<R>>>> {
+        let rows = self.read(|tx, meta| read::history(tx.conn, meta, id, Idx(i64::MAX)))?;
+        rows.into_iter().map(|row| self.shape.any(row)).collect()
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Tx<'_>, &crate::log::catalog::TableMeta) -> Result<T>,
+    ) -> Result<T> {
+        let tx = self.owner.tx.borrow();
+        let meta = tx.catalog.by_number(self.shape.table)?;
+        read(&tx, meta)
+    }
+
+    fn put(&self, record: &R, existing: Existing, expected: Option<Idx>) -> Result<Version> {
+        let write = self.read(|_, meta| {
+            self.shape.put(&meta.schema, record, existing, expected)
+        })?;
+        self.apply(write)
+    }
+
+    fn write(&self, id: &str, action: Action) -> Result<Version> {
+        self.apply(Write {
+            id: id.to_owned(),
+            action,
+            expected: None,
+        })
+    }
+
+    fn apply(&self, write: Write) -> Result<Version> {
+        let batch = Batch {
+            table: self.shape.table,
+            writes: vec![write],
+        };
+        let versions = self.owner.tx.borrow_mut().apply_guarded(&batch)?;
+        let version = versions.into_iter().next();
+        version.ok_or_else(|| damaged("BUG: a write without a version"))
+    }
+}

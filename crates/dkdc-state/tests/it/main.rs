@@ -1,0 +1,4 @@
+//! The promises of dkdc-state, each a test named after it.
+
+mod derive;
+mod smoke;

@@ -1,0 +1,113 @@
+//! How many tests ran, read from the result lines of cargo's test programs.
+//!
+//! Each program, and each crate's documentation tests, prints its own
+//! `test result: ...` line; the tally is their sum.
+
+use std::fmt;
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+}
+
+impl Tally {
+    /// Adds what a line says if it is a result line, coloured or not.
+    pub(crate) fn count(&mut self, line: &str) {
+        let line = without_colours(line);
+        let Some((_, counts)) = line
+            .strip_prefix("test result: ")
+            .and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        for count in counts.split(';') {
+            let mut words = count.split_whitespace();
+            let (Some(number), Some(what)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let Ok(number) = number.parse::<u64>() else {
+                continue;
+            };
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.skipped += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The last line of a run: `N passed, M failed`, and `, K skipped` if any were.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.skipped > 0 {
+            write!(f, ", {} skipped", self.skipped)?;
+        }
+        Ok(())
+    }
+}
+
+/// The line without terminal escapes of the form `ESC ... letter`.
+fn without_colours(line: &str) -> String {
+    let mut escaped = false;
+    line.chars()
+        .filter(|&c| {
+            let keep = !escaped && c != '\u{1b}';
+            escaped = (escaped || c == '\u{1b}') && !c.is_ascii_alphabetic();
+            keep
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(output: &str) -> String {
+        let mut tally = Tally::default();
+        output.lines().for_each(|line| tally.count(line));
+        tally.to_string()
+    }
+
+    #[test]
+    fn unit_integration_and_doc_tests_are_summed() {
+        let output = "\
+running 3 tests
+test a ... ok
+test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+
+test result: FAILED. 40 passed; 2 failed; 1 ignored; 0 measured; 9 filtered out; finished in 1.00s
+
+   Doc-tests dkdc_state
+
+test result: ok. 5 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.10s
+";
+        assert_eq!(tally(output), "48 passed, 2 failed, 3 skipped");
+    }
+
+    #[test]
+    fn nothing_skipped_is_not_mentioned() {
+        assert_eq!(
+            tally("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured"),
+            "1 passed, 0 failed"
+        );
+    }
+
+    #[test]
+    fn colours_are_seen_through() {
+        let line = "test result: \u{1b}[32mok\u{1b}[m. 7 passed; 0 failed; 0 ignored\n";
+        assert_eq!(tally(line), "7 passed, 0 failed");
+    }
+
+    #[test]
+    fn other_lines_count_for_nothing() {
+        assert_eq!(
+            tally("3 passed; 4 failed\n test result: ok. 1 passed"),
+            "0 passed, 0 failed"
+        );
+    }
+}
