@@ -1,2 +1,30 @@
-//! x
-fn main() {}
+//! The command `dkdc`: todo list, file lake, tables and SQL over one state.
+//!
+//! Results go to stdout, words to stderr; every failure is one line and one
+//! exit code ([`exit`]). Before the arguments are parsed, nothing is done; the
+//! simple commands never open DuckDB.
+
+mod changes;
+mod check;
+mod clear;
+mod cli;
+mod exit;
+mod import;
+mod input;
+mod lake;
+mod output;
+mod progress;
+mod records;
+mod row;
+mod sql;
+mod status;
+mod store;
+mod table;
+mod todo;
+mod tour;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    exit::with(cli::parse().and_then(cli::run))
+}
