@@ -1,2 +1,106 @@
-//! x
-fn main() {}
+//! `dkdc-bench`: dkdc beside its peers, in one run, on one file system.
+//!
+//! Every number has a peer that was measured in alternation with it, with the
+//! same durability, the same user columns and the same page cache, so that
+//! whatever else the machine does meets both. docs/benchmarks.md says what is
+//! compared, and what was found.
+
+#![expect(clippy::print_stdout, reason = "a program that prints its results")]
+
+mod machine;
+mod measure;
+mod peer;
+mod report;
+mod sample;
+mod store;
+mod suite;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use machine::Machine;
+use report::Report;
+use suite::Plan;
+
+/// Anything that ends a run.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Measures dkdc beside its peers and prints a table.
+#[derive(Parser, Debug)]
+#[command(after_help = "Example:\n  cargo run -p dkdc-bench -- --quick --only reads")]
+struct Args {
+    /// A tenth of the records, and fewer rounds
+    #[arg(long)]
+    quick: bool,
+    /// Only these measurements
+    #[arg(long, value_name = "NAME", value_enum, value_delimiter = ',')]
+    only: Vec<Suite>,
+    /// Write the results there, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where the databases live [default: beside this program]
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+    /// The program `dkdc` [default: the one beside this program]
+    #[arg(long, value_name = "FILE")]
+    dkdc: Option<PathBuf>,
+}
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// Appends in batches
+    Batches,
+    /// Append and update, one at a time
+    Writes,
+    /// Get and contains
+    Reads,
+    /// Appends of many threads
+    Threads,
+    /// Reads as of a moment in a long history
+    Asof,
+    /// Appends to a table with two indexes
+    Indexed,
+    /// `dkdc todo` as a whole process
+    Command,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("dkdc-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    let beside = machine::beside()?;
+    let dir = args.dir.clone().unwrap_or_else(|| beside.clone());
+    let folder = tempfile::Builder::new()
+        .prefix("dkdc-bench-")
+        .tempdir_in(&dir)?;
+    let machine = Machine::look(folder.path());
+    if args.dir.is_none() && machine.in_memory() {
+        return Err("this folder is in memory, where a sync costs nothing: name one by --dir".into());
+    }
+    println!("{machine}");
+    println!("databases: {}\n", folder.path().display());
+    let plan = Plan {
+        folder: folder.path().to_owned(),
+        only: args.only.clone(),
+        quick: args.quick,
+        dkdc: args.dkdc.clone().unwrap_or_else(|| beside.join("dkdc")),
+    };
+    let mut report = Report::new(machine);
+    suite::run(&plan, &mut report)?;
+    println!("{report}");
+    if let Some(path) = &args.json {
+        std::fs::write(path, report.to_json())?;
+    }
+    Ok(())
+}

@@ -45,7 +45,7 @@ impl Content {
         }
     }
 
-    pub(crate) fn put(&self, tx: &Transaction) -> Result<BlobRef> {
+    pub(crate) fn put(&self, tx: &Transaction<'_, '_>) -> Result<BlobRef> {
         match self {
             Content::Small(bytes) => Ok(tx.put_blob(&bytes[..])?),
             Content::Stored(blob) => Ok(*blob),

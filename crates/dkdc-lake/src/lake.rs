@@ -379,7 +379,7 @@ impl Lake {
 }
 
 /// An id that no file has or had.
-fn new_id(files: &TxTable<'_, File>) -> Result<String> {
+fn new_id(files: &TxTable<'_, '_, '_, File>) -> Result<String> {
     loop {
         let id = uuid()?;
         if files.history(&id)?.is_empty() {

@@ -30,7 +30,7 @@ macro_rules! source {
 }
 
 source!(Table<File>);
-source!(TxTable<'_, File>);
+source!(TxTable<'_, '_, '_, File>);
 source!(SnapshotTable<File>);
 
 /// Exactly this name; the unique index serves it.

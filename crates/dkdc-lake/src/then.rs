@@ -12,7 +12,7 @@ use crate::read;
 ///
 /// What is written later does not change what it answers. The content of any
 /// [`File`] that it gives is read with [`Lake::read_file`] as well.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LakeAt {
     /// As it is now: content is the same at all times.
     lake: Lake,

@@ -81,7 +81,7 @@ pub(crate) struct Store {
     idle: OnceLock<idle::Checkpointer>,
     /// DuckDB over this store, opened at the first question.
     #[cfg(feature = "query")]
-    pub(crate) engine: OnceLock<crate::query::Engine>,
+    pub(crate) engine: Mutex<Option<Arc<crate::query::Engine>>>,
 }
 
 /// Readers kept open between calls.

@@ -158,7 +158,9 @@ fn on_day(now: Timestamp, days_before: i64, time: civil::Time) -> Result<Timesta
 fn clock_time(text: &str) -> Result<civil::Time, String> {
     let plain = |b: u8| b.is_ascii_digit() || b == b':' || b == b'.';
     if !text.contains(':') || !text.bytes().all(plain) {
-        return Err(format!("{text:?} is no time of day, such as 14:00 or 09:30:15"));
+        return Err(format!(
+            "{text:?} is no time of day, such as 14:00 or 09:30:15"
+        ));
     }
     let padded = if text.as_bytes().get(1) == Some(&b':') {
         format!("0{text}")
@@ -233,7 +235,9 @@ fn joined(text: &str) -> String {
         Some(before) => format!("{}Z", &text[..before.len()]),
         None => text.to_owned(),
     };
-    text.replace(" +", "+").replace(" -", "-").replace(" [", "[")
+    text.replace(" +", "+")
+        .replace(" -", "-")
+        .replace(" [", "[")
 }
 
 fn utc(date_time: DateTime) -> Result<Timestamp, String> {

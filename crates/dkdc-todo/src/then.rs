@@ -9,7 +9,7 @@ use crate::todo::Todo;
 /// Todos as of one moment; made by [`Todos::at`](crate::Todos::at).
 ///
 /// What is written later does not change what it answers.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct TodosAt {
     snapshot: Snapshot,
     table: SnapshotTable<Todo>,

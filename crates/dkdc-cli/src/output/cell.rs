@@ -115,11 +115,9 @@ impl Cell {
         match self {
             Cell::Null => String::new(),
             Cell::Text(text) => text.clone(),
-            other => match other.to_json_text().strip_prefix('"') {
-                // Times and bytes: letters and digits, nothing that JSON escapes.
-                Some(text) => text.trim_end_matches('"').to_owned(),
-                None => other.to_json_text(),
-            },
+            Cell::Json(_) | Cell::List(_) | Cell::Struct(_) => self.to_json_text(),
+            // Times, bytes, infinities: text in JSON, without anything to escape.
+            other => other.to_json_text().trim_matches('"').to_owned(),
         }
     }
 

@@ -66,12 +66,17 @@ pub(crate) fn adopt(conn: &Connection, path: &Path, now: i64) -> Result<()> {
     })?;
     let closed = close_duplicates(conn, &mut tables, &mut end, now)?;
     let idx = end.next(Idx(now));
-    record_commit(conn, closed.first().map_or(idx, |closed| closed.idx), idx, now)?;
+    record_commit(
+        conn,
+        closed.first().map_or(idx, |closed| closed.idx),
+        idx,
+        now,
+    )?;
     let detail = detail(&store, &tables, &closed);
     event::insert(conn, &store.store_id, idx, EventKind::Adopt, None, &detail)?;
     drop(tables);
     merge::forget(conn)?;
-    tracing::info!(path = %path.display(), %detail, "adopted a file of the original packages");
+    tracing::info!(path = %path.display(), "adopted a file of the original packages");
     Ok(())
 }
 

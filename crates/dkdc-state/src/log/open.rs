@@ -93,7 +93,7 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
         idle: OnceLock::new(),
         config,
         #[cfg(feature = "query")]
-        engine: OnceLock::new(),
+        engine: Mutex::default(),
     })
 }
 

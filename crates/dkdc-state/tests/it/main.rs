@@ -2,3 +2,5 @@
 
 mod derive;
 mod smoke;
+#[cfg(feature = "query")]
+mod sql;

@@ -1,5 +1,6 @@
 //! What dkdc-todo promises, a module per promise.
 
+mod a_list_can_be_read_only;
 mod a_prefix_finds_one_todo;
 mod an_edit_changes_what_it_names;
 mod an_update_is_the_whole_todo;

@@ -31,7 +31,7 @@ fn in_four_steps() -> Outcome {
     // 1. Clear; the table is empty, and its columns are there.
     todos.state().clear(&[])?;
     assert_eq!(todos.list(None)?, []);
-    let schema = todos.table().schema();
+    let schema = todos.table().schema()?;
     let columns = schema.columns.iter().map(|c| (c.name.as_str(), c.ty));
     assert_eq!(
         columns.collect::<Vec<_>>(),

@@ -104,7 +104,9 @@ fn plain(cell: ValueRef<'_>, ty: ColumnType) -> Result<Value, String> {
             .map_err(|error| malformed(t, ty, error))?,
         (other, ty) => return Err(expected(ty, other)),
     };
-    value.check(ty).map_err(|error: ValueError| error.to_string())
+    value
+        .check(ty)
+        .map_err(|error: ValueError| error.to_string())
 }
 
 fn timestamp(cell: ValueRef<'_>) -> Result<Value, String> {
@@ -236,7 +238,11 @@ mod tests {
 
     #[test]
     fn labels_split_at_commas_as_the_original_split_them() {
-        for (text, labels) in [("", vec![]), ("a", vec!["a"]), ("a, b,", vec!["a", " b", ""])] {
+        for (text, labels) in [
+            ("", vec![]),
+            ("a", vec!["a"]),
+            ("a, b,", vec!["a", " b", ""]),
+        ] {
             let taken = value(ValueRef::Text(text.as_bytes()), Take::Labels);
             assert_eq!(taken, Ok(Value::from(labels)));
         }

@@ -44,7 +44,9 @@ pub(super) fn sort(conn: &Connection, path: &Path, originals: &[Original]) -> Re
         }
     }
     let first: Option<i64> = conn
-        .query_row("SELECT min(idx) FROM temp._dkdc_merge", [], |row| row.get(0))
+        .query_row("SELECT min(idx) FROM temp._dkdc_merge", [], |row| {
+            row.get(0)
+        })
         .db()?;
     Ok(first.map(Idx))
 }

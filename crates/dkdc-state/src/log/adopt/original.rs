@@ -51,7 +51,9 @@ pub(super) enum Take {
 impl Original {
     /// True for the post's lake.
     pub(super) fn is_lake(&self) -> bool {
-        self.sources.iter().any(|source| source.take == Take::Content)
+        self.sources
+            .iter()
+            .any(|source| source.take == Take::Content)
     }
 }
 
@@ -130,14 +132,19 @@ fn original(name: String, described: Vec<Described>) -> Result<Original, String>
             return Err(format!("table {name} has no column {key}"));
         };
         if column_type(&column.declared) != Some(expected) {
-            return Err(format!("table {name} has a column {key} of another type than {expected}"));
+            return Err(format!(
+                "table {name} has a column {key} of another type than {expected}"
+            ));
         }
     }
     let hidden = |alias: &&str| !described.iter().any(|c| c.name.eq_ignore_ascii_case(alias));
     let Some(rowid) = ["rowid", "_rowid_", "oid"].into_iter().find(hidden) else {
         return Err(format!("table {name} hides its row numbers"));
     };
-    let names: Vec<&str> = described.iter().map(|column| column.name.as_str()).collect();
+    let names: Vec<&str> = described
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
     let is_todos = name == "todos" && names == TODOS;
     let is_lake = name == "lake" && names == LAKE;
     let mut def = TableDef::new(&name);
@@ -187,11 +194,28 @@ fn original(name: String, described: Vec<Described>) -> Result<Original, String>
 
 /// The columns of the post's two tables.
 const TODOS: [&str; 9] = [
-    "idx", "id", "user_id", "subject", "body", "priority", "status", "description", "labels",
+    "idx",
+    "id",
+    "user_id",
+    "subject",
+    "body",
+    "priority",
+    "status",
+    "description",
+    "labels",
 ];
 const LAKE: [&str; 11] = [
-    "idx", "id", "user_id", "path", "filename", "filetype", "data", "version", "status",
-    "description", "labels",
+    "idx",
+    "id",
+    "user_id",
+    "path",
+    "filename",
+    "filetype",
+    "data",
+    "version",
+    "status",
+    "description",
+    "labels",
 ];
 
 /// Makes a column of one of the post's tables what dkdc-todo and dkdc-lake
@@ -274,7 +298,10 @@ pub(super) fn refuse_dependents(
             .and_then(|mut s| s.exists([&original.renamed]))
             .db()?;
         if taken {
-            let why = format!("its new name, {}, is taken: rename that first", original.renamed);
+            let why = format!(
+                "its new name, {}, is taken: rename that first",
+                original.renamed
+            );
             return Err(not_adopted(path, original, 0, why));
         }
         refuse_made_ids(conn, path, original)?;

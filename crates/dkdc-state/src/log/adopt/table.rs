@@ -132,7 +132,11 @@ impl<'c> Adoption<'c> {
         let version = Version {
             idx,
             prev: head.map(|head| head.idx),
-            op: op.unwrap_or(if head.is_some() { Op::Update } else { Op::Append }),
+            op: op.unwrap_or(if head.is_some() {
+                Op::Update
+            } else {
+                Op::Append
+            }),
         };
         self.chain = append::insert_row(
             &self.meta,
@@ -204,7 +208,12 @@ fn read(
     let id = convert::id(cell(0)?, number)?;
     let mut values = Vec::with_capacity(original.def.columns.len());
     let mut content = None;
-    for (at, (source, column)) in original.sources.iter().zip(&original.def.columns).enumerate() {
+    for (at, (source, column)) in original
+        .sources
+        .iter()
+        .zip(&original.def.columns)
+        .enumerate()
+    {
         let cell = cell(at + 1)?;
         let mut value = convert::value(cell, source.take)
             .map_err(|why| format!("column {}: {why}", source.name))?;

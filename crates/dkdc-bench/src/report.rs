@@ -1,0 +1,182 @@
+//! The results: a table to read, JSON to keep.
+
+use std::fmt;
+
+use serde_json::json;
+
+use crate::machine::Machine;
+
+/// What was asked of an operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    /// Nothing: it is shown so that it is known.
+    None,
+    /// At most this many times the peer.
+    AtMost(f64),
+    /// At least this many times the peer.
+    AtLeast(f64),
+    /// At most this much more than the peer.
+    Above(f64),
+}
+
+/// One measured operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) operation: String,
+    pub(crate) size: String,
+    /// What it is counted in: "us", "ms", "/s", "x".
+    pub(crate) unit: &'static str,
+    pub(crate) dkdc: f64,
+    pub(crate) peer: f64,
+    /// Who the peer is.
+    pub(crate) against: &'static str,
+    pub(crate) limit: Limit,
+}
+
+impl Outcome {
+    fn ratio(&self) -> f64 {
+        self.dkdc / self.peer
+    }
+
+    /// `None` where nothing was asked.
+    fn reached(&self) -> Option<bool> {
+        match self.limit {
+            Limit::None => None,
+            Limit::AtMost(limit) => Some(self.ratio() <= limit),
+            Limit::AtLeast(limit) => Some(self.ratio() >= limit),
+            Limit::Above(limit) => Some(self.dkdc - self.peer <= limit),
+        }
+    }
+
+    fn cells(&self) -> [String; 8] {
+        let limit = match self.limit {
+            Limit::None => String::new(),
+            Limit::AtMost(limit) => format!("<= {limit}x"),
+            Limit::AtLeast(limit) => format!(">= {limit}x"),
+            Limit::Above(limit) => format!("<= +{limit} {}", self.unit),
+        };
+        let ratio = match self.limit {
+            Limit::Above(_) => format!("{:+.2} {}", self.dkdc - self.peer, self.unit),
+            _ => format!("{:.2}x", self.ratio()),
+        };
+        let reached = match self.reached() {
+            None => "",
+            Some(true) => "yes",
+            Some(false) => "NO",
+        };
+        [
+            self.operation.clone(),
+            self.size.clone(),
+            number(self.dkdc, self.unit),
+            number(self.peer, self.unit),
+            self.against.to_owned(),
+            ratio,
+            limit,
+            reached.to_owned(),
+        ]
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let (kind, limit) = match self.limit {
+            Limit::None => (None, None),
+            Limit::AtMost(limit) => (Some("at most, times"), Some(limit)),
+            Limit::AtLeast(limit) => (Some("at least, times"), Some(limit)),
+            Limit::Above(limit) => (Some("at most, more"), Some(limit)),
+        };
+        json!({
+            "operation": self.operation,
+            "size": self.size,
+            "unit": self.unit,
+            "dkdc": self.dkdc,
+            "peer": self.peer,
+            "against": self.against,
+            "ratio": self.ratio(),
+            "limit": limit,
+            "limit_kind": kind,
+            "reached": self.reached(),
+        })
+    }
+}
+
+fn number(value: f64, unit: &str) -> String {
+    if value >= 1000.0 {
+        format!("{value:.0} {unit}")
+    } else {
+        format!("{value:.2} {unit}")
+    }
+}
+
+/// All results of a run.
+pub(crate) struct Report {
+    machine: Machine,
+    outcomes: Vec<Outcome>,
+    /// What could not be measured, and why.
+    skipped: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn new(machine: Machine) -> Report {
+        Report {
+            machine,
+            outcomes: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        self.outcomes.push(outcome);
+    }
+
+    pub(crate) fn skip(&mut self, what: &str, why: &str) {
+        self.skipped.push(format!("{what}: not measured: {why}"));
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        let outcomes: Vec<_> = self.outcomes.iter().map(Outcome::to_json).collect();
+        let machine = &self.machine;
+        let all = json!({
+            "profile": machine.profile,
+            "debug_assertions": cfg!(debug_assertions),
+            "cores": machine.cores,
+            "load": machine.load,
+            "file_system": machine.file_system,
+            "sqlite": machine.sqlite,
+            "outcomes": outcomes,
+            "not_measured": self.skipped,
+        });
+        format!("{all:#}\n")
+    }
+}
+
+const HEAD: [&str; 8] = [
+    "operation", "size", "dkdc", "peer", "peer is", "ratio", "limit", "reached",
+];
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = vec![HEAD.map(str::to_owned)];
+        rows.extend(self.outcomes.iter().map(Outcome::cells));
+        let width = |at: usize| rows.iter().map(|row| row[at].len()).max().unwrap_or(0);
+        let widths: [usize; 8] = std::array::from_fn(width);
+        for row in &rows {
+            write!(f, "|")?;
+            for (at, (cell, width)) in row.iter().zip(widths).enumerate() {
+                // Numbers stand right.
+                if matches!(at, 2 | 3 | 5) {
+                    write!(f, " {cell:>width$} |")?;
+                } else {
+                    write!(f, " {cell:<width$} |")?;
+                }
+            }
+            writeln!(f)?;
+            if row[0] == HEAD[0] {
+                let rules = widths.map(|width| "-".repeat(width + 2));
+                writeln!(f, "|{}|", rules.join("|"))?;
+            }
+        }
+        for line in &self.skipped {
+            writeln!(f, "{line}")?;
+        }
+        Ok(())
+    }
+}

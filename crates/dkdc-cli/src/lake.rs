@@ -1,0 +1,315 @@
+//! `dkdc lake`: the files of `dkdc-lake`, for people and scripts.
+
+mod get;
+
+use std::fs::File as DiskFile;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use dkdc_lake::{Edit, File, FileName, Lake, LakeAt};
+use dkdc_state::Idx;
+use jiff::Timestamp;
+
+use crate::cli::{AsOf, parse_idx};
+use crate::exit::{Code, Failure, Result};
+use crate::output::{Format, Output, Rows, Sheet, say};
+use crate::records::{self, in_shell, say_deleted};
+use crate::store::Stores;
+
+pub(crate) const EXAMPLE: &str = "\
+Example:
+  dkdc lake put report.csv --path reports/2026
+  dkdc lake ls reports
+  dkdc lake cat reports/2026/report.csv
+  dkdc lake history reports/2026/report.csv";
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Put a file; a name that is there already gets a new version
+    #[command(after_help = "Example:\n  dkdc lake put report.csv --path reports/2026\n  date | dkdc lake put - --name today.txt")]
+    Put(Put),
+    /// Write a file of the lake to disk
+    #[command(after_help = "Example:\n  dkdc lake get reports/2026/report.csv -o old.csv --as-of yesterday")]
+    Get(get::Get),
+    /// Write a file of the lake to stdout
+    #[command(after_help = "Example:\n  dkdc lake cat reports/2026/report.csv | head")]
+    Cat {
+        #[command(flatten)]
+        name: Name,
+        #[command(flatten)]
+        as_of: AsOf,
+    },
+    /// Delete a file; its history stays
+    #[command(after_help = "Example:\n  dkdc lake rm reports/2026/report.csv")]
+    Rm {
+        #[command(flatten)]
+        name: Name,
+    },
+    /// Every version of a file, oldest first
+    #[command(after_help = "Example:\n  dkdc lake history reports/2026/report.csv")]
+    History {
+        #[command(flatten)]
+        name: Name,
+        #[command(flatten)]
+        as_of: AsOf,
+    },
+    /// Bring back an earlier version, as a new one
+    #[command(after_help = "Example:\n  dkdc lake restore report.csv --version '2026-11-22 10:00:00.123456'")]
+    Restore {
+        #[command(flatten)]
+        name: Name,
+        /// The idx of the version, as history shows it
+        #[arg(long, value_name = "IDX", value_parser = parse_idx)]
+        version: Idx,
+    },
+    /// List files, the newest first
+    #[command(after_help = "Example:\n  dkdc lake ls reports --user ann")]
+    Ls {
+        /// Only what is in this path and below it
+        path: Option<String>,
+        /// Only this user's
+        #[arg(long)]
+        user: Option<String>,
+        #[command(flatten)]
+        as_of: AsOf,
+    },
+}
+
+/// What identifies a file.
+#[derive(Args, Debug)]
+pub(crate) struct Name {
+    /// The file: path/filename, split at the last slash
+    name: String,
+    /// Whose file it is; without this, a file of no user
+    #[arg(long)]
+    user: Option<String>,
+}
+
+impl Name {
+    pub(crate) fn parsed(&self) -> Result<FileName> {
+        let mut name = FileName::parse(&self.name)?;
+        name.user.clone_from(&self.user);
+        Ok(name)
+    }
+
+    /// The same arguments, to be typed again.
+    fn in_shell(&self) -> String {
+        let name = in_shell(&self.name);
+        match &self.user {
+            Some(user) => format!("{name} --user {}", in_shell(user)),
+            None => name,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Put {
+    /// The file; - reads stdin
+    file: PathBuf,
+    /// Where it goes in the lake
+    #[arg(long)]
+    path: Option<String>,
+    /// What it is called there [default: as it is called here]
+    #[arg(long)]
+    name: Option<String>,
+    /// Whose file it is
+    #[arg(long)]
+    user: Option<String>,
+    /// What kind of file it is [default: what its name ends in]
+    #[arg(long)]
+    filetype: Option<String>,
+    /// Any word
+    #[arg(long)]
+    status: Option<String>,
+    /// Whatever else is to be said
+    #[arg(long)]
+    description: Option<String>,
+    /// A label; may be given again
+    #[arg(long = "label", value_name = "LABEL")]
+    labels: Vec<String>,
+}
+
+pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Result<()> {
+    match command {
+        Command::Put(put) => put.run(stores, output),
+        Command::Get(get) => get::run(&get, &open(stores)?, output),
+        Command::Cat { name, as_of } => {
+            let lake = open(stores)?;
+            let file = find(&lake, &name.parsed()?, &as_of)?;
+            get::to_stdout(&lake, &file, output)
+        }
+        Command::Rm { name } => {
+            let deleted = open(stores)?.delete(&name.parsed()?)?;
+            let restore = format!("dkdc lake restore {}", name.in_shell());
+            say_deleted(&format!("file {}", name.name), &restore, &deleted);
+            Ok(())
+        }
+        Command::History { name, as_of } => {
+            let (lake, name) = (open(stores)?, name.parsed()?);
+            let versions = match at(&lake, &as_of)? {
+                Some(then) => then.history(&name)?,
+                None => lake.history(&name)?,
+            };
+            show(output, records::history(None, versions))
+        }
+        Command::Restore { name, version } => {
+            let file = open(stores)?.restore(&name.parsed()?, version)?;
+            show(output, records::sheet(vec![file]))
+        }
+        Command::Ls { path, user, as_of } => {
+            let lake = open(stores)?;
+            let (user, path) = (user.as_deref(), path.as_deref());
+            let files = match at(&lake, &as_of)? {
+                Some(then) => then.list(user, path)?,
+                None => lake.list(user, path)?,
+            };
+            show(output, records::sheet(files))
+        }
+    }
+}
+
+fn open(stores: &Stores) -> Result<Lake> {
+    Ok(Lake::on(&stores.of_app("lake.db")?)?)
+}
+
+fn at(lake: &Lake, as_of: &AsOf) -> Result<Option<LakeAt>> {
+    Ok(as_of.as_of.map(|when| lake.at(when)).transpose()?)
+}
+
+/// The file as it is, or was.
+fn find(lake: &Lake, name: &FileName, as_of: &AsOf) -> Result<File> {
+    Ok(match at(lake, as_of)? {
+        Some(then) => then.get(name)?.record,
+        None => lake.get(name)?.record,
+    })
+}
+
+/// What a table leaves to the other formats: size stands for the content.
+const LEFT_OUT: [&str; 4] = ["data", "hash", "mode", "mtime"];
+
+fn show(output: &mut Output, sheet: Sheet<'_>) -> Result<()> {
+    if output.format() != Format::Table {
+        return output.sheet(sheet);
+    }
+    let Sheet {
+        columns,
+        rows,
+        total,
+    } = sheet;
+    let kept: Vec<bool> = columns
+        .iter()
+        .map(|column| !LEFT_OUT.contains(&column.name.as_str()))
+        .collect();
+    let columns = only(&kept, columns);
+    let rows: Rows<'_> = Box::new(rows.map(move |row| Ok(only(&kept, row?))));
+    output.sheet(Sheet {
+        columns,
+        rows,
+        total,
+    })
+}
+
+fn only<T>(kept: &[bool], all: Vec<T>) -> Vec<T> {
+    let kept = all.into_iter().zip(kept).filter(|(_, kept)| **kept);
+    kept.map(|(item, _)| item).collect()
+}
+
+/// Content that is open, and what to say about it.
+struct Opened {
+    name: FileName,
+    edit: Edit,
+    content: Box<dyn Read>,
+}
+
+impl Put {
+    fn run(&self, stores: &Stores, output: &mut Output) -> Result<()> {
+        // What cannot be read is refused before a store is made.
+        let opened = self.open()?;
+        let put = open(stores)?.put(&opened.name, &opened.edit, opened.content)?;
+        if !put.written {
+            say("the file was like that already: no new version");
+        }
+        show(output, records::sheet(vec![put.file]))
+    }
+
+    fn open(&self) -> Result<Opened> {
+        let from_stdin = self.file.as_os_str() == "-";
+        let name = FileName {
+            filename: self.filename(from_stdin)?,
+            path: self.path.clone(),
+            user: self.user.clone(),
+        };
+        let edit = self.edit();
+        if from_stdin {
+            let content = Box::new(io::stdin().lock());
+            return Ok(Opened {
+                name,
+                edit,
+                content,
+            });
+        }
+        let failed = |error: io::Error| Failure::file(&self.file, &error);
+        let content = DiskFile::open(&self.file).map_err(failed)?;
+        let meta = content.metadata().map_err(failed)?;
+        if meta.is_dir() {
+            let message = format!("{}: a folder; put its files", self.file.display());
+            return Err(Failure::usage(message));
+        }
+        let mtime = meta.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+        Ok(Opened {
+            name,
+            edit: edit.mode(mode(&meta)).mtime(mtime),
+            content: Box::new(content),
+        })
+    }
+
+    /// What the file is called in the lake.
+    fn filename(&self, from_stdin: bool) -> Result<String> {
+        match &self.name {
+            Some(name) if name.contains('/') => Err(Failure::usage(format!(
+                "--name {name:?} holds a slash; --path says where a file is"
+            ))),
+            Some(name) => Ok(name.clone()),
+            None if from_stdin => Err(Failure::usage("stdin has no name: give it one with --name")),
+            None => name_on_disk(&self.file),
+        }
+    }
+
+    fn edit(&self) -> Edit {
+        let mut edit = Edit::new();
+        if let Some(filetype) = &self.filetype {
+            edit = edit.filetype(filetype.as_str());
+        }
+        if let Some(status) = &self.status {
+            edit = edit.status(status.as_str());
+        }
+        if let Some(description) = &self.description {
+            edit = edit.description(description.as_str());
+        }
+        if !self.labels.is_empty() {
+            edit = edit.labels(self.labels.clone());
+        }
+        edit
+    }
+}
+
+fn name_on_disk(path: &Path) -> Result<String> {
+    let refuse = |why| Failure::new(Code::Usage, format!("{}: {why}", path.display()));
+    let name = path.file_name().ok_or_else(|| refuse("names no file"))?;
+    let name = name.to_str();
+    name.map(str::to_owned)
+        .ok_or_else(|| refuse("the name is not UTF-8: give it one with --name"))
+}
+
+/// The permissions, without the kind of file.
+#[cfg(unix)]
+fn mode(meta: &std::fs::Metadata) -> Option<i64> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(i64::from(meta.permissions().mode() & 0o7777))
+}
+
+#[cfg(not(unix))]
+fn mode(_: &std::fs::Metadata) -> Option<i64> {
+    None
+}

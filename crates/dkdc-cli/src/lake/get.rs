@@ -1,0 +1,198 @@
+//! Content on its way out of the lake.
+//!
+//! What must hold: a file on disk is either what it was or all of the content;
+//! names from the lake lead to no other folder; a terminal gets only text.
+
+use std::fs::{File as DiskFile, Permissions};
+use std::io::{self, Read, Write};
+use std::path::{Component, Path, PathBuf};
+
+use clap::Args;
+use dkdc_lake::{File, Lake};
+use tempfile::Builder;
+
+use super::{Name, find};
+use crate::cli::AsOf;
+use crate::exit::{Code, Failure, Result};
+use crate::output::{Output, say};
+
+#[derive(Args, Debug)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    name: Name,
+    /// Where to write it, replacing what is there; - is stdout [default: its
+    /// filename, here, if nothing has that name]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    as_of: AsOf,
+}
+
+pub(crate) fn run(get: &Get, lake: &Lake, output: &mut Output) -> Result<()> {
+    let file = find(lake, &get.name.parsed()?, &get.as_of)?;
+    let target = match &get.output {
+        Some(path) if path.as_os_str() == "-" => return to_stdout(lake, &file, output),
+        Some(path) => path.clone(),
+        None => here(&file.filename)?,
+    };
+    to_disk(lake, &file, &target, get.output.is_some())?;
+    say(&format!("{}: {} bytes", target.display(), file.size));
+    Ok(())
+}
+
+/// A name from the lake as a name in the current folder.
+fn here(filename: &str) -> Result<PathBuf> {
+    let path = Path::new(filename);
+    let mut parts = path.components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(name)), None) if name == filename && !filename.contains('\0') => {
+            Ok(path.to_owned())
+        }
+        _ => Err(Failure::usage(format!(
+            "{filename:?} is no name for a file here; say where with -o"
+        ))),
+    }
+}
+
+/// Writes beside the target, then puts it in place.
+fn to_disk(lake: &Lake, file: &File, target: &Path, replace: bool) -> Result<()> {
+    let failed = |error: io::Error| Failure::file(target, &error);
+    let refuse = || {
+        Failure::new(
+            Code::AlreadyExists,
+            format!("{} is there already; -o {0} replaces it", target.display()),
+        )
+    };
+    if target.is_dir() {
+        let message = format!("{}: a folder; name a file in it", target.display());
+        return Err(Failure::usage(message));
+    }
+    if !replace && target.symlink_metadata().is_ok() {
+        return Err(refuse());
+    }
+    if is_device(target) {
+        let mut device = DiskFile::options().write(true).open(target).map_err(failed)?;
+        return copy(lake, file, &mut device, false, failed);
+    }
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut temporary = Builder::new();
+    temporary.prefix(".dkdc-get-");
+    let permissions = permissions(file);
+    if let Some(permissions) = permissions {
+        temporary.permissions(permissions);
+    }
+    let mut beside = temporary
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .map_err(failed)?;
+    copy(lake, file, beside.as_file_mut(), false, failed)?;
+    if let Some(mtime) = file.mtime {
+        // A file system that keeps no such time keeps the content all the same.
+        let _ = beside.as_file().set_modified(mtime.into());
+    }
+    beside.as_file().sync_all().map_err(failed)?;
+    if replace {
+        beside.persist(target).map_err(|error| failed(error.error))?;
+    } else {
+        beside.persist_noclobber(target).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => refuse(),
+            _ => failed(error.error),
+        })?;
+    }
+    Ok(())
+}
+
+/// `/dev/null` and pipes are written to, not replaced.
+fn is_device(target: &Path) -> bool {
+    target
+        .metadata()
+        .is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
+}
+
+/// Writes content to stdout; a terminal gets it only if it is text.
+pub(crate) fn to_stdout(lake: &Lake, file: &File, output: &mut Output) -> Result<()> {
+    let only_text = output.is_terminal();
+    copy(lake, file, output.bytes(), only_text, |error| {
+        Failure::stdout(&error)
+    })?;
+    output.flush()
+}
+
+fn copy(
+    lake: &Lake,
+    file: &File,
+    to: &mut impl Write,
+    only_text: bool,
+    failed: impl Fn(io::Error) -> Failure,
+) -> Result<()> {
+    let mut content = lake.read_file(file)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = match content.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                let message = format!("the content of {}: {error}", file.filename);
+                return Err(Failure::new(Code::Failure, message));
+            }
+        };
+        if only_text && !is_text(&buffer[..read]) {
+            return Err(Failure::usage(format!(
+                "{} is not text; write it to a file with get -o, or into a pipe",
+                file.filename
+            )));
+        }
+        to.write_all(&buffer[..read]).map_err(&failed)?;
+    }
+}
+
+/// Whether a terminal shows these bytes and obeys none of them. A character may
+/// be cut in two at the end.
+fn is_text(bytes: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.valid_up_to() + 4 > bytes.len() || error.valid_up_to() < 4,
+    };
+    let obeyed = |byte: &u8| *byte < 0x20 && !b"\t\n\r\x0c".contains(byte);
+    valid && !bytes.iter().any(|byte| obeyed(byte) || *byte == 0x7f)
+}
+
+/// As the file had it, less what the user's umask takes away, and less the
+/// bits that lend somebody's rights.
+#[cfg(unix)]
+fn permissions(file: &File) -> Option<Permissions> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.mode.and_then(|mode| u32::try_from(mode & 0o777).ok());
+    Some(Permissions::from_mode(mode.unwrap_or(0o666)))
+}
+
+#[cfg(not(unix))]
+fn permissions(_: &File) -> Option<Permissions> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_from_the_lake_leads_to_no_other_folder() {
+        assert_eq!(here("test.txt").expect("a name"), Path::new("test.txt"));
+        for name in ["..", ".", "", "/etc/passwd", "../x", "a/b", "a/", "nul\0"] {
+            assert!(here(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_only_text() {
+        for text in ["", "plain\n", "tab\there\r\n", "ünïcode 日本"] {
+            assert!(is_text(text.as_bytes()), "{text:?}");
+        }
+        // Cut in two: the end of one buffer, the beginning of the next.
+        assert!(is_text(&"abcd日".as_bytes()[..6]));
+        assert!(is_text(&"日abcd".as_bytes()[1..]));
+        for bytes in [&b"\x1b[2J"[..], b"a\0b", b"\x7f", b"plain, then \xff\xfe and more"] {
+            assert!(!is_text(bytes), "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Which file a command works on.
+//!
+//! `--db` comes first, then `DKDC_DB`. Without either, `todo` and `lake` keep
+//! theirs in the folder of dkdc, and the other commands use `./data.db` if it is
+//! there. Owns what the program reads from its environment for this.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dkdc_state::State;
+
+use crate::exit::{Code, Failure, Result};
+
+/// What other commands than `todo` and `lake` use, if it is there.
+const HERE: &str = "data.db";
+
+/// The stores that a command may mean.
+pub(crate) struct Stores {
+    named: Option<PathBuf>,
+    wait: Duration,
+}
+
+impl Stores {
+    /// `db` as given by `--db`.
+    pub(crate) fn new(db: Option<PathBuf>, wait: Duration) -> Stores {
+        Stores {
+            named: db.or_else(|| set("DKDC_DB").map(PathBuf::from)),
+            wait,
+        }
+    }
+
+    /// The store of `todo` or `lake`, made if need be.
+    pub(crate) fn of_app(&self, file: &str) -> Result<State> {
+        let path = match &self.named {
+            Some(path) => path.clone(),
+            None => {
+                let folder = folder()?;
+                fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
+                folder.join(file)
+            }
+        };
+        self.open(&path, true)
+    }
+
+    /// A store that is there.
+    pub(crate) fn existing(&self) -> Result<State> {
+        self.open(&self.path()?, false)
+    }
+
+    /// A store that may be there.
+    pub(crate) fn if_there(&self) -> Result<Option<State>> {
+        let path = self.path()?;
+        if !path.exists() {
+            return Ok(None);
+        }
+        self.open(&path, false).map(Some)
+    }
+
+    /// A store, made if it is not there.
+    pub(crate) fn or_new(&self) -> Result<State> {
+        self.open(&self.path()?, true)
+    }
+
+    fn path(&self) -> Result<PathBuf> {
+        if let Some(path) = &self.named {
+            return Ok(path.clone());
+        }
+        let here = PathBuf::from(HERE);
+        if here.exists() {
+            return Ok(here);
+        }
+        Err(Failure::new(Code::NotFound, nothing_here(&known())))
+    }
+
+    fn open(&self, path: &Path, create: bool) -> Result<State> {
+        let options = State::options().create(create).busy_timeout(self.wait);
+        Ok(options.open(path)?)
+    }
+}
+
+fn nothing_here(known: &[PathBuf]) -> String {
+    let known: Vec<String> = known.iter().map(|path| path.display().to_string()).collect();
+    let known = if known.is_empty() {
+        "no others are known".to_owned()
+    } else {
+        format!("known: {}", known.join(", "))
+    };
+    format!("there is no store at ./{HERE}; name one with --db or DKDC_DB; {known}")
+}
+
+/// The stores in the folder of dkdc.
+fn known() -> Vec<PathBuf> {
+    let Ok(entries) = folder().and_then(|path| {
+        fs::read_dir(&path).map_err(|error| Failure::file(&path, &error))
+    }) else {
+        return Vec::new();
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut stores: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "db"))
+        .collect();
+    stores.sort();
+    stores
+}
+
+/// `DKDC_DIR`, else `~/.dkdc`.
+fn folder() -> Result<PathBuf> {
+    if let Some(folder) = set("DKDC_DIR") {
+        return Ok(PathBuf::from(folder));
+    }
+    match env::home_dir().filter(|home| !home.as_os_str().is_empty()) {
+        Some(home) => Ok(home.join(".dkdc")),
+        None => Err(Failure::usage("there is no home folder: set DKDC_DIR, or name a store with --db")),
+    }
+}
+
+/// A variable that is set to something.
+fn set(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}

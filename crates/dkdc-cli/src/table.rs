@@ -1,0 +1,209 @@
+//! `dkdc table`: tables declared from the shell.
+
+use clap::Subcommand;
+use dkdc_state::{ColumnDef, ColumnType, IndexDef, Nulls, TableDef, TableSchema};
+
+use crate::exit::{Code, Failure, Result};
+use crate::output::{Cell, Column, Output, Sheet, say};
+use crate::store::Stores;
+
+pub(crate) const EXAMPLE: &str = "\
+Example:
+  dkdc --db data.db table new people name:text! born:date 'tags:list<text>'
+  dkdc table schema people";
+
+const TYPES: &str = "\
+Types:
+  text, int, float, bool, bytes, blob, timestamp, date, uuid, json,
+  list<...> of a type other than bytes, blob and list
+
+Example:
+  dkdc table new people name:text! born:date 'tags:list<text>' --index born";
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Declare a table; every table has an id, and an idx for each version
+    #[command(after_help = TYPES)]
+    New {
+        /// Its name
+        name: String,
+        /// Columns as name:type; a ! at the end makes one required
+        #[arg(value_name = "COL:TYPE", value_parser = parse_column)]
+        columns: Vec<ColumnDef>,
+        /// An index, as in priority,-idx; may be given again
+        #[arg(long = "index", value_name = "COLS", allow_hyphen_values = true)]
+        indexes: Vec<String>,
+        /// Columns that no two records share; NULLs may repeat; may be given again
+        #[arg(long = "unique", value_name = "COLS")]
+        uniques: Vec<String>,
+    },
+    /// List the tables, the oldest first
+    #[command(after_help = "Example:\n  dkdc table ls")]
+    Ls,
+    /// The columns and indexes of a table
+    #[command(after_help = "Example:\n  dkdc table schema people")]
+    Schema {
+        /// The table
+        name: String,
+    },
+    /// Add a column to a table
+    #[command(after_help = "Example:\n  dkdc table add-column people email:text")]
+    AddColumn {
+        /// The table
+        table: String,
+        /// The column as name:type
+        #[arg(value_name = "COL:TYPE", value_parser = parse_column)]
+        column: ColumnDef,
+    },
+    /// Rename a column; its history stays with it
+    #[command(after_help = "Example:\n  dkdc table rename-column people born birthday")]
+    RenameColumn {
+        /// The table
+        table: String,
+        /// The column's name now
+        from: String,
+        /// Its new name
+        to: String,
+    },
+}
+
+pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Result<()> {
+    match command {
+        Command::New {
+            name,
+            columns,
+            indexes,
+            uniques,
+        } => {
+            let mut def = TableDef::new(name);
+            def.columns = columns;
+            let indexes = indexes.iter().map(|columns| index(columns));
+            let uniques = uniques.iter().map(|columns| index(columns).unique(Nulls::Distinct));
+            def.indexes = indexes.chain(uniques).collect();
+            new(&def, stores, output)
+        }
+        Command::Ls => list(stores, output),
+        Command::Schema { name } => {
+            let table = stores.existing()?.rows(&name)?;
+            output.sheet(schema(&*table.schema()?))
+        }
+        Command::AddColumn { table, column } => {
+            let state = stores.existing()?;
+            let known = state.rows(&table)?.schema()?;
+            if known.columns.iter().any(|known| known.name == column.name) {
+                let message = format!("table {table} has a column {:?} already", column.name);
+                return Err(Failure::new(Code::AlreadyExists, message));
+            }
+            let table = state.define(&known.to_def().column(column))?;
+            output.sheet(schema(&*table.schema()?))
+        }
+        Command::RenameColumn { table, from, to } => {
+            let state = stores.existing()?;
+            state.rename_column(&table, &from, &to)?;
+            output.sheet(schema(&*state.rows(&table)?.schema()?))
+        }
+    }
+}
+
+fn new(def: &TableDef, stores: &Stores, output: &mut Output) -> Result<()> {
+    let state = stores.or_new()?;
+    let known = state.tables()?;
+    if known.iter().any(|table| table.name == def.name) {
+        let message = format!("there is a table {:?} already; see dkdc table schema", def.name);
+        return Err(Failure::new(Code::AlreadyExists, message));
+    }
+    let table = state.define(def)?;
+    output.sheet(schema(&*table.schema()?))?;
+    say(&format!("table {} is in {}", def.name, state.path().display()));
+    Ok(())
+}
+
+fn list(stores: &Stores, output: &mut Output) -> Result<()> {
+    let state = stores.existing()?;
+    let rows = state.tables()?.into_iter().map(|schema| {
+        let columns = Cell::from(schema.columns.len() as u64);
+        let records = Cell::from(state.rows(&schema.name)?.count()?);
+        Ok(vec![Cell::from(schema.name.as_str()), columns, records])
+    });
+    let columns = vec![
+        Column::new("table", "string"),
+        Column::new("columns", "int64"),
+        Column::new("records", "int64"),
+    ];
+    let rows: Vec<Vec<Cell>> = rows.collect::<Result<_>>()?;
+    output.sheet(Sheet::of(columns, rows))
+}
+
+/// Columns first, then indexes.
+fn schema(schema: &TableSchema) -> Sheet<'static> {
+    let row = |kind: &str, name: Cell, ty: Cell, required: Cell, default: Cell| {
+        vec![Cell::from(kind), name, ty, required, default]
+    };
+    let none = || Cell::Null;
+    let mut rows = vec![row("id", "id".into(), "text".into(), true.into(), none())];
+    for column in &schema.columns {
+        let default = column.default.clone().map_or(Cell::Null, |value| {
+            Cell::Text(value.to_json().to_string())
+        });
+        rows.push(row(
+            "column",
+            column.name.as_str().into(),
+            column.ty.to_string().into(),
+            column.required.into(),
+            default,
+        ));
+    }
+    for index in schema.to_def().indexes {
+        let kind = match index.unique {
+            None => "index",
+            Some(Nulls::Distinct) => "unique",
+            Some(Nulls::Equal) => "unique, NULLs equal",
+        };
+        let names = index.columns.iter().map(|column| {
+            let sign = if column.descending { "-" } else { "" };
+            format!("{sign}{}", column.name)
+        });
+        let names = names.collect::<Vec<_>>().join(",");
+        rows.push(row(kind, names.into(), none(), none(), none()));
+    }
+    let columns = ["kind", "name", "type", "required", "default"]
+        .map(|name| Column::new(name, if name == "required" { "boolean" } else { "string" }));
+    Sheet::of(columns.into(), rows)
+}
+
+fn index(columns: &str) -> IndexDef {
+    IndexDef::new(columns.split(',').map(str::trim))
+}
+
+/// `name:type` or `name:type!`.
+fn parse_column(text: &str) -> Result<ColumnDef, String> {
+    let Some((name, ty)) = text.rsplit_once(':') else {
+        return Err("write it as name:type, such as born:date".to_owned());
+    };
+    let (ty, required) = match ty.strip_suffix('!') {
+        Some(ty) => (ty, true),
+        None => (ty, false),
+    };
+    let ty: ColumnType = ty.parse().map_err(|error: dkdc_state::ValueError| error.to_string())?;
+    let column = ColumnDef::new(name, ty);
+    Ok(if required { column.required() } else { column })
+}
+
+#[cfg(test)]
+mod tests {
+    use dkdc_state::ListItem;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_a_name_a_type_and_perhaps_a_mark() {
+        let born = ColumnDef::new("born", ColumnType::Date);
+        assert_eq!(parse_column("born:date"), Ok(born.clone()));
+        assert_eq!(parse_column("born:date!"), Ok(born.required()));
+        let tags = ColumnDef::new("a:b", ColumnType::List(ListItem::Text));
+        assert_eq!(parse_column("a:b:list<text>"), Ok(tags));
+        for text in ["born", "born:", "born:day", "born:!", "tags:list<bytes>"] {
+            assert!(parse_column(text).is_err(), "{text}");
+        }
+    }
+}

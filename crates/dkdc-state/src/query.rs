@@ -1,0 +1,206 @@
+//! Questions in SQL, answered by DuckDB over one snapshot: the only user of
+//! DuckDB.
+//!
+//! One DuckDB in memory per store, opened at the first question and locked
+//! down: no extensions, no files, no network. A question runs on a connection
+//! and a thread of its own, in a transaction that is rolled back, so that
+//! nothing one question does is seen by another. Its views read the log through
+//! the table function of [`scan`]; which snapshot they see is a variable of the
+//! connection. Rows stream: a few batches exist at a time.
+
+mod engine;
+mod scan;
+mod views;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use crate::error::{Error, Result};
+use crate::snapshot::Snapshot;
+pub(crate) use engine::Engine;
+use scan::Pinned;
+
+/// Batches that may wait for the caller.
+const AHEAD: usize = 2;
+
+/// A question that is yet to be put.
+///
+/// ```
+/// # use dkdc_state::{ColumnDef, ColumnType, Row, State, TableDef};
+/// # let folder = tempfile::tempdir()?;
+/// # let state = State::open(folder.path().join("data.db"))?;
+/// let people = TableDef::new("people").column(ColumnDef::new("city", ColumnType::Text));
+/// state.define(&people)?.append(&Row::new("ada").with("city", "London"))?;
+/// let file = folder.path().join("cities.csv");
+/// std::fs::write(&file, "city,country\nLondon,UK\n")?;
+/// let rows: usize = state
+///     .snapshot()?
+///     .query()
+///     .with_file("cities", &file)
+///     .run("select id, country from people join cities using (city)")?
+///     .map(|batch| batch.map(|b| b.num_rows()))
+///     .sum::<Result<usize, _>>()?;
+/// assert_eq!(rows, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Query {
+    snapshot: Snapshot,
+    files: Vec<(String, PathBuf)>,
+}
+
+impl Snapshot {
+    /// Answers a question in SQL from this snapshot.
+    ///
+    /// A table's name is its current records, with `idx` (a TIMESTAMP), `id`
+    /// and its columns; `history.<table>` is every version, with `op` and
+    /// `prev` besides; `<table>_at(x)` is the table as of a time (TIMESTAMP or
+    /// text such as `'5 minutes ago'`) or an idx. One statement that reads; it
+    /// can neither change the store nor see a file.
+    ///
+    /// ```
+    /// # use dkdc_state::{ColumnDef, ColumnType, Row, State, TableDef};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let state = State::open(folder.path().join("data.db"))?;
+    /// let notes = state.define(&TableDef::new("notes").column(ColumnDef::new("body", ColumnType::Text)))?;
+    /// notes.append(&Row::new("n1").with("body", "draft"))?;
+    /// notes.update(&Row::new("n1").with("body", "done"))?;
+    /// let current: Vec<_> = state.sql("from notes")?.collect::<Result<_, _>>()?;
+    /// let all: Vec<_> = state.sql("from history.notes")?.collect::<Result<_, _>>()?;
+    /// assert_eq!((current[0].num_rows(), all[0].num_rows()), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Query`] with DuckDB's words, [`Error::OutsideHistory`].
+    pub fn sql(&self, query: &str) -> Result<Batches> {
+        self.query().run(query)
+    }
+
+    /// A question with more to it than its text.
+    #[must_use]
+    pub fn query(&self) -> Query {
+        Query {
+            snapshot: self.clone(),
+            files: Vec::new(),
+        }
+    }
+}
+
+impl Query {
+    /// A file (CSV, Parquet, JSON or NDJSON, by its ending) to join as table
+    /// `name`. It is read before the question is put; no other file can be.
+    #[must_use]
+    pub fn with_file(mut self, name: &str, path: impl AsRef<Path>) -> Query {
+        self.files.push((name.to_owned(), path.as_ref().to_owned()));
+        self
+    }
+
+    /// Puts the question.
+    ///
+    /// # Errors
+    /// As [`Snapshot::sql`].
+    pub fn run(&self, query: &str) -> Result<Batches> {
+        let store = &self.snapshot.store;
+        store.refuse_inside()?;
+        let engine = if self.files.is_empty() {
+            store.engine()?
+        } else {
+            Arc::new(Engine::with_files(&self.files)?)
+        };
+        let pinned = Pinned::new(Arc::clone(store), self.snapshot.idx)?;
+        Batches::start(&engine, pinned, query.to_owned())
+    }
+}
+
+/// The answer to a question, a batch of rows at a time.
+///
+/// Dropped before its end, it stops the question.
+pub struct Batches {
+    schema: SchemaRef,
+    batches: Option<Receiver<Result<RecordBatch>>>,
+    interrupt: Arc<duckdb::InterruptHandle>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Batches {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Batches({})", self.schema)
+    }
+}
+
+impl Batches {
+    fn start(engine: &Arc<Engine>, pinned: Pinned, query: String) -> Result<Batches> {
+        let connection = engine.connect()?;
+        let interrupt = connection.interrupt_handle();
+        let (tell, told) = sync_channel(1);
+        let (send, batches) = sync_channel(AHEAD);
+        let engine = Arc::clone(engine);
+        let thread = std::thread::spawn(move || {
+            let answer = Answer { tell, send };
+            engine.answer(connection, &pinned, &query, &answer);
+        });
+        let mut started = Batches {
+            schema: Arc::new(arrow_schema::Schema::empty()),
+            batches: Some(batches),
+            interrupt,
+            thread: Some(thread),
+        };
+        started.schema = told.recv().unwrap_or_else(|_| Err(stopped()))?;
+        Ok(started)
+    }
+
+    /// The columns of the answer.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        let batches = self.batches.as_ref()?;
+        if let Ok(batch) = batches.recv() {
+            return Some(batch);
+        }
+        // The thread is done: with the last batch, or by a panic.
+        self.batches = None;
+        let ended = self.thread.take().map(JoinHandle::join);
+        matches!(ended, Some(Err(_))).then(|| Err(stopped()))
+    }
+}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // Nobody takes the rows any more: neither wait for them nor compute
+        // them.
+        self.batches = None;
+        while !thread.is_finished() {
+            self.interrupt.interrupt();
+            std::thread::park_timeout(std::time::Duration::from_millis(1));
+        }
+        if thread.join().is_err() {
+            tracing::error!("a question's thread panicked");
+        }
+    }
+}
+
+fn stopped() -> Error {
+    Error::Query("BUG: the question's thread ended without an answer".to_owned())
+}
+
+/// Where a question's thread puts what it finds.
+struct Answer {
+    tell: SyncSender<Result<SchemaRef>>,
+    send: SyncSender<Result<RecordBatch>>,
+}

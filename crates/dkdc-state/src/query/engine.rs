@@ -1,0 +1,198 @@
+//! DuckDB in memory: opened, locked down, and asked.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use duckdb::{Config, Connection};
+
+use super::scan::{self, Pinned};
+use super::{Answer, views};
+use crate::error::{Error, Result};
+use crate::log::Store;
+use crate::record::Idx;
+
+/// One DuckDB.
+pub(crate) struct Engine {
+    connection: Mutex<Connection>,
+    /// The newest event that the views know of.
+    views: Mutex<Option<Idx>>,
+}
+
+impl Store {
+    /// The store's DuckDB, opened by the first who asks.
+    pub(crate) fn engine(&self) -> Result<Arc<Engine>> {
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = &*engine {
+            return Ok(Arc::clone(engine));
+        }
+        let opened = Arc::new(Engine::with_files(&[])?);
+        *engine = Some(Arc::clone(&opened));
+        Ok(opened)
+    }
+}
+
+/// DuckDB's words, without its prefix for this kind of error being lost.
+fn refused(error: duckdb::Error) -> Error {
+    Error::Query(match error {
+        duckdb::Error::DuckDBFailure(_, Some(message)) => message,
+        other => other.to_string(),
+    })
+}
+
+impl Engine {
+    /// Opens DuckDB, loads these files as tables, and locks it down.
+    pub(crate) fn with_files(files: &[(String, PathBuf)]) -> Result<Engine> {
+        let connection = open().map_err(refused)?;
+        for (name, path) in files {
+            load(&connection, name, path)?;
+        }
+        connection
+            .execute_batch("SET enable_external_access = false; SET lock_configuration = true")
+            .map_err(refused)?;
+        scan::register(&connection).map_err(refused)?;
+        Ok(Engine {
+            connection: Mutex::new(connection),
+            views: Mutex::new(None),
+        })
+    }
+
+    /// A connection for one question.
+    pub(crate) fn connect(&self) -> Result<Connection> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.try_clone().map_err(refused)
+    }
+
+    /// Asks, and hands over the columns and the rows as they come.
+    pub(super) fn answer(
+        &self,
+        connection: Connection,
+        pinned: &Pinned,
+        query: &str,
+        answer: &Answer,
+    ) {
+        if let Err(error) = self.ask(&connection, pinned, query, answer) {
+            let error = pinned.take_error().unwrap_or(error);
+            // Whoever asked is waiting for the columns, or for rows, or gone.
+            if answer.tell.try_send(Err(error.clone())).is_err() {
+                let _ = answer.send.send(Err(error));
+            }
+        }
+    }
+
+    fn ask(
+        &self,
+        connection: &Connection,
+        pinned: &Pinned,
+        query: &str,
+        answer: &Answer,
+    ) -> Result<()> {
+        let token = pinned.token();
+        connection
+            .execute_batch(&format!("SET VARIABLE dkdc = {token}::BIGINT"))
+            .map_err(refused)?;
+        self.refresh_views(connection, pinned)?;
+        only_reads(connection, query)?;
+        // Whatever the statement does inside DuckDB is undone with this.
+        connection.execute_batch("BEGIN").map_err(refused)?;
+        let mut statement = connection.prepare(query).map_err(refused)?;
+        let rows = statement.stream_arrow([]).map_err(refused)?;
+        if answer.tell.send(Ok(rows.get_schema())).is_err() {
+            return Ok(());
+        }
+        for batch in rows {
+            let batch = batch.map_err(refused)?;
+            if answer.send.send(Ok(batch)).is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the views those of the tables there are now.
+    fn refresh_views(&self, connection: &Connection, pinned: &Pinned) -> Result<()> {
+        let mut known = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == Some(pinned.catalog.event) {
+            return Ok(());
+        }
+        let sql = views::create_all(&pinned.catalog);
+        connection.execute_batch(&sql).map_err(refused)?;
+        *known = Some(pinned.catalog.event);
+        Ok(())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the query layer opens DuckDB here")]
+fn open() -> duckdb::Result<Connection> {
+    let config = Config::default()
+        .enable_autoload_extension(false)?
+        .with("autoinstall_known_extensions", "false")?
+        .with("allow_community_extensions", "false")?
+        .with("allow_unredacted_secrets", "false")?;
+    Connection::open_in_memory_with_flags(config)
+}
+
+/// Reads a file into a table.
+fn load(connection: &Connection, name: &str, path: &std::path::Path) -> Result<()> {
+    let text = path.to_str().ok_or_else(|| {
+        Error::Query(format!("{} is not UTF-8: give the file another name", path.display()))
+    })?;
+    if let Err(error) = std::fs::metadata(path) {
+        return Err(Error::io(path, error));
+    }
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+    let function = match ending.to_lowercase().as_str() {
+        "csv" | "tsv" | "gz" => "read_csv_auto",
+        "parquet" => "read_parquet",
+        "json" | "ndjson" | "jsonl" => "read_json_auto",
+        _ => {
+            return Err(Error::Query(format!(
+                "{}: a file to join ends in .csv, .tsv, .parquet, .json, .ndjson or .jsonl",
+                path.display()
+            )));
+        }
+    };
+    let sql = format!(
+        "CREATE TABLE {} AS SELECT * FROM {function}('{}')",
+        views::quote(name),
+        text.replace('\'', "''")
+    );
+    connection.execute_batch(&sql).map_err(refused)
+}
+
+/// What EXPLAIN or EXPLAIN ANALYZE is asked of: DuckDB's function takes the
+/// statement alone, and explaining one that reads only reads.
+fn explained(query: &str) -> &str {
+    let after = |text: &str, word: &str| {
+        let (first, rest) = text.trim_start().split_at_checked(word.len())?;
+        let ends = rest.starts_with(char::is_whitespace);
+        (first.eq_ignore_ascii_case(word) && ends).then(|| text.len() - rest.len())
+    };
+    let Some(at) = after(query, "explain") else {
+        return query;
+    };
+    let rest = &query[at..];
+    after(rest, "analyze").map_or(rest, |at| &rest[at..])
+}
+
+/// Refuses what is not one statement that reads. DuckDB's parser decides, not
+/// the beginning of the text.
+fn only_reads(connection: &Connection, query: &str) -> Result<()> {
+    let explained = explained(query);
+    let parsed: String = connection
+        .query_row("SELECT json_serialize_sql(?::VARCHAR)", [explained], |row| row.get(0))
+        .map_err(refused)?;
+    let parsed: serde_json::Value =
+        serde_json::from_str(&parsed).map_err(|error| Error::Query(error.to_string()))?;
+    if parsed["error"] == serde_json::Value::Bool(true) {
+        let why = parsed["error_message"].as_str().unwrap_or("it does not parse");
+        return Err(Error::Query(if why.contains("Only SELECT") {
+            "only statements that read are answered, such as SELECT, FROM or DESCRIBE".to_owned()
+        } else {
+            why.to_owned()
+        }));
+    }
+    match parsed["statements"].as_array().map(Vec::len) {
+        Some(1) => Ok(()),
+        _ => Err(Error::Query("one statement at a time is answered".to_owned())),
+    }
+}

@@ -1,0 +1,274 @@
+//! The table functions through which DuckDB reads the log.
+//!
+//! `dkdc_scan(table, token)` gives a table's log rows up to the snapshot that
+//! the token stands for, `dkdc_scan_at(table, token, moment)` up to a moment
+//! within it. A token is random and lives as long as its question, so that a
+//! question cannot name another one's snapshot.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+use duckdb::core::{DataChunkHandle, LogicalTypeHandle, LogicalTypeId};
+use duckdb::vtab::{
+    BindInfo, InitInfo, TableFunctionInfo, VTab, record_batch_to_duckdb_data_chunk,
+    to_duckdb_logical_type,
+};
+
+use crate::error::{Error, Result};
+use crate::log::catalog::Catalog;
+use crate::log::scan::{self, Scanned};
+use crate::log::{Store, hash, moment};
+use crate::record::Idx;
+use crate::time::Moment;
+
+/// Rows in one of DuckDB's vectors.
+const VECTOR: usize = 2048;
+/// Rows read from the log at first, for questions that want few.
+const FIRST_PAGE: usize = VECTOR;
+/// Rows read from the log at a time.
+const PAGE: usize = 8 * VECTOR;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Snapshots of questions under way, by token.
+static PINNED: LazyLock<Mutex<HashMap<i64, Arc<Pin>>>> = LazyLock::new(Mutex::default);
+
+/// What a question's table functions read.
+struct Pin {
+    store: Arc<Store>,
+    idx: Idx,
+    now: i64,
+    /// The error behind the text that DuckDB reports.
+    error: Mutex<Option<Error>>,
+}
+
+impl Pin {
+    /// Keeps the error, and gives DuckDB its text.
+    fn fail(&self, error: Error) -> Failure {
+        let text = error.to_string();
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        text.into()
+    }
+}
+
+/// A snapshot, for as long as its question takes.
+pub(super) struct Pinned {
+    token: i64,
+    pin: Arc<Pin>,
+    pub(super) catalog: Arc<Catalog>,
+}
+
+impl Pinned {
+    pub(super) fn new(store: Arc<Store>, idx: Idx) -> Result<Pinned> {
+        let catalog = store.read(|_, catalog| Ok(Arc::clone(catalog)))?;
+        let mut token = [0; 8];
+        hash::random(&mut token)?;
+        let token = i64::from_le_bytes(token);
+        let pin = Arc::new(Pin {
+            now: store.config.clock.now(),
+            store,
+            idx,
+            error: Mutex::new(None),
+        });
+        lock().insert(token, Arc::clone(&pin));
+        Ok(Pinned {
+            token,
+            pin,
+            catalog,
+        })
+    }
+
+    pub(super) fn token(&self) -> i64 {
+        self.token
+    }
+
+    /// The error behind what DuckDB reported.
+    pub(super) fn take_error(&self) -> Option<Error> {
+        let mut error = self.pin.error.lock().unwrap_or_else(PoisonError::into_inner);
+        error.take()
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        lock().remove(&self.token);
+    }
+}
+
+fn lock() -> std::sync::MutexGuard<'static, HashMap<i64, Arc<Pin>>> {
+    PINNED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Registers the table functions.
+pub(super) fn register(connection: &duckdb::Connection) -> duckdb::Result<()> {
+    connection.register_table_function::<Scan<false>>("dkdc_scan")?;
+    connection.register_table_function::<Scan<true>>("dkdc_scan_at")
+}
+
+/// The table function; with a moment or without.
+struct Scan<const AT: bool>;
+
+/// What is scanned.
+struct Bound {
+    pin: Arc<Pin>,
+    table: u32,
+    upto: Idx,
+    columns: Vec<Scanned>,
+}
+
+/// Where a scan is.
+struct Position {
+    /// By DuckDB's place in the output: the place in `Bound::columns`.
+    wanted: Vec<usize>,
+    cursor: Mutex<Cursor>,
+}
+
+struct Cursor {
+    after: Idx,
+    page: usize,
+    done: bool,
+    ready: VecDeque<RecordBatch>,
+}
+
+impl<const AT: bool> VTab for Scan<AT> {
+    type BindData = Bound;
+    type InitData = Position;
+
+    fn bind(bind: &BindInfo) -> Result<Bound, Failure> {
+        let token = bind.get_parameter(1);
+        let pin = if token.is_null() {
+            None
+        } else {
+            lock().get(&token.to_int64()).cloned()
+        };
+        let pin = pin.ok_or("dkdc's table functions serve only its own views")?;
+        let table = u32::try_from(bind.get_parameter(0).to_int64())?;
+        let at = AT.then(|| bind.get_parameter(2));
+        if at.as_ref().is_some_and(|at| at.is_null()) {
+            return Err("the moment is NULL".into());
+        }
+        let at = at.map(|at| at.to_string());
+        let bound = bound(&pin, table, at.as_deref());
+        let (upto, schema) = bound.map_err(|error| pin.fail(error))?;
+        let columns = scan::all_columns(&schema);
+        for column in &columns {
+            let ty = to_duckdb_logical_type(&column.data_type(&schema))?;
+            bind.add_result_column(column.name(&schema), ty);
+        }
+        Ok(Bound {
+            pin,
+            table,
+            upto,
+            columns,
+        })
+    }
+
+    fn init(init: &InitInfo) -> Result<Position, Failure> {
+        let wanted = init.get_column_indices();
+        // A count needs no column; DuckDB then asks for one that is not there.
+        let place = |index: u64| usize::try_from(index).unwrap_or(usize::MAX);
+        Ok(Position {
+            wanted: wanted.into_iter().map(place).collect(),
+            cursor: Mutex::new(Cursor {
+                after: Idx::from_micros(i64::MIN),
+                page: FIRST_PAGE,
+                done: false,
+                ready: VecDeque::new(),
+            }),
+        })
+    }
+
+    fn func(
+        function: &TableFunctionInfo<Self>,
+        output: &mut DataChunkHandle,
+    ) -> Result<(), Failure> {
+        let bound = function.get_bind_data();
+        let position = function.get_init_data();
+        let mut cursor = position.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        if cursor.ready.is_empty() && !cursor.done {
+            read_page(bound, position, &mut cursor).map_err(|error| bound.pin.fail(error))?;
+        }
+        match cursor.ready.pop_front() {
+            Some(batch) => record_batch_to_duckdb_data_chunk(&batch, output),
+            None => {
+                output.set_len(0);
+                Ok(())
+            }
+        }
+    }
+
+    fn supports_pushdown() -> bool {
+        true
+    }
+
+    fn parameters() -> Option<Vec<LogicalTypeHandle>> {
+        let mut parameters = vec![LogicalTypeId::Bigint, LogicalTypeId::Bigint];
+        if AT {
+            parameters.push(LogicalTypeId::Varchar);
+        }
+        Some(parameters.into_iter().map(LogicalTypeHandle::from).collect())
+    }
+}
+
+/// Up to which version a scan goes, and the table's columns.
+fn bound(
+    pin: &Pin,
+    table: u32,
+    at: Option<&str>,
+) -> Result<(Idx, Arc<crate::schema::TableSchema>)> {
+    let moment = at.map(|text| parse(pin, text)).transpose()?;
+    pin.store.read(|conn, catalog| {
+        let meta = catalog.by_number(table)?;
+        let upto = match moment {
+            None => pin.idx,
+            Some(Moment::Idx(idx)) if idx > pin.idx => {
+                return Err(Error::OutsideHistory {
+                    asked: idx.to_string(),
+                    why: format!("the question is asked as of version {}", pin.idx),
+                });
+            }
+            // DuckDB's now() is a little after ours.
+            Some(moment) => {
+                let now = pin.store.config.clock.now();
+                moment::resolve(conn, catalog, moment, now)?.min(pin.idx)
+            }
+        };
+        moment::check_floor(meta, upto)?;
+        Ok((upto, Arc::clone(&meta.schema)))
+    })
+}
+
+fn parse(pin: &Pin, text: &str) -> Result<Moment> {
+    Moment::parse(text, Idx::from_micros(pin.now).timestamp())
+}
+
+/// Reads the next rows and cuts them into vectors.
+fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<()> {
+    let any = Scanned::Idx;
+    let columns: Vec<Scanned> = position
+        .wanted
+        .iter()
+        .map(|at| bound.columns.get(*at).copied().unwrap_or(any))
+        .collect();
+    let range = (cursor.after, bound.upto);
+    let limit = cursor.page;
+    let read = bound.pin.store.read(|conn, catalog| {
+        let meta = catalog.by_number(bound.table)?;
+        moment::check_floor(meta, bound.upto)?;
+        scan::batch(conn, meta, &columns, range, limit)
+    })?;
+    cursor.page = PAGE;
+    let Some((batch, last)) = read else {
+        cursor.done = true;
+        return Ok(());
+    };
+    cursor.done = batch.num_rows() < limit;
+    cursor.after = last;
+    for from in (0..batch.num_rows()).step_by(VECTOR) {
+        let rows = VECTOR.min(batch.num_rows() - from);
+        cursor.ready.push_back(batch.slice(from, rows));
+    }
+    Ok(())
+}

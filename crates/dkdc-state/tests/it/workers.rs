@@ -1,0 +1,137 @@
+//! Other processes: this test binary, run again for one role.
+//!
+//! A worker is started with the name of its role in the environment, so that
+//! the test `worker` is not a test then but that role. It answers in lines that
+//! begin with `@`, since the test runner prints too, and is told things by
+//! lines on its standard input.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+const ROLE: &str = "DKDC_TEST_WORKER_ROLE";
+const ARGS: &str = "DKDC_TEST_WORKER_ARGS";
+
+type Role = fn(&[String]);
+
+const ROLES: &[(&str, Role)] = &[
+    ("increment", crate::many_processes_share_a_store::increment),
+    ("write-one", crate::many_processes_share_a_store::write_one),
+    ("claim", crate::many_processes_share_a_store::claim),
+    ("evolve", crate::many_processes_share_a_store::evolve),
+    ("read-on", crate::many_processes_share_a_store::read_on),
+    ("hold-lock", crate::many_processes_share_a_store::hold_lock),
+    ("open-and-tell", crate::only_stores_are_opened::open_and_tell),
+];
+
+#[test]
+fn worker() {
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
+    let args = std::env::var(ARGS).expect("the worker's arguments");
+    let args: Vec<String> = serde_json::from_str(&args).expect("arguments in JSON");
+    let found = ROLES.iter().find(|(name, _)| *name == role);
+    found.expect("a role").1(&args);
+}
+
+/// A running worker; killed when dropped.
+pub(crate) struct Worker {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    pub(crate) fn start(role: &str, path: &Path, args: &[&str]) -> Worker {
+        let program = std::env::current_exe().expect("this program");
+        Worker::start_by(Command::new(program), role, path, args)
+    }
+
+    /// Starts it by a command that was prepared, such as for another user.
+    pub(crate) fn start_by(
+        mut command: Command,
+        role: &str,
+        path: &Path,
+        args: &[&str],
+    ) -> Worker {
+        let path = path.to_str().expect("a path in UTF-8");
+        let args: Vec<&str> = std::iter::once(path).chain(args.iter().copied()).collect();
+        let mut child = command
+            .args(["workers::worker", "--exact", "--nocapture", "--test-threads=1"])
+            .env(ROLE, role)
+            .env(ARGS, serde_json::json!(args).to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a worker");
+        let input = child.stdin.take().expect("its input");
+        let output = BufReader::new(child.stdout.take().expect("its output"));
+        Worker {
+            child,
+            input,
+            output,
+        }
+    }
+
+    /// What it answers next.
+    #[track_caller]
+    pub(crate) fn answer(&mut self) -> String {
+        self.next_answer().expect("the worker ended without an answer")
+    }
+
+    /// What it answers next; `None` when it has ended.
+    pub(crate) fn next_answer(&mut self) -> Option<String> {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if self.output.read_line(&mut line).expect("its output") == 0 {
+                return None;
+            }
+            // The runner does not end its own line before ours.
+            if let Some(at) = line.find('@') {
+                return Some(line[at + 1..].trim_end().to_owned());
+            }
+        }
+    }
+
+    /// Tells it to go on.
+    pub(crate) fn tell(&mut self, text: &str) {
+        writeln!(self.input, "{text}").expect("it listens");
+        self.input.flush().expect("it listens");
+    }
+
+    /// Waits for its end, and returns what it answered until then.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Vec<String> {
+        let mut answers = Vec::new();
+        while let Some(answer) = self.next_answer() {
+            answers.push(answer);
+        }
+        let status = self.child.wait().expect("it ends");
+        assert!(status.success(), "a worker failed: {status}");
+        answers
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A worker's answer.
+pub(crate) fn say(text: impl std::fmt::Display) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "@{text}").expect("somebody listens");
+    out.flush().expect("somebody listens");
+}
+
+/// What the worker is told next.
+pub(crate) fn listen() -> String {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).expect("input");
+    line.trim_end().to_owned()
+}
