@@ -111,7 +111,7 @@ impl Cell {
     }
 
     /// As CSV has it, before quotes; the same that `import` reads.
-    pub(super) fn plain(&self) -> String {
+    pub(crate) fn plain(&self) -> String {
         match self {
             Cell::Null => String::new(),
             Cell::Text(text) => text.clone(),

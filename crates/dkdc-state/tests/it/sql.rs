@@ -128,7 +128,7 @@ fn every_type_arrives_as_itself() {
         ("f", "float", DataType::Float64),
         ("b", "bool", DataType::Boolean),
         ("y", "bytes", DataType::Binary),
-        ("at", "timestamp", DataType::Timestamp(TimeUnit::Microsecond, None)),
+        ("moment", "timestamp", DataType::Timestamp(TimeUnit::Microsecond, None)),
         ("on_day", "date", DataType::Date32),
         ("u", "uuid", DataType::Utf8),
         ("j", "json", DataType::Utf8),
@@ -147,7 +147,7 @@ fn every_type_arrives_as_itself() {
     let row = rows
         .row_from_json(
             r#"{"id": "a", "t": "é\u0000", "i": -9223372036854775808, "f": -1.5, "b": true,
-                "y": "00ff", "at": "1969-12-31T23:59:59.999999Z", "on_day": "0001-01-01",
+                "y": "00ff", "moment": "1969-12-31T23:59:59.999999Z", "on_day": "0001-01-01",
                 "u": "67e55044-10b1-426f-9247-bb680e5fe0c8", "j": {"k": [1, null]},
                 "l_text": ["a,b", null], "l_int": [1, 2], "l_float": [0.5], "l_bool": [true],
                 "l_timestamp": ["1970-01-01T00:00:00.000001Z"], "l_date": ["1970-01-02"],
@@ -166,7 +166,7 @@ fn every_type_arrives_as_itself() {
         assert!(batches[0].column(column).is_null(1), "{}", schema.field(column).name());
     }
     let checks = "select count(*) from all_types where i = -9223372036854775808 and f = -1.5 and b \
-        and y = '\\x00\\xFF'::blob and at = timestamp '1969-12-31 23:59:59.999999' \
+        and y = '\\x00\\xFF'::blob and moment = timestamp '1969-12-31 23:59:59.999999' \
         and on_day = date '0001-01-01' and u = '67e55044-10b1-426f-9247-bb680e5fe0c8' \
         and j->>'$.k[0]' = '1' and l_text[1] = 'a,b' and l_text[2] is null and len(l_int) = 2 \
         and l_float[1] = 0.5 and l_bool[1] and l_timestamp[1] = timestamp '1970-01-01 00:00:00.000001' \
