@@ -202,7 +202,9 @@ pub(crate) fn parse_idx(text: &str) -> Result<Idx, String> {
             .parse()
             .map_err(|_| format!("no idx is greater than {}", i64::MAX));
     }
-    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+    // A time has a year; `5 minutes ago` is when, not which.
+    let year = text.bytes().take_while(u8::is_ascii_digit).count();
+    if year < 4 {
         return Err("write the idx as results show it, or in microseconds".to_owned());
     }
     match text.parse() {

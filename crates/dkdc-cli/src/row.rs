@@ -86,7 +86,8 @@ pub(crate) struct Write {
     /// The table
     table: String,
     /// The record as a JSON object with an id; - reads one a line from stdin
-    json: String,
+    #[arg(value_name = "JSON")]
+    record: String,
 }
 
 pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Result<()> {
@@ -121,10 +122,10 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
 
 fn put(state: &State, how: How, write: &Write, output: &mut Output) -> Result<()> {
     let table = state.rows(&write.table)?;
-    if write.json == "-" {
+    if write.record == "-" {
         return put_stdin(state, &table, how);
     }
-    let row = table.row_from_json(&write.json)?;
+    let row = table.row_from_json(&write.record)?;
     let version = match how {
         How::Append => table.append(&row)?,
         How::Update => table.update(&row)?,
@@ -134,11 +135,11 @@ fn put(state: &State, how: How, write: &Write, output: &mut Output) -> Result<()
 }
 
 fn put_if(state: &State, write: &Write, expected: Idx, output: &mut Output) -> Result<()> {
-    if write.json == "-" {
+    if write.record == "-" {
         return Err(Failure::usage("--if-version is about one record; stdin may have many"));
     }
     let table = state.rows(&write.table)?;
-    let row = table.row_from_json(&write.json)?;
+    let row = table.row_from_json(&write.record)?;
     let version = table.update_if(&row, expected)?;
     show(&table, &row.id, &version, output)
 }

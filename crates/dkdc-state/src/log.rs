@@ -74,8 +74,10 @@ pub(crate) struct Store {
     /// True when the file is opened as one that nobody can change.
     pub(crate) immutable: bool,
     identity: Identity,
-    group: Group,
+    /// Before the writer, so that they close first: the last connection to
+    /// close takes the `-wal` away, and only one that may write can.
     readers: Mutex<Vec<Connection>>,
+    group: Group,
     catalog: RwLock<Arc<Catalog>>,
     poison: OnceLock<String>,
     idle: OnceLock<idle::Checkpointer>,

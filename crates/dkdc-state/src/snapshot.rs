@@ -77,6 +77,15 @@ pub struct SnapshotTable<R> {
     shape: Shape<R>,
 }
 
+impl<R> Clone for SnapshotTable<R> {
+    fn clone(&self) -> SnapshotTable<R> {
+        SnapshotTable {
+            snapshot: self.snapshot.clone(),
+            shape: self.shape.clone(),
+        }
+    }
+}
+
 impl<R> std::fmt::Debug for SnapshotTable<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SnapshotTable({:?})", self.snapshot)

@@ -26,7 +26,8 @@ pub const DONE: &str = "done";
 #[record(
     table = "todos",
     index(priority, idx desc),
-    index(user_id, priority, idx desc)
+    index(user_id, priority, idx desc),
+    index(status, priority, idx desc)
 )]
 pub struct Todo {
     /// The key: 1 byte to 1 KiB. Empty in a [draft](Todo::draft) only.

@@ -41,7 +41,7 @@ pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path) -> Result<Pair<
             &mut [
                 &mut || {
                     let todos: Vec<Todo> = feed.take(500);
-                    each(&todos, |todo| Ok(drop(pair.table.append(todo)?)))
+                    each(&todos, |todo| pair.table.append(todo).map(|_| ()).map_err(Into::into))
                 },
                 &mut || {
                     let texts: Vec<Text> = same.take(500);

@@ -1,6 +1,6 @@
 //! The idle checkpoint: when writes pause, the `.db` file alone is complete.
 //!
-//! A thread of its own, started by the first write, with a connection of its
+//! A thread of its own, with a connection of its
 //! own, so that no writer waits for it. It sleeps until a write wakes it, waits
 //! for a pause, and checkpoints; readers that hold a transaction delay it.
 
@@ -38,7 +38,7 @@ enum State {
 }
 
 impl Store {
-    /// Called after each commit.
+    /// Called after each commit, and when the store is opened.
     pub(super) fn wrote(&self) {
         let idle = self.idle.get_or_init(|| Checkpointer::start(self));
         idle.shared.commits.fetch_add(1, Ordering::Release);

@@ -29,14 +29,14 @@ pub(crate) fn create(conn: &Connection, now: i64, begins: Option<Idx>) -> Result
     let mut id = [0; 16];
     hash::random(&mut id)?;
     let id = uuid::Builder::from_random_bytes(id).into_uuid();
-    let begins = begins.unwrap_or(Idx(now));
+    let first = begins.unwrap_or(Idx(now));
     conn.execute(
         "INSERT INTO _dkdc_store(one, id, created, begins) VALUES (1, ?1, ?2, ?3)",
-        (id.to_string(), now, begins.as_micros()),
+        (id.to_string(), now, first.as_micros()),
     )
     .db()?;
     // An adopted store gets its event from the adoption, after its rows.
-    if begins == Idx(now) {
+    if begins.is_none() {
         let detail = json!({"store": id.to_string(), "format": FORMAT});
         event::insert(conn, &id, Idx(now), event::EventKind::Create, None, &detail)?;
     }

@@ -81,7 +81,7 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
         path: path.to_owned(),
         why: "it was removed while it was opened".to_owned(),
     })?;
-    Ok(Store {
+    let store = Store {
         path: path.to_owned(),
         read_only,
         immutable: matches!(mode, Mode::Immutable(_)),
@@ -94,7 +94,12 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
         config,
         #[cfg(feature = "query")]
         engine: Mutex::default(),
-    })
+    };
+    if store.read_only.is_none() {
+        // A process that died may have left a full `-wal`.
+        store.wrote();
+    }
+    Ok(store)
 }
 
 enum Mode {
@@ -193,6 +198,10 @@ fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connecti
     // The guards in the file are for other programs: see `format::guards`.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)
         .db()?;
+    // A plan never depends on bound values: else SQLite prepares a cached
+    // statement again whenever they change, four times the cost of a `get`.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .db()?;
     conn.pragma_update(None, "trusted_schema", false).db()?;
     conn.pragma_update(None, "mmap_size", 0).db()?;
     conn.pragma_update(None, "cache_size", -CACHE_KIB).db()?;
@@ -221,11 +230,15 @@ enum Found {
 
 /// Sets up the connection that writes, and the file if it is new.
 fn prepare(conn: &Connection, path: &Path, config: &Config) -> Result<Catalog> {
-    let mut found = recognise(conn, path, true)?;
+    let found = recognise(conn, path, true)?;
     if found == Found::Empty {
         // Before the first page; every process that creates says the same.
         conn.pragma_update(None, "page_size", 4096).db()?;
         conn.pragma_update(None, "auto_vacuum", "INCREMENTAL").db()?;
+    }
+    if found == Found::Original {
+        // Before anything else is changed: what is not adopted stays as it is.
+        make(conn, path, config)?;
     }
     into_wal(conn, config.busy_timeout)?;
     let full = match config.durability {
@@ -238,19 +251,23 @@ fn prepare(conn: &Connection, path: &Path, config: &Config) -> Result<Catalog> {
         conn.pragma_update(None, "fullfsync", true).db()?;
         conn.pragma_update(None, "checkpoint_fullfsync", true).db()?;
     }
-    if found != Found::Store || version(conn)? < FORMAT {
-        let tx = rusqlite::Transaction::new_unchecked(conn, TransactionBehavior::Immediate).db()?;
-        // Another process may have made the store meanwhile.
-        found = recognise(&tx, path, true)?;
-        match found {
-            Found::Empty => migrate::create(&tx, config.clock.now(), None)?,
-            Found::Original => adopt::adopt(&tx, path, config.clock.now())?,
-            Found::Store => {}
-        }
-        migrate::migrate(&tx)?;
-        tx.commit().db()?;
+    if found == Found::Empty || version(conn)? < FORMAT {
+        make(conn, path, config)?;
     }
     Catalog::read(conn)
+}
+
+/// Makes the file a store of the newest format, in one transaction.
+fn make(conn: &Connection, path: &Path, config: &Config) -> Result<()> {
+    let tx = rusqlite::Transaction::new_unchecked(conn, TransactionBehavior::Immediate).db()?;
+    // Another process may have made the store meanwhile.
+    match recognise(&tx, path, true)? {
+        Found::Empty => migrate::create(&tx, config.clock.now(), None)?,
+        Found::Original => adopt::adopt(&tx, path, config.clock.now())?,
+        Found::Store => {}
+    }
+    migrate::migrate(&tx)?;
+    tx.commit().db()
 }
 
 /// Switching to WAL needs the file alone for a moment, and does not wait by

@@ -2,5 +2,6 @@
 
 mod derive;
 mod smoke;
-#[cfg(feature = "query")]
-mod sql;
+mod support;
+mod the_model;
+mod workers;

@@ -15,13 +15,6 @@ const ARGS: &str = "DKDC_TEST_WORKER_ARGS";
 type Role = fn(&[String]);
 
 const ROLES: &[(&str, Role)] = &[
-    ("increment", crate::many_processes_share_a_store::increment),
-    ("write-one", crate::many_processes_share_a_store::write_one),
-    ("claim", crate::many_processes_share_a_store::claim),
-    ("evolve", crate::many_processes_share_a_store::evolve),
-    ("read-on", crate::many_processes_share_a_store::read_on),
-    ("hold-lock", crate::many_processes_share_a_store::hold_lock),
-    ("open-and-tell", crate::only_stores_are_opened::open_and_tell),
 ];
 
 #[test]
