@@ -8,8 +8,8 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::log::chunks::{self, Collected};
 use crate::log::Store;
+use crate::log::chunks::{self, Collected};
 use crate::record::{BlobRef, VALUE_LIMIT};
 
 /// Content that no record names is kept this long, in microseconds: it may have
@@ -63,8 +63,7 @@ impl Store {
         let (blob, data) = take(reader)?;
         let known = self.read(|conn, _| chunks::exists(conn, &blob))?;
         if !known {
-            self.group()
-                .alone(self, |tx| chunks::insert(tx.conn, &blob, &data, tx.now))?;
+            self.write(|tx| chunks::insert(tx.conn, &blob, &data, tx.now))?;
         }
         Ok(blob)
     }
@@ -77,8 +76,6 @@ impl Store {
     }
 
     pub(crate) fn collect_blobs(&self) -> Result<Collected> {
-        self.group().alone(self, |tx| {
-            chunks::collect(tx.conn, &tx.catalog, tx.now.saturating_sub(GRACE))
-        })
+        self.write(|tx| chunks::collect(tx.conn, &tx.catalog, tx.now.saturating_sub(GRACE)))
     }
 }

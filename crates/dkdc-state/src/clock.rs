@@ -16,7 +16,10 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the clock is the one place that asks")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the clock is the one place that asks"
+    )]
     fn now(&self) -> i64 {
         let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
         match SystemTime::now().duration_since(UNIX_EPOCH) {

@@ -51,6 +51,7 @@ use crate::state::Durability;
 use catalog::{Catalog, TableMeta};
 use group::Group;
 use identity::Identity;
+use writer::Tx;
 
 /// A connection of SQLite's, for those who may only pass it on.
 pub(crate) type Reader = Connection;
@@ -125,6 +126,12 @@ impl Store {
             let ended = conn.execute_batch("ROLLBACK").db();
             result.and_then(|value| ended.map(|()| value))
         })
+    }
+
+    /// Runs `write` in a write transaction of its own, on this thread.
+    pub(crate) fn write<T>(&self, write: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        let result = self.group.alone(self, write);
+        result.map_err(|error| self.locate(error))
     }
 
     /// Runs a single statement of one table on a reader, with the catalog at
@@ -285,15 +292,14 @@ pub(crate) fn locate(path: &Path, waited: Duration, error: Error) -> Error {
     let path = path.to_owned();
     match error {
         Error::Sqlite { code, message, .. } => match primary(code) {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy { path, waited },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Error::Busy { path, waited }
+            }
             Some(ErrorCode::DatabaseCorrupt) => Error::Damaged {
                 path,
                 what: message,
             },
-            Some(ErrorCode::ReadOnly) => Error::ReadOnly {
-                path,
-                why: message,
-            },
+            Some(ErrorCode::ReadOnly) => Error::ReadOnly { path, why: message },
             _ => Error::Sqlite {
                 path,
                 code,

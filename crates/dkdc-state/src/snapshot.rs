@@ -143,7 +143,10 @@ impl<R> SnapshotTable<R> {
         let scope = Scope::AsOf(self.snapshot.idx);
         let rows = self.read(|conn, meta| list::list(conn, meta, &select, scope))?;
         let ids = rows.into_iter().map(|row| row.id);
-        Ok(ids.take_while(|id| id.starts_with(prefix)).take(limit).collect())
+        Ok(ids
+            .take_while(|id| id.starts_with(prefix))
+            .take(limit)
+            .collect())
     }
 
     /// Every version that the record had by then, oldest first.

@@ -26,13 +26,13 @@ impl Store {
         })?;
         match known {
             Some(number) => Ok(number),
-            None => self.group.alone(self, |tx| tx.declare(declared)),
+            None => self.write(|tx| tx.declare(declared)),
         }
     }
 
     /// Renames a column.
     pub(crate) fn rename_column(&self, table: &str, from: &str, to: &str) -> Result<()> {
-        self.group.alone(self, |tx| {
+        self.write(|tx| {
             let meta = Arc::clone(tx.catalog.table(table)?);
             let plan = evolve::rename(&meta.schema, from, to)?;
             tx.alter(&meta, plan)
@@ -60,7 +60,10 @@ fn plan(conn: &Connection, catalog: &Catalog, declared: &TableDef) -> Result<Opt
         )),
         Some(meta) => {
             let sql = format!("SELECT 1 FROM {} LIMIT 1", meta.sql.table);
-            let empty = !conn.prepare_cached(&sql).and_then(|mut s| s.exists([])).db()?;
+            let empty = !conn
+                .prepare_cached(&sql)
+                .and_then(|mut s| s.exists([]))
+                .db()?;
             evolve::evolve(&meta.schema, declared, empty).map(Some)
         }
         None => {
@@ -91,8 +94,8 @@ impl Tx<'_> {
     }
 
     fn create_table(&mut self, declared: &TableDef) -> Result<u32> {
-        let number = u32::try_from(self.catalog.tables.len() + 1)
-            .map_err(|_| damaged("too many tables"))?;
+        let number =
+            u32::try_from(self.catalog.tables.len() + 1).map_err(|_| damaged("too many tables"))?;
         let schema = evolve::create(number, declared)?;
         let anchor = hash::genesis(&self.catalog.store_id, number);
         let meta = TableMeta::new(schema, anchor);

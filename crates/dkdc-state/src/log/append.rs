@@ -11,8 +11,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::catalog::TableMeta;
 use super::format::WAYPOINT_EVERY;
-use super::writer::Tx;
 use super::hash::{self, Hash, Leaf, Salts};
+use super::writer::Tx;
 use super::{DbResult, chunks, index, read};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op, Value, ValueError, Version};
@@ -107,7 +107,11 @@ impl<'w> Tx<'w> {
             Action::Delete => (Op::Delete, Vec::new()),
             Action::Restore(from) => (Op::Restore, self.restored(meta, &write.id, *from)?),
             Action::Put(_, given) => {
-                let op = if live.is_some() { Op::Update } else { Op::Append };
+                let op = if live.is_some() {
+                    Op::Update
+                } else {
+                    Op::Append
+                };
                 (op, complete(meta, given, old.as_deref()))
             }
         };
@@ -132,7 +136,9 @@ impl<'w> Tx<'w> {
     fn values_at(&self, meta: &TableMeta, idx: Idx) -> Result<Vec<Value>> {
         read::row(self.conn, meta, idx)?
             .map(|row| row.values)
-            .ok_or_else(|| super::damaged(format!("table {}: head without version {idx}", meta.name())))
+            .ok_or_else(|| {
+                super::damaged(format!("table {}: head without version {idx}", meta.name()))
+            })
     }
 
     fn restored(&self, meta: &TableMeta, id: &str, from: Idx) -> Result<Vec<Value>> {
@@ -195,8 +201,12 @@ impl<'w> Tx<'w> {
         let versions = head.map_or(1, |head| head.versions + 1);
         let statement = prepared(self.conn, slot, sql)?;
         statement.raw_bind_parameter(1, id).db()?;
-        statement.raw_bind_parameter(2, version.idx.as_micros()).db()?;
-        statement.raw_bind_parameter(3, !version.op.is_live()).db()?;
+        statement
+            .raw_bind_parameter(2, version.idx.as_micros())
+            .db()?;
+        statement
+            .raw_bind_parameter(3, !version.op.is_live())
+            .db()?;
         statement.raw_bind_parameter(4, versions).db()?;
         statement.raw_execute().db()?;
         if versions % WAYPOINT_EVERY == 0 {
@@ -309,10 +319,7 @@ fn prepared<'s, 'c>(
     })
 }
 
-pub(crate) fn find_head(
-    statement: &mut CachedStatement<'_>,
-    id: &str,
-) -> Result<Option<Head>> {
+pub(crate) fn find_head(statement: &mut CachedStatement<'_>, id: &str) -> Result<Option<Head>> {
     statement
         .query_row([id], |row| {
             Ok(Head {

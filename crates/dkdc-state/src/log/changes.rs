@@ -37,7 +37,6 @@ pub struct Change {
 
 /// What changed.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all changes are versions")]
 pub enum ChangeKind {
     /// A record has a new version.
     Version {
@@ -246,7 +245,9 @@ pub(crate) fn rows_after(
         meta.sql.row_columns, meta.sql.table
     );
     let mut statement = conn.prepare_cached(&sql).db()?;
-    let mut rows = statement.query((after.as_micros(), upto.as_micros())).db()?;
+    let mut rows = statement
+        .query((after.as_micros(), upto.as_micros()))
+        .db()?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().db()? {
         found.push(read::decode(&meta.schema, row)?);

@@ -91,7 +91,12 @@ fn check(
     }
     let mut done = 0;
     for meta in &catalog.tables {
-        let mut tick = |versions: u64| progress(Progress { done: done + versions, total });
+        let mut tick = |versions: u64| {
+            progress(Progress {
+                done: done + versions,
+                total,
+            })
+        };
         let checked = match table(conn, meta, &mut tick) {
             Err(Error::Damaged { what, .. }) => CheckedTable {
                 table: meta.name().to_owned(),
@@ -102,7 +107,10 @@ fn check(
             checked => checked?,
         };
         done += checked.versions;
-        let lines = checked.damage.iter().map(|line| format!("{}: {line}", checked.table));
+        let lines = checked
+            .damage
+            .iter()
+            .map(|line| format!("{}: {line}", checked.table));
         report.damage.extend(lines);
         report.tables.push(checked);
     }
@@ -114,7 +122,9 @@ fn check(
 /// SQLite's own verification of its pages.
 fn integrity(conn: &Connection) -> Result<Vec<String>> {
     let mut statement = conn.prepare("PRAGMA integrity_check(20)").db()?;
-    let lines = statement.query_map([], |row| row.get::<_, String>(0)).db()?;
+    let lines = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .db()?;
     let lines: Vec<String> = lines.collect::<rusqlite::Result<_>>().db()?;
     Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }
@@ -146,7 +156,9 @@ fn strangers(conn: &Connection, catalog: &Catalog) -> Result<Vec<String>> {
         }
     }
     let mut statement = conn
-        .prepare("SELECT type, name, tbl_name FROM sqlite_schema WHERE type IN ('trigger', 'index')")
+        .prepare(
+            "SELECT type, name, tbl_name FROM sqlite_schema WHERE type IN ('trigger', 'index')",
+        )
         .db()?;
     let mut rows = statement.query([]).db()?;
     while let Some(row) = rows.next().db()? {
@@ -154,7 +166,9 @@ fn strangers(conn: &Connection, catalog: &Catalog) -> Result<Vec<String>> {
             (row.get(0).db()?, row.get(1).db()?, row.get(2).db()?);
         let ours = name.starts_with("_dkdc_") || name.starts_with("sqlite_autoindex_");
         if !ours && tables.contains(&on) {
-            damage.push(format!("another program put the {kind} {name} on table {on}"));
+            damage.push(format!(
+                "another program put the {kind} {name} on table {on}"
+            ));
         }
     }
     Ok(damage)
@@ -162,7 +176,9 @@ fn strangers(conn: &Connection, catalog: &Catalog) -> Result<Vec<String>> {
 
 fn count(conn: &Connection, table: &str) -> Result<u64> {
     let count: i64 = conn
-        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+            row.get(0)
+        })
         .db()?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
@@ -260,9 +276,13 @@ fn row_leaf(row: &rusqlite::Row<'_>, meta: &TableMeta, leaf: &mut Leaf) -> Resul
     let prev: Option<i64> = row.get(2).map_err(read)?;
     let op = Op::from_code(row.get(3).map_err(read)?).ok_or("its op is unknown")?;
     let seal = row.get_ref(columns + 4).map_err(read)?;
-    let seal = seal.as_blob().map_err(|_| "its seal is no blob".to_owned())?;
+    let seal = seal
+        .as_blob()
+        .map_err(|_| "its seal is no blob".to_owned())?;
     if op == Op::Erased {
-        return seal.try_into().map_err(|_| "its stub has no hash".to_owned());
+        return seal
+            .try_into()
+            .map_err(|_| "its stub has no hash".to_owned());
     }
     leaf.start(seal, meta.schema.number, prev.map(Idx), op, id);
     for at in 0..columns {
@@ -293,9 +313,13 @@ fn heads(conn: &Connection, meta: &TableMeta, damage: &mut Damage) -> Result<()>
     while let Some(row) = rows.next().db()? {
         let (idx, id): (i64, String) = (row.get(0).db()?, row.get(1).db()?);
         if row.get(2).db()? {
-            damage.add(format!("version {idx} of {id:?} does not name the one it replaced"));
+            damage.add(format!(
+                "version {idx} of {id:?} does not name the one it replaced"
+            ));
         } else {
-            damage.add(format!("the head of {id:?} does not name its newest version {idx}"));
+            damage.add(format!(
+                "the head of {id:?} does not name its newest version {idx}"
+            ));
         }
     }
     let sql = format!(
@@ -344,7 +368,10 @@ fn entries(conn: &Connection, meta: &TableMeta, at: usize, damage: &mut Damage) 
     }
     let found = count(conn, &name)?;
     if found != expected {
-        damage.add(format!("index {} has {found} entries, not {expected}", def.number));
+        damage.add(format!(
+            "index {} has {found} entries, not {expected}",
+            def.number
+        ));
     }
     Ok(())
 }

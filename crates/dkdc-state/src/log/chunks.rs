@@ -86,15 +86,16 @@ pub(crate) fn collect(conn: &Connection, catalog: &Catalog, before: i64) -> Resu
     let unused = format!("put < ?1 AND hash NOT IN (SELECT hash FROM ({used}))");
     let (blobs, bytes) = conn
         .query_row(
-            &format!(
-                "SELECT count(*), coalesce(sum(size), 0) FROM _dkdc_chunks WHERE {unused}"
-            ),
+            &format!("SELECT count(*), coalesce(sum(size), 0) FROM _dkdc_chunks WHERE {unused}"),
             [before],
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
         )
         .db()?;
-    conn.execute(&format!("DELETE FROM _dkdc_chunks WHERE {unused}"), [before])
-        .db()?;
+    conn.execute(
+        &format!("DELETE FROM _dkdc_chunks WHERE {unused}"),
+        [before],
+    )
+    .db()?;
     Ok(Collected {
         blobs: u64::try_from(blobs).unwrap_or(0),
         bytes: u64::try_from(bytes).unwrap_or(0),

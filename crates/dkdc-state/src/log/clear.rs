@@ -30,7 +30,7 @@ pub struct Cleared {
 impl Store {
     /// Empties the tables named; all, when none is.
     pub(crate) fn clear(&self, tables: &[&str]) -> Result<Vec<Cleared>> {
-        self.group.alone(self, |tx| {
+        self.write(|tx| {
             let all: Vec<Arc<TableMeta>> = match tables {
                 [] => tx.catalog.tables.clone(),
                 names => names

@@ -143,7 +143,9 @@ pub(crate) fn read(
              WHERE idx > ?1 AND idx <= ?2 ORDER BY idx",
         )
         .db()?;
-    let mut rows = statement.query((after.as_micros(), upto.as_micros())).db()?;
+    let mut rows = statement
+        .query((after.as_micros(), upto.as_micros()))
+        .db()?;
     let mut events = Vec::new();
     while let Some(row) = rows.next().db()? {
         let idx = Idx(row.get(0).db()?);

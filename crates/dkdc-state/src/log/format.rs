@@ -172,13 +172,19 @@ impl TableSql {
             .map(|c| format!("{}, ", quote(&c.name)))
             .collect();
         let marks = "?, ".repeat(schema.columns.len() + 5);
-        let row_columns = schema.columns.iter().fold(
-            "l.idx, l.id, l._prev, l._op".to_owned(),
-            |list, column| format!("{list}, l.{}", quote(&column.name)),
-        );
+        let row_columns = schema
+            .columns
+            .iter()
+            .fold("l.idx, l.id, l._prev, l._op".to_owned(), |list, column| {
+                format!("{list}, l.{}", quote(&column.name))
+            });
         let each = |sql: &dyn Fn(String) -> String| {
             let name = |index: &Index| quote(&index_name(&schema.name, index.number));
-            schema.indexes.iter().map(|index| sql(name(index))).collect()
+            schema
+                .indexes
+                .iter()
+                .map(|index| sql(name(index)))
+                .collect()
         };
         TableSql {
             insert: format!(

@@ -141,7 +141,9 @@ impl Group {
         }
         let guarded = !jobs.is_empty();
         let mut write = |batch: &Batch| -> Result<Answer> {
-            let answer = tx.unit(guarded, |tx| tx.apply(batch));
+            let answer = tx.unit(guarded, |tx| {
+                tx.apply(batch).map_err(|error| tx.locate(error))
+            });
             match answer {
                 // Some errors end the whole transaction in SQLite.
                 Err(error) if tx.conn.is_autocommit() => Err(error),
@@ -169,18 +171,7 @@ impl Group {
         store.refuse_unwritable()?;
         let mut writer = lock(&self.writer);
         let mut tx = Tx::begin(store, &mut writer)?;
-        let mut refused = None;
-        let result = tx.unit(false, |tx| {
-            write(tx).map_err(|error| {
-                refused = Some(error);
-                // Only says that the unit failed; the caller gets `refused`.
-                Error::InsideTransaction
-            })
-        });
-        if let Some(error) = refused {
-            return Err(error);
-        }
-        let value = result?;
+        let value = tx.unit(false, write)?;
         tx.commit()?;
         Ok(value)
     }

@@ -53,11 +53,13 @@ impl Leaf {
             None => self.bytes.push(0),
             Some(prev) => {
                 self.bytes.push(1);
-                self.bytes.extend_from_slice(&prev.as_micros().to_le_bytes());
+                self.bytes
+                    .extend_from_slice(&prev.as_micros().to_le_bytes());
             }
         }
         self.bytes.push(op.code());
-        self.bytes.extend_from_slice(&(id.len() as u64).to_le_bytes());
+        self.bytes
+            .extend_from_slice(&(id.len() as u64).to_le_bytes());
         self.bytes.extend_from_slice(id.as_bytes());
     }
 
@@ -75,7 +77,8 @@ impl Leaf {
     fn entry(&mut self, number: u32, tag: u8, bytes: &[u8]) {
         self.bytes.extend_from_slice(&number.to_le_bytes());
         self.bytes.push(tag);
-        self.bytes.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        self.bytes
+            .extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         self.bytes.extend_from_slice(bytes);
     }
 

@@ -108,7 +108,10 @@ impl Shared {
     fn sleep(&self, pause: Duration) -> bool {
         let mut state = self.lock();
         while *state == State::Asleep {
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         let running = |state: &mut State| *state == State::Awake;
         let waited = self.wake.wait_timeout_while(state, pause, running);

@@ -1,8 +1,8 @@
 //! Declared indexes: keys whose bytes compare as the values do.
 //!
-//! A key is the concatenation of its parts. Each part is a tag (NULL 0, value
-//! 1) and the value so encoded that `memcmp` orders it; a descending part has
-//! all its bits inverted. NULL is a value and comes first.
+//! A key is the concatenation of its parts. Each part is a tag (0 for NULL, 1
+//! for a value) and the value so encoded that `memcmp` orders it; a descending
+//! part has all its bits inverted. NULL is a value, and the least.
 
 use crate::record::{Idx, Value};
 use crate::schema::sql::days;
@@ -136,7 +136,9 @@ mod tests {
 
     fn value() -> impl Strategy<Value = (Option<String>, Option<i64>, f64)> {
         let text = proptest::option::of(proptest::collection::vec(0u8..4, 0..4).prop_map(|b| {
-            b.into_iter().map(|b| char::from([0, 1, 97, 255][b as usize])).collect()
+            b.into_iter()
+                .map(|b| char::from([0, 1, 97, 255][b as usize]))
+                .collect()
         }));
         (text, proptest::option::of(any::<i64>()), -1e3..1e3)
     }

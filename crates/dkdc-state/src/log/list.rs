@@ -112,10 +112,7 @@ fn check(meta: &TableMeta, select: &Select) -> Result<Checked> {
             "idx" => (PartKey::Idx, ColumnType::Int),
             name => {
                 let (at, column) = meta.schema.column(name)?;
-                (
-                    PartKey::Column(super::append::column_number(at)),
-                    column.ty,
-                )
+                (PartKey::Column(super::append::column_number(at)), column.ty)
             }
         })
     };
@@ -175,7 +172,9 @@ fn expression(meta: &TableMeta, key: PartKey, params: &mut Vec<Sql>) -> String {
                 Some(initial) => {
                     params.push(sql_value(initial));
                     let since = column.since;
-                    format!("CASE WHEN l.idx < {since} THEN coalesce(l.{name}, ?) ELSE l.{name} END")
+                    format!(
+                        "CASE WHEN l.idx < {since} THEN coalesce(l.{name}, ?) ELSE l.{name} END"
+                    )
                 }
             }
         }
@@ -250,8 +249,17 @@ fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) ->
         return Source { from, order };
     }
     // By `idx`, the log itself has the order.
-    if checked.order.first().is_some_and(|part| part.key == PartKey::Idx) && !by_id {
-        let down = if checked.order[0].descending { " DESC" } else { "" };
+    if checked
+        .order
+        .first()
+        .is_some_and(|part| part.key == PartKey::Idx)
+        && !by_id
+    {
+        let down = if checked.order[0].descending {
+            " DESC"
+        } else {
+            ""
+        };
         return Source {
             from: format!(
                 "{log} l CROSS JOIN {head} h ON h.id = l.id AND h.idx = l.idx WHERE h.deleted = 0"
@@ -334,9 +342,12 @@ fn direction(parts: &[IndexPart], fixed: usize, checked: &Checked) -> Option<boo
     (pairs.all(follows) && whole).then_some(backwards)
 }
 
+/// Which conditions are looked for.
+type Wanted = fn(Test) -> bool;
+
 /// The range of keys that can hold what is asked for.
 fn bounds(fit: &Fit<'_>, checked: &Checked, params: &mut Vec<Sql>) -> String {
-    let value_of = |key: PartKey, wanted: fn(Test) -> bool| {
+    let value_of = |key: PartKey, wanted: Wanted| {
         checked
             .conditions
             .iter()
@@ -357,7 +368,7 @@ fn bounds(fit: &Fit<'_>, checked: &Checked, params: &mut Vec<Sql>) -> String {
         };
         // A descending part turns the range around; both ends are included
         // here, and the conditions decide.
-        let (at_least, at_most): (fn(Test) -> bool, fn(Test) -> bool) = if part.descending {
+        let (at_least, at_most): (Wanted, Wanted) = if part.descending {
             (is_upper, is_lower)
         } else {
             (is_lower, is_upper)
@@ -399,7 +410,9 @@ fn collect_as_of(conn: &Connection, meta: &TableMeta, asof: Idx) -> Result<()> {
         meta.sql.table
     );
     let mut statement = conn.prepare_cached(&sql).db()?;
-    let mut insert = conn.prepare_cached("INSERT INTO temp.asof(idx) VALUES (?1)").db()?;
+    let mut insert = conn
+        .prepare_cached("INSERT INTO temp.asof(idx) VALUES (?1)")
+        .db()?;
     let mut rows = statement.query([asof.as_micros()]).db()?;
     let mut replaced = std::collections::HashSet::new();
     while let Some(row) = rows.next().db()? {

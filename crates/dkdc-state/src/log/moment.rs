@@ -35,7 +35,9 @@ pub(crate) fn resolve(
         Moment::Time(time) => {
             let time = time.as_microsecond();
             if time > now.max(last.as_micros()) {
-                return outside(format!("it is after now and after the newest version, {last}"));
+                return outside(format!(
+                    "it is after now and after the newest version, {last}"
+                ));
             }
             Idx(time).max(skewed(conn, time)?).min(last)
         }
@@ -48,8 +50,13 @@ pub(crate) fn resolve(
         ));
     }
     let whole = conn
-        .prepare_cached("SELECT last FROM _dkdc_commits WHERE first <= ?1 ORDER BY first DESC LIMIT 1")
-        .and_then(|mut s| s.query_row([asked.as_micros()], |row| row.get(0)).optional())
+        .prepare_cached(
+            "SELECT last FROM _dkdc_commits WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
+        )
+        .and_then(|mut s| {
+            s.query_row([asked.as_micros()], |row| row.get(0))
+                .optional()
+        })
         .db()?;
     let upto = asked.max(Idx(whole.unwrap_or(0)));
     newest(conn, catalog, upto)

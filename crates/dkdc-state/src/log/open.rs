@@ -190,10 +190,12 @@ fn foreign(path: &Path, error: Error) -> Error {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the log opens SQLite's connections here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the log opens SQLite's connections here"
+)]
 fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connection> {
-    let conn =
-        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_URI).db()?;
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_URI).db()?;
     conn.busy_timeout(config.busy_timeout).db()?;
     // The guards in the file are for other programs: see `format::guards`.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)
@@ -234,7 +236,8 @@ fn prepare(conn: &Connection, path: &Path, config: &Config) -> Result<Catalog> {
     if found == Found::Empty {
         // Before the first page; every process that creates says the same.
         conn.pragma_update(None, "page_size", 4096).db()?;
-        conn.pragma_update(None, "auto_vacuum", "INCREMENTAL").db()?;
+        conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")
+            .db()?;
     }
     if found == Found::Original {
         // Before anything else is changed: what is not adopted stays as it is.
@@ -249,7 +252,8 @@ fn prepare(conn: &Connection, path: &Path, config: &Config) -> Result<Catalog> {
     conn.pragma_update(None, "secure_delete", "FAST").db()?;
     if cfg!(target_os = "macos") {
         conn.pragma_update(None, "fullfsync", true).db()?;
-        conn.pragma_update(None, "checkpoint_fullfsync", true).db()?;
+        conn.pragma_update(None, "checkpoint_fullfsync", true)
+            .db()?;
     }
     if found == Found::Empty || version(conn)? < FORMAT {
         make(conn, path, config)?;
@@ -295,7 +299,8 @@ fn into_wal(conn: &Connection, timeout: Duration) -> Result<()> {
 }
 
 fn version(conn: &Connection) -> Result<i64> {
-    conn.query_row("PRAGMA user_version", [], |row| row.get(0)).db()
+    conn.query_row("PRAGMA user_version", [], |row| row.get(0))
+        .db()
 }
 
 /// Tells a store from other files, and refuses what is neither.
@@ -319,7 +324,9 @@ fn recognise(conn: &Connection, path: &Path, may_write: bool) -> Result<Found> {
                 supported: FORMAT,
             })
         } else if found < FORMAT && !may_write {
-            refuse(format!("its format {found} is older: open it once for writing"))
+            refuse(format!(
+                "its format {found} is older: open it once for writing"
+            ))
         } else {
             Ok(Found::Store)
         };
@@ -351,7 +358,8 @@ pub(crate) fn checkpointer(path: &Path, config: &Config) -> Result<Connection> {
     conn.pragma_update(None, "synchronous", "FULL").db()?;
     conn.pragma_update(None, "cache_size", -256).db()?;
     if cfg!(target_os = "macos") {
-        conn.pragma_update(None, "checkpoint_fullfsync", true).db()?;
+        conn.pragma_update(None, "checkpoint_fullfsync", true)
+            .db()?;
     }
     Ok(conn)
 }

@@ -201,7 +201,10 @@ pub(crate) fn ids(
 
 /// How many current records there are.
 pub(crate) fn count(conn: &Connection, meta: &TableMeta) -> Result<u64> {
-    let sql = format!("SELECT count(*) FROM {} WHERE deleted = 0", meta.sql.head_table);
+    let sql = format!(
+        "SELECT count(*) FROM {} WHERE deleted = 0",
+        meta.sql.head_table
+    );
     let count: i64 = conn
         .prepare_cached(&sql)
         .and_then(|mut s| s.query_row([], |row| row.get(0)))

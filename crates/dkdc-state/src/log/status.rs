@@ -65,7 +65,9 @@ impl Store {
             for meta in &catalog.tables {
                 let table = &meta.sql.table;
                 let versions: i64 = conn
-                    .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+                    .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+                        row.get(0)
+                    })
                     .db()?;
                 let last: Option<i64> = conn
                     .query_row(

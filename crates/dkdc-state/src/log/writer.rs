@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::append::Scribe;
 use super::catalog::Catalog;
 use super::event::{self, EventKind};
-use super::append::{Batch, Scribe};
 use super::hash::Hash;
 use super::{DbResult, Store, damaged};
 use crate::error::{Error, Result};
-use crate::record::{Idx, Version};
+use crate::record::Idx;
 
 /// A commit whose clock is further behind than this records the wall time.
 const SKEW: i64 = 1_000_000;
@@ -49,7 +49,7 @@ impl Writer {
 }
 
 /// What one caller's transaction did so far.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Unit {
     first: Option<Idx>,
     rows: u64,
@@ -58,6 +58,7 @@ struct Unit {
 }
 
 /// A key in a unique index that must belong to one record when the unit ends.
+#[derive(Clone)]
 struct Touched {
     table: u32,
     index: usize,
@@ -144,7 +145,10 @@ impl<'w> Tx<'w> {
             return Ok(*hash);
         }
         let meta = self.catalog.by_number(table)?;
-        let sql = format!("SELECT _hash FROM {} ORDER BY idx DESC LIMIT 1", meta.sql.table);
+        let sql = format!(
+            "SELECT _hash FROM {} ORDER BY idx DESC LIMIT 1",
+            meta.sql.table
+        );
         let last: Option<Hash> = self
             .conn
             .prepare_cached(&sql)
@@ -190,34 +194,51 @@ impl<'w> Tx<'w> {
 
     /// One caller's writes. When others share the transaction (`guarded`), a
     /// failure takes back these alone.
-    pub(crate) fn unit<T>(
+    pub(crate) fn unit<T, E: From<Error>>(
         &mut self,
         guarded: bool,
-        write: impl FnOnce(&mut Self) -> Result<T>,
-    ) -> Result<T> {
-        let before = guarded.then(|| (self.tail.clone(), Arc::clone(&self.catalog)));
-        if guarded {
-            run(self.conn, "SAVEPOINT unit")?;
-        }
-        let result = write(self).and_then(|value| self.end_unit().map(|()| value));
+        write: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.unit = Unit::default();
-        if let Some((tail, catalog)) = before
-            && !self.conn.is_autocommit()
-        {
-            if result.is_err() {
-                *self.tail = tail;
-                self.catalog = catalog;
-                run(self.conn, "ROLLBACK TO unit")?;
-            }
-            run(self.conn, "RELEASE unit")?;
+        let whole = |tx: &mut Self| {
+            let value = write(tx)?;
+            tx.end_unit().map_err(|error| tx.locate(error))?;
+            Ok(value)
+        };
+        if guarded {
+            self.savepoint(whole)
+        } else {
+            whole(self)
         }
-        result.map_err(|error| self.store.locate(error))
     }
 
-    /// Applies a batch inside a caller's transaction: when it is refused, what
-    /// it wrote so far is taken back, and the caller may go on.
-    pub(crate) fn apply_guarded(&mut self, batch: &Batch) -> Result<Vec<Version>> {
-        self.apply(batch).map_err(|error| self.store.locate(error))
+    /// Runs `write`; when it fails, what it did is taken back.
+    pub(crate) fn savepoint<T, E: From<Error>>(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let before = (
+            self.tail.clone(),
+            Arc::clone(&self.catalog),
+            self.unit.clone(),
+        );
+        run(self.conn, "SAVEPOINT part")?;
+        let result = write(self);
+        // Some errors end the whole transaction in SQLite.
+        if self.conn.is_autocommit() {
+            return result;
+        }
+        if result.is_err() {
+            (*self.tail, self.catalog, self.unit) = before;
+            run(self.conn, "ROLLBACK TO part")?;
+        }
+        run(self.conn, "RELEASE part")?;
+        result
+    }
+
+    /// Puts the store's path into an error.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        self.store.locate(error)
     }
 
     fn end_unit(&mut self) -> Result<()> {
@@ -342,7 +363,10 @@ pub(crate) fn run(conn: &Connection, sql: &str) -> Result<()> {
 pub(crate) fn last(conn: &Connection, catalog: &Catalog) -> Result<Idx> {
     let mut last = catalog.event;
     for meta in &catalog.tables {
-        let sql = format!("SELECT idx FROM {} ORDER BY idx DESC LIMIT 1", meta.sql.table);
+        let sql = format!(
+            "SELECT idx FROM {} ORDER BY idx DESC LIMIT 1",
+            meta.sql.table
+        );
         let newest: Option<i64> = conn
             .prepare_cached(&sql)
             .and_then(|mut s| s.query_row([], |row| row.get(0)).optional())

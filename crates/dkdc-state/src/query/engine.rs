@@ -58,7 +58,10 @@ impl Engine {
 
     /// A connection for one question.
     pub(crate) fn connect(&self) -> Result<Connection> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         connection.try_clone().map_err(refused)
     }
 
@@ -121,7 +124,10 @@ impl Engine {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the query layer opens DuckDB here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the query layer opens DuckDB here"
+)]
 fn open() -> duckdb::Result<Connection> {
     let config = Config::default()
         .enable_autoload_extension(false)?
@@ -134,7 +140,10 @@ fn open() -> duckdb::Result<Connection> {
 /// Reads a file into a table.
 fn load(connection: &Connection, name: &str, path: &std::path::Path) -> Result<()> {
     let text = path.to_str().ok_or_else(|| {
-        Error::Query(format!("{} is not UTF-8: give the file another name", path.display()))
+        Error::Query(format!(
+            "{} is not UTF-8: give the file another name",
+            path.display()
+        ))
     })?;
     if let Err(error) = std::fs::metadata(path) {
         return Err(Error::io(path, error));
@@ -179,12 +188,18 @@ fn explained(query: &str) -> &str {
 fn only_reads(connection: &Connection, query: &str) -> Result<()> {
     let explained = explained(query);
     let parsed: String = connection
-        .query_row("SELECT json_serialize_sql(?::VARCHAR)", [explained], |row| row.get(0))
+        .query_row(
+            "SELECT json_serialize_sql(?::VARCHAR)",
+            [explained],
+            |row| row.get(0),
+        )
         .map_err(refused)?;
     let parsed: serde_json::Value =
         serde_json::from_str(&parsed).map_err(|error| Error::Query(error.to_string()))?;
     if parsed["error"] == serde_json::Value::Bool(true) {
-        let why = parsed["error_message"].as_str().unwrap_or("it does not parse");
+        let why = parsed["error_message"]
+            .as_str()
+            .unwrap_or("it does not parse");
         return Err(Error::Query(if why.contains("Only SELECT") {
             "only statements that read are answered, such as SELECT, FROM or DESCRIBE".to_owned()
         } else {
@@ -193,6 +208,8 @@ fn only_reads(connection: &Connection, query: &str) -> Result<()> {
     }
     match parsed["statements"].as_array().map(Vec::len) {
         Some(1) => Ok(()),
-        _ => Err(Error::Query("one statement at a time is answered".to_owned())),
+        _ => Err(Error::Query(
+            "one statement at a time is answered".to_owned(),
+        )),
     }
 }

@@ -86,7 +86,11 @@ impl Pinned {
 
     /// The error behind what DuckDB reported.
     pub(super) fn take_error(&self) -> Option<Error> {
-        let mut error = self.pin.error.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut error = self
+            .pin
+            .error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         error.take()
     }
 }
@@ -186,7 +190,10 @@ impl<const AT: bool> VTab for Scan<AT> {
     ) -> Result<(), Failure> {
         let bound = function.get_bind_data();
         let position = function.get_init_data();
-        let mut cursor = position.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cursor = position
+            .cursor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if cursor.ready.is_empty() && !cursor.done {
             read_page(bound, position, &mut cursor).map_err(|error| bound.pin.fail(error))?;
         }
@@ -208,7 +215,12 @@ impl<const AT: bool> VTab for Scan<AT> {
         if AT {
             parameters.push(LogicalTypeId::Varchar);
         }
-        Some(parameters.into_iter().map(LogicalTypeHandle::from).collect())
+        Some(
+            parameters
+                .into_iter()
+                .map(LogicalTypeHandle::from)
+                .collect(),
+        )
     }
 }
 

@@ -18,7 +18,10 @@ pub(super) fn create_all(catalog: &Catalog) -> String {
         let name = quote(meta.name());
         let now = format!("dkdc_scan({number}, getvariable('dkdc'))");
         let then = format!("dkdc_scan_at({number}, getvariable('dkdc'), x::VARCHAR)");
-        sql += &format!("CREATE OR REPLACE VIEW {name} AS {};\n", current(meta, &now));
+        sql += &format!(
+            "CREATE OR REPLACE VIEW {name} AS {};\n",
+            current(meta, &now)
+        );
         sql += &format!(
             "CREATE OR REPLACE VIEW history.{name} AS {};\n",
             history(meta, &now)
@@ -33,12 +36,10 @@ pub(super) fn create_all(catalog: &Catalog) -> String {
 }
 
 fn columns(meta: &TableMeta) -> String {
-    meta.schema
-        .columns
-        .iter()
-        .fold("make_timestamp(l.idx) AS idx, l.id".to_owned(), |list, column| {
-            format!("{list}, l.{}", quote(&column.name))
-        })
+    meta.schema.columns.iter().fold(
+        "make_timestamp(l.idx) AS idx, l.id".to_owned(),
+        |list, column| format!("{list}, l.{}", quote(&column.name)),
+    )
 }
 
 /// The rows of `scan` that nothing in it supersedes.

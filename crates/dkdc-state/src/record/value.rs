@@ -235,9 +235,7 @@ impl Value {
             }
             (Value::Float(f), ColumnType::Float) if *f == 0.0 => return Ok(Value::Float(0.0)),
             (Value::Int(i), ColumnType::Float) => return exact_float(*i),
-            (Value::Timestamp(t), ColumnType::Timestamp)
-                if t.subsec_nanosecond() % 1000 != 0 =>
-            {
+            (Value::Timestamp(t), ColumnType::Timestamp) if t.subsec_nanosecond() % 1000 != 0 => {
                 return Err(ValueError::TooFine(t.to_string()));
             }
             (Value::Bytes(b), ColumnType::Bytes) => return limit(b.len()).map(|()| self),

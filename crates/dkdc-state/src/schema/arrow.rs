@@ -207,7 +207,12 @@ impl ColumnBuilder {
             } => {
                 let offsets = OffsetBuffer::from_lengths(lengths.drain(..));
                 let field = item_field(items.ty);
-                Arc::new(ListArray::new(field, offsets, items.finish(), valid.finish()))
+                Arc::new(ListArray::new(
+                    field,
+                    offsets,
+                    items.finish(),
+                    valid.finish(),
+                ))
             }
         }
     }

@@ -216,7 +216,9 @@ fn check_column_name(name: &str) -> Result<(), String> {
         return Err(format!("column name {name:?} holds a NUL"));
     }
     if name.starts_with('_') {
-        return Err(format!("column {name}: names that begin with _ are dkdc's own"));
+        return Err(format!(
+            "column {name}: names that begin with _ are dkdc's own"
+        ));
     }
     if RESERVED.iter().any(|r| r.eq_ignore_ascii_case(name)) {
         return Err(format!("column {name}: every table has it already"));
@@ -239,4 +241,3 @@ pub(crate) fn check_table_name(name: &str) -> Result<()> {
         why: why.to_owned(),
     })
 }
-

@@ -167,7 +167,10 @@ pub(crate) fn rename(stored: &TableSchema, from: &str, to: &str) -> Result<Plan>
     };
     let clash = |c: &Column| c.name.eq_ignore_ascii_case(to);
     let others = stored.columns.iter().enumerate();
-    if others.filter(|(other, _)| *other != at).any(|(_, c)| clash(c)) {
+    if others
+        .filter(|(other, _)| *other != at)
+        .any(|(_, c)| clash(c))
+    {
         return Err(Error::InvalidSchema {
             table: stored.name.clone(),
             why: format!("there is a column {to} already"),

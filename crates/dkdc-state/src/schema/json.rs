@@ -75,12 +75,14 @@ pub(crate) fn value_from_text(text: &str, ty: ColumnType) -> Result<Value, Value
             _ => Value::Bool(parse(text, ty)?),
         },
         ColumnType::Bytes => Value::Bytes(unhex(text)?),
-        ColumnType::Timestamp => Value::Timestamp(crate::time::parse_timestamp(text).map_err(
-            |why| ValueError::Malformed {
-                what: format!("{:?} is no timestamp", crate::record::shorten(text)),
-                why,
-            },
-        )?),
+        ColumnType::Timestamp => {
+            Value::Timestamp(crate::time::parse_timestamp(text).map_err(|why| {
+                ValueError::Malformed {
+                    what: format!("{:?} is no timestamp", crate::record::shorten(text)),
+                    why,
+                }
+            })?)
+        }
         ColumnType::Date => Value::Date(parse(text, ty)?),
         ColumnType::Uuid => Value::Uuid(parse(text, ty)?),
         ColumnType::Json => Value::Json(parse(text, ty)?),

@@ -184,10 +184,19 @@ mod tests {
         let day: Date = "0001-01-01".parse().expect("a day");
         for (value, item) in [
             (Value::from(vec!["a,b", "", "\"", "é\u{0}"]), ListItem::Text),
-            (Value::List(vec![Value::Int(i64::MIN), Value::Null]), ListItem::Int),
-            (Value::List(vec![Value::Timestamp(moment)]), ListItem::Timestamp),
+            (
+                Value::List(vec![Value::Int(i64::MIN), Value::Null]),
+                ListItem::Int,
+            ),
+            (
+                Value::List(vec![Value::Timestamp(moment)]),
+                ListItem::Timestamp,
+            ),
             (Value::List(vec![Value::Date(day)]), ListItem::Date),
-            (Value::List(vec![Value::Float(0.1), Value::Float(1e300)]), ListItem::Float),
+            (
+                Value::List(vec![Value::Float(0.1), Value::Float(1e300)]),
+                ListItem::Float,
+            ),
         ] {
             let ty = ColumnType::List(item);
             assert_eq!(Cell::of(&value).into_value(ty), Ok(value.clone()));

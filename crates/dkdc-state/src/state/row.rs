@@ -61,7 +61,10 @@ impl Row {
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let id = ("id".to_owned(), serde_json::Value::from(self.id.as_str()));
-        let fields = self.fields.iter().map(|(name, v)| (name.clone(), v.to_json()));
+        let fields = self
+            .fields
+            .iter()
+            .map(|(name, v)| (name.clone(), v.to_json()));
         std::iter::once(id).chain(fields).collect()
     }
 

@@ -14,6 +14,9 @@ use crate::log::read::LogRow;
 use crate::record::{Idx, Record, Value, ValueError, Values, Versioned};
 use crate::schema::TableSchema;
 
+/// Values by place of column; `None`: not named.
+type Cells = Vec<Option<Value>>;
+
 /// The translation of records `R` of one table.
 pub(crate) struct Shape<R> {
     /// The table's permanent number.
@@ -21,7 +24,7 @@ pub(crate) struct Shape<R> {
     /// For a derived type: the place in the table of each of its columns.
     places: Arc<[usize]>,
     id: fn(&R) -> Cow<'_, str>,
-    encode: fn(&R, &[usize], &TableSchema) -> Result<Vec<Option<Value>>>,
+    encode: fn(&R, &[usize], &TableSchema) -> Result<Cells>,
     decode: fn(LogRow, &[usize]) -> Result<R>,
 }
 

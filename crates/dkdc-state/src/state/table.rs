@@ -6,8 +6,8 @@ use super::select::Select;
 use super::shape::Shape;
 use super::{Row, State};
 use crate::error::{Error, Result};
-use crate::log::append::{Action, Batch, Existing, Write};
 use crate::log::Reader;
+use crate::log::append::{Action, Batch, Existing, Write};
 use crate::log::catalog::TableMeta;
 use crate::log::list::{self, Scope};
 use crate::log::read;
@@ -231,9 +231,9 @@ impl<R> Table<R> {
     }
 
     fn submit_one(&self, write: Write) -> Result<Version> {
-        self.submit(vec![write])?.pop().ok_or_else(|| {
-            crate::log::damaged("BUG: a write without a version")
-        })
+        self.submit(vec![write])?
+            .pop()
+            .ok_or_else(|| crate::log::damaged("BUG: a write without a version"))
     }
 
     fn meta(&self) -> Result<Arc<TableMeta>> {
@@ -324,7 +324,7 @@ impl<R> Table<R> {
     /// # Errors
     /// As for any read.
     pub fn count(&self) -> Result<u64> {
-        self.one(|conn, meta| read::count(conn, meta))
+        self.one(read::count)
     }
 
     /// Every version of a record, oldest first; none when there never was one.
@@ -361,18 +361,12 @@ impl<R> Table<R> {
     }
 
     /// A read of one statement.
-    fn one<T>(
-        &self,
-        read: impl FnMut(&Reader, &TableMeta) -> Result<T>,
-    ) -> Result<T> {
+    fn one<T>(&self, read: impl FnMut(&Reader, &TableMeta) -> Result<T>) -> Result<T> {
         self.state.store().read_one(self.shape.table, read)
     }
 
     /// A read of several statements, in one transaction.
-    fn current<T>(
-        &self,
-        read: impl FnOnce(&Reader, &TableMeta) -> Result<T>,
-    ) -> Result<T> {
+    fn current<T>(&self, read: impl FnOnce(&Reader, &TableMeta) -> Result<T>) -> Result<T> {
         let number = self.shape.table;
         let store = self.state.store();
         store.read(|conn, catalog| read(conn, catalog.by_number(number)?))

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::log::append::{Action, Batch, Existing, Write};
 use crate::log::list::{self, Scope};
 use crate::log::writer::Tx;
-use crate::log::{damaged, read};
+use crate::log::{chunks, damaged, read};
 use crate::record::{BlobRef, Idx, Record, Version, Versioned};
 
 /// The handle inside [`State::transaction`](crate::State::transaction).
@@ -38,7 +38,8 @@ impl<'t, 'w> Transaction<'t, 'w> {
     /// As [`State::table`](crate::State::table).
     pub fn table<R: Record>(&self) -> Result<TxTable<'_, 't, 'w, R>> {
         let mut tx = self.tx.borrow_mut();
-        let number = tx.declare(&R::table())?;
+        let declared = tx.savepoint(|tx| tx.declare(&R::table()));
+        let number = declared.map_err(|error| tx.locate(error))?;
         let shape = Shape::typed(&tx.catalog.by_number(number)?.schema)?;
         Ok(TxTable { owner: self, shape })
     }
@@ -60,7 +61,7 @@ impl<'t, 'w> Transaction<'t, 'w> {
     pub fn put_blob(&self, reader: impl Read) -> Result<BlobRef> {
         let (blob, data) = blob::take(reader)?;
         let tx = self.tx.borrow();
-        crate::log::chunks::insert(tx.conn, &blob, &data, tx.now)?;
+        chunks::insert(tx.conn, &blob, &data, tx.now).map_err(|error| tx.locate(error))?;
         Ok(blob)
     }
 }
@@ -176,13 +177,12 @@ impl<R> TxTable<'_, '_, '_, R> {
     ) -> Result<T> {
         let tx = self.owner.tx.borrow();
         let meta = tx.catalog.by_number(self.shape.table)?;
-        read(&tx, meta)
+        read(&tx, meta).map_err(|error| tx.locate(error))
     }
 
     fn put(&self, record: &R, existing: Existing, expected: Option<Idx>) -> Result<Version> {
-        let write = self.read(|_, meta| {
-            self.shape.put(&meta.schema, record, existing, expected)
-        })?;
+        let write =
+            self.read(|_, meta| self.shape.put(&meta.schema, record, existing, expected))?;
         self.apply(write)
     }
 
@@ -199,7 +199,10 @@ impl<R> TxTable<'_, '_, '_, R> {
             table: self.shape.table,
             writes: vec![write],
         };
-        let versions = self.owner.tx.borrow_mut().apply_guarded(&batch)?;
+        // One write is judged before its first row: when it is refused, nothing
+        // has been written, and the transaction may go on.
+        let mut tx = self.owner.tx.borrow_mut();
+        let versions = tx.apply(&batch).map_err(|error| tx.locate(error))?;
         let version = versions.into_iter().next();
         version.ok_or_else(|| damaged("BUG: a write without a version"))
     }

@@ -273,7 +273,10 @@ fn typed(row: &Row) -> Thing {
     Thing {
         id: row.id.clone(),
         title: text("title"),
-        n: row.get("n").and_then(dkdc_state::Value::as_int).unwrap_or(7),
+        n: row
+            .get("n")
+            .and_then(dkdc_state::Value::as_int)
+            .unwrap_or(7),
         code: text("code"),
     }
 }

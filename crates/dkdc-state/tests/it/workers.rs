@@ -14,8 +14,7 @@ const ARGS: &str = "DKDC_TEST_WORKER_ARGS";
 
 type Role = fn(&[String]);
 
-const ROLES: &[(&str, Role)] = &[
-];
+const ROLES: &[(&str, Role)] = &[];
 
 #[test]
 fn worker() {
@@ -42,16 +41,16 @@ impl Worker {
     }
 
     /// Starts it by a command that was prepared, such as for another user.
-    pub(crate) fn start_by(
-        mut command: Command,
-        role: &str,
-        path: &Path,
-        args: &[&str],
-    ) -> Worker {
+    pub(crate) fn start_by(mut command: Command, role: &str, path: &Path, args: &[&str]) -> Worker {
         let path = path.to_str().expect("a path in UTF-8");
         let args: Vec<&str> = std::iter::once(path).chain(args.iter().copied()).collect();
         let mut child = command
-            .args(["workers::worker", "--exact", "--nocapture", "--test-threads=1"])
+            .args([
+                "workers::worker",
+                "--exact",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(ROLE, role)
             .env(ARGS, serde_json::json!(args).to_string())
             .stdin(Stdio::piped())
@@ -70,7 +69,8 @@ impl Worker {
     /// What it answers next.
     #[track_caller]
     pub(crate) fn answer(&mut self) -> String {
-        self.next_answer().expect("the worker ended without an answer")
+        self.next_answer()
+            .expect("the worker ended without an answer")
     }
 
     /// What it answers next; `None` when it has ended.

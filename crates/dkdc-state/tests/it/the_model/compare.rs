@@ -35,16 +35,32 @@ pub(super) fn everything(
     for (nth, point) in points.iter().enumerate() {
         for idx in point - 1..=point + 1 {
             let question = &questions[nth % questions.len()];
-            as_of(state, Moment::Idx(Idx::from_micros(idx)), model.resolve_idx(idx), model, question);
+            as_of(
+                state,
+                Moment::Idx(Idx::from_micros(idx)),
+                model.resolve_idx(idx),
+                model,
+                question,
+            );
         }
     }
     for commit in &model.commits {
         for time in [commit.time - 1, commit.time, commit.time + 1, model.now] {
             let moment = Moment::Time(Idx::from_micros(time).timestamp());
-            as_of(state, moment, model.resolve_time(time), model, &questions[0]);
+            as_of(
+                state,
+                moment,
+                model.resolve_time(time),
+                model,
+                &questions[0],
+            );
         }
     }
-    for cursor in points.iter().flat_map(|point| [point - 1, *point]).chain([0, i64::MAX]) {
+    for cursor in points
+        .iter()
+        .flat_map(|point| [point - 1, *point])
+        .chain([0, i64::MAX])
+    {
         changes(state, model, cursor);
     }
 }
@@ -62,9 +78,15 @@ fn thing(entry: &Entry) -> Thing {
 /// Everything that concerns current records.
 pub(super) fn now(state: &State, model: &Model, questions: &[Question]) {
     assert_sound(state);
-    assert_eq!(state.last().expect("a read").as_micros(), model.last, "last");
+    assert_eq!(
+        state.last().expect("a read").as_micros(),
+        model.last,
+        "last"
+    );
     let events = state.events().expect("events").into_iter().map(|event| {
-        let table = event.table.and_then(|t| NAMES.iter().position(|name| *name == t));
+        let table = event
+            .table
+            .and_then(|t| NAMES.iter().position(|name| *name == t));
         (event.idx.as_micros(), event.kind, table)
     });
     assert_eq!(events.collect::<Vec<_>>(), model.events, "events");
@@ -77,7 +99,10 @@ pub(super) fn now(state: &State, model: &Model, questions: &[Question]) {
         assert_eq!(rows.count().expect("a count"), current.len() as u64);
         assert_eq!(some(rows.list(&Select::new())), expected(table, &current));
         for prefix in ["", "a", "e"] {
-            let with = current.iter().map(|e| e.id.as_str()).filter(|id| id.starts_with(prefix));
+            let with = current
+                .iter()
+                .map(|e| e.id.as_str())
+                .filter(|id| id.starts_with(prefix));
             let with: Vec<&str> = with.take(3).collect();
             assert_eq!(rows.ids(prefix, 3).expect("ids"), with, "ids {prefix:?}");
         }
@@ -95,23 +120,46 @@ pub(super) fn now(state: &State, model: &Model, questions: &[Question]) {
 fn record(rows: &Table<Row>, table: &TableModel, id: &str) {
     let head = table.head(id, i64::MAX);
     let live = head.filter(|head| head.version.op.is_live());
-    let found = rows.get(id).expect("a read").map(|row| (row.version, row.record));
+    let found = rows
+        .get(id)
+        .expect("a read")
+        .map(|row| (row.version, row.record));
     assert_eq!(found, live.map(|e| full(table, e)), "get {id:?}");
-    assert_eq!(rows.contains(id).expect("a read"), live.is_some(), "contains {id:?}");
+    assert_eq!(
+        rows.contains(id).expect("a read"),
+        live.is_some(),
+        "contains {id:?}"
+    );
     let history = rows.history(id).expect("a history");
-    assert_eq!(versions(history), of_record(table, id, i64::MAX), "history {id:?}");
+    assert_eq!(
+        versions(history),
+        of_record(table, id, i64::MAX),
+        "history {id:?}"
+    );
     for entry in table.log.iter().filter(|e| e.id == id) {
-        let version = rows.version(id, entry.version.idx).expect("a read").expect("a version");
-        assert_eq!((version.version, version.record), (entry.version, table.row(entry)));
+        let version = rows
+            .version(id, entry.version.idx)
+            .expect("a read")
+            .expect("a version");
+        assert_eq!(
+            (version.version, version.record),
+            (entry.version, table.row(entry))
+        );
         if let Some(head) = head {
-            let found = rows.diff(id, entry.version.idx, head.version.idx).expect("a diff");
+            let found = rows
+                .diff(id, entry.version.idx, head.version.idx)
+                .expect("a diff");
             let value = |e: &Entry, at: usize| e.values.get(at).cloned().unwrap_or_default();
             let differ = |at: &usize| value(entry, *at) != value(head, *at);
             let columns: Vec<&String> = (0..table.columns.len())
                 .filter(differ)
                 .map(|at| &table.columns[at].0)
                 .collect();
-            assert_eq!(found.iter().map(|d| &d.column).collect::<Vec<_>>(), columns, "diff");
+            assert_eq!(
+                found.iter().map(|d| &d.column).collect::<Vec<_>>(),
+                columns,
+                "diff"
+            );
         }
     }
 }
@@ -121,7 +169,9 @@ fn deleted(rows: &Table<Row>, table: &TableModel) {
     ids.sort_unstable();
     ids.dedup();
     let gone = ids.into_iter().filter(|id| {
-        table.head(id, i64::MAX).is_some_and(|head| !head.version.op.is_live())
+        table
+            .head(id, i64::MAX)
+            .is_some_and(|head| !head.version.op.is_live())
     });
     let last = |id: &str| {
         let live = |e: &&Entry| e.id == id && e.version.op.is_live();
@@ -140,7 +190,11 @@ fn as_of(
 ) {
     let snapshot = match (state.at(moment), resolved) {
         (Ok(snapshot), Ok(idx)) => {
-            assert_eq!(snapshot.idx().as_micros(), idx, "the version that {moment} means");
+            assert_eq!(
+                snapshot.idx().as_micros(),
+                idx,
+                "the version that {moment} means"
+            );
             snapshot
         }
         (Err(error), Err(refused)) => return assert_eq!(Refused::of(&error), refused),
@@ -150,34 +204,62 @@ fn as_of(
     for (at, table) in model.tables.iter().enumerate() {
         let rows = snapshot.rows(NAMES[at]).expect("a table");
         if idx < table.floor {
-            let refused = [rows.get("a").err(), rows.list(&Select::new()).err(), rows.count().err()];
+            let refused = [
+                rows.get("a").err(),
+                rows.list(&Select::new()).err(),
+                rows.count().err(),
+            ];
             for error in refused.map(|error| error.expect("history begins later")) {
                 assert_eq!(Refused::of(&error), Refused::OutsideHistory);
             }
             continue;
         }
         let current = table.current(idx);
-        assert_eq!(some(rows.list(&Select::new())), expected(table, &current), "at {moment}");
-        assert_eq!(rows.count().expect("a count"), current.len() as u64, "count at {moment}");
+        assert_eq!(
+            some(rows.list(&Select::new())),
+            expected(table, &current),
+            "at {moment}"
+        );
+        assert_eq!(
+            rows.count().expect("a count"),
+            current.len() as u64,
+            "count at {moment}"
+        );
         let ids: Vec<&str> = current.iter().map(|e| e.id.as_str()).collect();
         assert_eq!(rows.ids("", 99).expect("ids"), ids, "ids at {moment}");
         for id in IDS {
             let live = current.iter().find(|e| e.id == id);
-            let found = rows.get(id).expect("a read").map(|row| (row.version, row.record));
+            let found = rows
+                .get(id)
+                .expect("a read")
+                .map(|row| (row.version, row.record));
             assert_eq!(found, live.map(|e| full(table, e)), "{id:?} at {moment}");
             assert_eq!(rows.contains(id).expect("a read"), live.is_some());
             let history = rows.history(id).expect("a history");
-            assert_eq!(versions(history), of_record(table, id, idx), "history at {moment}");
+            assert_eq!(
+                versions(history),
+                of_record(table, id, idx),
+                "history at {moment}"
+            );
         }
         if question.table == at {
             let found = some(rows.list(&question.select()));
-            assert_eq!(found, answer(table, question, idx), "{question:?} at {moment}");
+            assert_eq!(
+                found,
+                answer(table, question, idx),
+                "{question:?} at {moment}"
+            );
         }
     }
 }
 
 fn changes(state: &State, model: &Model, cursor: i64) {
-    let around = |idx: i64| model.commits.iter().find(|c| c.first <= idx && idx < c.last);
+    let around = |idx: i64| {
+        model
+            .commits
+            .iter()
+            .find(|c| c.first <= idx && idx < c.last)
+    };
     let after = around(cursor).map_or(cursor, |commit| commit.first - 1);
     let mut resume = after;
     let mut expected = Vec::new();
@@ -191,11 +273,28 @@ fn changes(state: &State, model: &Model, cursor: i64) {
     for change in state.changes(Idx::from_micros(cursor)).expect("changes") {
         let change = change.expect("a change");
         found.push((change.idx.as_micros(), change.resume.as_micros()));
-        if let ChangeKind::Version { table, id, version, row } = change.kind {
-            let at = NAMES.iter().position(|name| *name == table).expect("a table");
+        if let ChangeKind::Version {
+            table,
+            id,
+            version,
+            row,
+        } = change.kind
+        {
+            let at = NAMES
+                .iter()
+                .position(|name| *name == table)
+                .expect("a table");
             let table = &model.tables[at];
-            let entry = table.log.iter().find(|e| e.version == version).expect("a version");
-            assert_eq!((id, row), (entry.id.clone(), table.row(entry)), "change {version:?}");
+            let entry = table
+                .log
+                .iter()
+                .find(|e| e.version == version)
+                .expect("a version");
+            assert_eq!(
+                (id, row),
+                (entry.id.clone(), table.row(entry)),
+                "change {version:?}"
+            );
         }
     }
     assert_eq!(found, expected, "changes after {cursor}");
@@ -207,7 +306,10 @@ fn some(found: Result<Vec<Versioned<Row>>>) -> Vec<(Version, Row)> {
 }
 
 fn versions(found: Vec<Versioned<Option<Row>>>) -> Vec<(Version, Option<Row>)> {
-    found.into_iter().map(|row| (row.version, row.record)).collect()
+    found
+        .into_iter()
+        .map(|row| (row.version, row.record))
+        .collect()
 }
 
 fn full(table: &TableModel, entry: &Entry) -> (Version, Row) {
@@ -248,7 +350,11 @@ fn answer(table: &TableModel, question: &Question, asof: i64) -> Vec<(Version, R
             let order = compare(&value_of(table, a, column), &value_of(table, b, column));
             if *descending { order.reverse() } else { order }
         };
-        question.order.iter().map(by).fold(Ordering::Equal, Ordering::then)
+        question
+            .order
+            .iter()
+            .map(by)
+            .fold(Ordering::Equal, Ordering::then)
     });
     found.truncate(question.limit.unwrap_or(usize::MAX));
     expected(table, &found)

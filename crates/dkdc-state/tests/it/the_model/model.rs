@@ -119,7 +119,11 @@ impl Model {
         }
         if let Some(first) = self.first.take() {
             let last = self.last;
-            let time = if self.now < first - SECOND { self.now } else { first };
+            let time = if self.now < first - SECOND {
+                self.now
+            } else {
+                first
+            };
             self.commits.push(Commit { first, last, time });
         }
         result
@@ -129,17 +133,25 @@ impl Model {
         let at = self.tables.len();
         let place = |name: &str| def.columns.iter().position(|c| c.name == name);
         let unique = def.indexes.iter().filter_map(|index| {
-            let columns = index.columns.iter().map(|c| place(&c.name).expect("a column"));
+            let columns = index
+                .columns
+                .iter()
+                .map(|c| place(&c.name).expect("a column"));
             index.unique.map(|nulls| (columns.collect(), nulls))
         });
         self.tables.push(TableModel {
             name: def.name.clone(),
-            columns: def.columns.iter().map(|c| (c.name.clone(), Vec::new(), c.clone())).collect(),
+            columns: def
+                .columns
+                .iter()
+                .map(|c| (c.name.clone(), Vec::new(), c.clone()))
+                .collect(),
             unique: unique.collect(),
             log: Vec::new(),
             floor: 0,
         });
-        self.unit(|unit| Ok(unit.event(EventKind::Create, at))).expect("a new table");
+        self.unit(|unit| Ok(unit.event(EventKind::Create, at)))
+            .expect("a new table");
     }
 
     pub(super) fn add_column(&mut self, at: usize, def: &ColumnDef, before: usize) {
@@ -148,13 +160,16 @@ impl Model {
         if table.place(&def.name).is_some() {
             return;
         }
-        table.columns.push((def.name.clone(), Vec::new(), def.clone()));
+        table
+            .columns
+            .push((def.name.clone(), Vec::new(), def.clone()));
         for entry in &mut table.log {
             if entry.version.op.is_live() {
                 entry.values.push(def.default.clone().unwrap_or_default());
             }
         }
-        self.unit(|unit| Ok(unit.event(EventKind::Alter, at))).expect("a new column");
+        self.unit(|unit| Ok(unit.event(EventKind::Alter, at)))
+            .expect("a new column");
     }
 
     /// True when it can be renamed, also to what it is called already.
@@ -173,14 +188,19 @@ impl Model {
         if column.0 != to {
             let old = std::mem::replace(&mut column.0, to.to_owned());
             column.1.push(old);
-            self.unit(|unit| Ok(unit.event(EventKind::Alter, at))).expect("a new name");
+            self.unit(|unit| Ok(unit.event(EventKind::Alter, at)))
+                .expect("a new name");
         }
         true
     }
 
     pub(super) fn clear(&mut self, which: &[usize]) -> Vec<u64> {
         let all: Vec<usize> = (0..self.tables.len()).collect();
-        let which = if which.is_empty() { all } else { which.to_vec() };
+        let which = if which.is_empty() {
+            all
+        } else {
+            which.to_vec()
+        };
         let cleared = self.unit(|unit| {
             let cleared = which.iter().map(|at| {
                 let versions = std::mem::take(&mut unit.tables[*at].log).len() as u64;
@@ -195,7 +215,9 @@ impl Model {
     pub(super) fn row_op(&mut self, op: &RowOp) -> Result<Version, Refused> {
         let ids = self.version_picker();
         match op {
-            RowOp::DeleteIf(at, id, pick) => self.delete(*at, id, Some(ids.expected(*at, id, *pick))),
+            RowOp::DeleteIf(at, id, pick) => {
+                self.delete(*at, id, Some(ids.expected(*at, id, *pick)))
+            }
             op => self.row_op_at(op, &ids),
         }
     }
@@ -239,13 +261,16 @@ impl Model {
             let place = table.place(name).expect("a column that there is");
             values[place] = value.clone();
         }
-        let missing = |(value, column): (&Value, &(_, _, ColumnDef))| {
-            value.is_null() && column.2.required
-        };
+        let missing =
+            |(value, column): (&Value, &(_, _, ColumnDef))| value.is_null() && column.2.required;
         if values.iter().zip(&table.columns).any(missing) {
             return Err(Refused::Missing);
         }
-        let op = if live.is_some() { Op::Update } else { Op::Append };
+        let op = if live.is_some() {
+            Op::Update
+        } else {
+            Op::Append
+        };
         Ok(self.add(at, &row.id, op, values))
     }
 
@@ -276,11 +301,17 @@ impl Model {
     }
 
     fn add(&mut self, at: usize, id: &str, op: Op, values: Vec<Value>) -> Version {
-        let prev = self.tables[at].head(id, i64::MAX).map(|head| head.version.idx);
+        let prev = self.tables[at]
+            .head(id, i64::MAX)
+            .map(|head| head.version.idx);
         let idx = Idx::from_micros(self.next());
         let version = Version { idx, prev, op };
         let id = id.to_owned();
-        self.tables[at].log.push(Entry { id, version, values });
+        self.tables[at].log.push(Entry {
+            id,
+            version,
+            values,
+        });
         version
     }
 
@@ -306,7 +337,11 @@ impl Model {
         if idx < self.begins || idx > self.last {
             return Err(Refused::OutsideHistory);
         }
-        let around = self.commits.iter().filter(|c| c.first <= idx).map(|c| c.last);
+        let around = self
+            .commits
+            .iter()
+            .filter(|c| c.first <= idx)
+            .map(|c| c.last);
         let upto = around.max().unwrap_or(0).max(idx);
         let points = self.points().into_iter().filter(|point| *point <= upto);
         Ok(points.max().expect("the store's creation"))
@@ -317,7 +352,11 @@ impl Model {
         if time > self.now.max(self.last) {
             return Err(Refused::OutsideHistory);
         }
-        let by_then = self.commits.iter().filter(|c| c.time <= time).map(|c| c.last);
+        let by_then = self
+            .commits
+            .iter()
+            .filter(|c| c.time <= time)
+            .map(|c| c.last);
         self.resolve_idx(by_then.max().ok_or(Refused::OutsideHistory)?)
     }
 }
@@ -326,7 +365,11 @@ impl TableModel {
     /// The column that has this name, or had it when none has it.
     pub(super) fn place(&self, name: &str) -> Option<usize> {
         let now = self.columns.iter().position(|c| c.0 == name);
-        now.or_else(|| self.columns.iter().position(|c| c.1.iter().any(|n| n == name)))
+        now.or_else(|| {
+            self.columns
+                .iter()
+                .position(|c| c.1.iter().any(|n| n == name))
+        })
     }
 
     /// The newest version at or before `asof`, deleted or not.

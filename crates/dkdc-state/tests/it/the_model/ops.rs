@@ -125,15 +125,29 @@ fn id() -> impl Strategy<Value = String> {
 
 fn row(at: usize) -> BoxedStrategy<Row> {
     let fields = if at == 0 { things() } else { others() };
-    (id(), fields).prop_map(|(id, fields)| Row { id, fields }).boxed()
+    (id(), fields)
+        .prop_map(|(id, fields)| Row { id, fields })
+        .boxed()
 }
 
 type Fields = Vec<(String, Value)>;
 
 fn things() -> BoxedStrategy<Fields> {
-    (given(text()), given(number()), given(text()), given(float()), given(tags()))
+    (
+        given(text()),
+        given(number()),
+        given(text()),
+        given(float()),
+        given(tags()),
+    )
         .prop_map(|(title, n, code, f, tags)| {
-            let given = [("title", title), ("n", n), ("code", code), ("f", f), ("tags", tags)];
+            let given = [
+                ("title", title),
+                ("n", n),
+                ("code", code),
+                ("f", f),
+                ("tags", tags),
+            ];
             fields(given)
         })
         .boxed()
@@ -158,8 +172,12 @@ fn thing() -> impl Strategy<Value = Row> {
 }
 
 fn fields<const N: usize>(given: [(&str, Option<Value>); N]) -> Fields {
-    let named = given.into_iter().map(|(name, value)| (name.to_owned(), value));
-    named.filter_map(|(name, value)| Some((name, value?))).collect()
+    let named = given
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    named
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
 /// A column that the row names or not.
@@ -168,9 +186,16 @@ fn given(value: BoxedStrategy<Value>) -> impl Strategy<Value = Option<Value>> {
 }
 
 fn text() -> BoxedStrategy<Value> {
-    one_of(vec![None, Some(""), Some("a"), Some("a\u{0}b"), Some("B"), Some("\u{e9}")])
-        .prop_map(Value::from)
-        .boxed()
+    one_of(vec![
+        None,
+        Some(""),
+        Some("a"),
+        Some("a\u{0}b"),
+        Some("B"),
+        Some("\u{e9}"),
+    ])
+    .prop_map(Value::from)
+    .boxed()
 }
 
 fn number() -> BoxedStrategy<Value> {
@@ -183,12 +208,26 @@ fn number() -> BoxedStrategy<Value> {
 }
 
 fn float() -> BoxedStrategy<Value> {
-    let floats = vec![-0.0, 0.0, 0.5, -1.5, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE];
+    let floats = vec![
+        -0.0,
+        0.0,
+        0.5,
+        -1.5,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::MIN_POSITIVE,
+    ];
     prop_oneof![1 => Just(Value::Null), 5 => one_of(floats).prop_map(Value::Float)].boxed()
 }
 
 fn tags() -> BoxedStrategy<Value> {
-    let tag = one_of(vec![Value::Null, "".into(), "a".into(), "a,b".into(), "a\u{0}b".into()]);
+    let tag = one_of(vec![
+        Value::Null,
+        "".into(),
+        "a".into(),
+        "a,b".into(),
+        "a\u{0}b".into(),
+    ]);
     prop_oneof![1 => Just(Value::Null), 5 => vec(tag, 0..3).prop_map(Value::List)].boxed()
 }
 
@@ -256,7 +295,9 @@ fn test(columns: Vec<&'static str>) -> impl Strategy<Value = (String, &'static s
         .prop_flat_map(|(column, test)| {
             let value = match column {
                 "id" => one_of(&IDS).prop_map(Value::from).boxed(),
-                "idx" => (0i64..40).prop_map(|n| Value::Int(crate::support::NOON + n)).boxed(),
+                "idx" => (0i64..40)
+                    .prop_map(|n| Value::Int(crate::support::NOON + n))
+                    .boxed(),
                 "n" | "slot" => number(),
                 "f" => float(),
                 _ => text(),
@@ -267,7 +308,13 @@ fn test(columns: Vec<&'static str>) -> impl Strategy<Value = (String, &'static s
     if !has_tags {
         return compared;
     }
-    let tag = one_of(vec![Value::Null, "".into(), "a".into(), "a,b".into(), "a\u{0}b".into()]);
+    let tag = one_of(vec![
+        Value::Null,
+        "".into(),
+        "a".into(),
+        "a,b".into(),
+        "a\u{0}b".into(),
+    ]);
     let has = tag.prop_map(|tag| ("tags".to_owned(), "has", tag));
     prop_oneof![6 => compared, 1 => has].boxed()
 }
