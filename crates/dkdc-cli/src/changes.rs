@@ -28,7 +28,9 @@ pub(crate) struct Changes {
 pub(crate) fn run(args: &Changes, stores: &Stores, output: &mut Output) -> Result<()> {
     let format = output.format_or(Format::Ndjson);
     if args.follow && format != Format::Ndjson {
-        return Err(Failure::usage("--follow writes a line for each change: ndjson only"));
+        return Err(Failure::usage(
+            "--follow writes a line for each change: ndjson only",
+        ));
     }
     let state = stores.existing()?;
     if args.follow {
@@ -88,6 +90,9 @@ fn row(change: Change) -> Vec<Cell> {
 /// The record in the order of its columns, the id first.
 fn record(row: dkdc_state::Row) -> Cell {
     let id = ("id".to_owned(), Cell::Text(row.id));
-    let fields = row.fields.into_iter().map(|(name, value)| (name, value.into()));
+    let fields = row
+        .fields
+        .into_iter()
+        .map(|(name, value)| (name, value.into()));
     Cell::Struct(std::iter::once(id).chain(fields).collect())
 }

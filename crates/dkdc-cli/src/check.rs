@@ -30,7 +30,10 @@ pub(crate) fn run(stores: &Stores, output: &mut Output) -> Result<()> {
                 more => format!("; and {more} more"),
             };
             let path = state.path().display();
-            Err(Failure::new(Code::Damaged, format!("{path} is damaged: {first}{more}")))
+            Err(Failure::new(
+                Code::Damaged,
+                format!("{path} is damaged: {first}{more}"),
+            ))
         }
     }
 }
@@ -40,7 +43,11 @@ fn sheet(report: &CheckReport) -> Sheet<'static> {
     let row = |table: Cell, versions: Cell, records: Cell, damage: &[String]| {
         let damage: Vec<Cell> = damage.iter().map(|line| line.as_str().into()).collect();
         let sound = damage.is_empty().into();
-        let damage = if damage.is_empty() { Cell::Null } else { Cell::List(damage) };
+        let damage = if damage.is_empty() {
+            Cell::Null
+        } else {
+            Cell::List(damage)
+        };
         vec![table, versions, records, sound, damage]
     };
     let mut rows: Vec<Vec<Cell>> = report
@@ -48,7 +55,12 @@ fn sheet(report: &CheckReport) -> Sheet<'static> {
         .iter()
         .map(|table| {
             let name = table.table.as_str().into();
-            row(name, table.versions.into(), table.records.into(), &table.damage)
+            row(
+                name,
+                table.versions.into(),
+                table.records.into(),
+                &table.damage,
+            )
         })
         .collect();
     let elsewhere = elsewhere(report);
@@ -70,9 +82,14 @@ fn sheet(report: &CheckReport) -> Sheet<'static> {
 fn elsewhere(report: &CheckReport) -> Vec<String> {
     let of_table = |table: &CheckedTable| -> Vec<String> {
         let lines = table.damage.iter();
-        lines.map(|line| format!("{}: {line}", table.table)).collect()
+        lines
+            .map(|line| format!("{}: {line}", table.table))
+            .collect()
     };
     let known: Vec<String> = report.tables.iter().flat_map(of_table).collect();
     let lines = report.damage.iter();
-    lines.filter(|line| !known.contains(line)).cloned().collect()
+    lines
+        .filter(|line| !known.contains(line))
+        .cloned()
+        .collect()
 }

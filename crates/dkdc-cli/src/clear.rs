@@ -63,11 +63,15 @@ fn counted(count: u64, what: &str) -> String {
 
 fn ask(question: &str) -> Result<()> {
     if !stdin().is_terminal() {
-        return Err(Failure::usage("nobody is there to be asked: --force clears without"));
+        return Err(Failure::usage(
+            "nobody is there to be asked: --force clears without",
+        ));
     }
     let failed = |error: std::io::Error| Failure::new(Code::Failure, error.to_string());
     let mut err = stderr();
-    write!(err, "{question}").and_then(|()| err.flush()).map_err(failed)?;
+    write!(err, "{question}")
+        .and_then(|()| err.flush())
+        .map_err(failed)?;
     let mut answer = String::new();
     stdin().read_line(&mut answer).map_err(failed)?;
     match answer.trim().to_lowercase().as_str() {

@@ -52,8 +52,14 @@ struct Global {
     #[arg(long, global = true, value_name = "PATH")]
     db: Option<PathBuf>,
     /// How to write results [default: table; changes: ndjson]
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true,
-          help = "How to write results: table, json, ndjson or csv")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        help = "How to write results: table, json, ndjson or csv"
+    )]
     format: Option<Format>,
     /// The same as --format json: an array of objects
     #[arg(long, global = true, conflicts_with = "format")]
@@ -100,7 +106,9 @@ enum Command {
     #[command(after_help = tour::EXAMPLE)]
     Tour(tour::Tour),
     /// A completion script for a shell
-    #[command(after_help = "Example:\n  dkdc completions bash > ~/.local/share/bash-completion/completions/dkdc")]
+    #[command(
+        after_help = "Example:\n  dkdc completions bash > ~/.local/share/bash-completion/completions/dkdc"
+    )]
     Completions {
         /// The shell
         shell: Shell,
@@ -242,8 +250,18 @@ mod tests {
             assert_eq!(parse_idx(text), Ok(idx), "{text}");
         }
         assert_eq!(parse_idx("0"), Ok(Idx::ZERO));
-        assert_eq!(parse_idx(&i64::MAX.to_string()), Ok(Idx::from_micros(i64::MAX)));
-        for text in ["", "x", "-1", "9223372036854775808", "5 minutes ago", "yesterday"] {
+        assert_eq!(
+            parse_idx(&i64::MAX.to_string()),
+            Ok(Idx::from_micros(i64::MAX))
+        );
+        for text in [
+            "",
+            "x",
+            "-1",
+            "9223372036854775808",
+            "5 minutes ago",
+            "yesterday",
+        ] {
             assert!(parse_idx(text).is_err(), "{text}");
         }
     }
@@ -256,7 +274,10 @@ mod tests {
         };
         let line = exit::one_line(&message);
         assert_eq!(code, exit::Code::Usage);
-        assert!(line.starts_with("unrecognized subcommand 'ad'; tip: "), "{line}");
+        assert!(
+            line.starts_with("unrecognized subcommand 'ad'; tip: "),
+            "{line}"
+        );
         assert!(!line.contains("Usage"), "{line}");
     }
 }

@@ -116,16 +116,16 @@ impl Failure {
             // Whatever comes to be there besides.
             _ => Code::Failure,
         };
-        Failure::new(code, error.to_string())
+        Failure::new(code, reason(error))
     }
 }
 
 /// `Permission denied` instead of `Permission denied (os error 13)`.
-fn reason(error: &io::Error) -> String {
+fn reason(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     match text.rsplit_once(" (os error ") {
-        Some((reason, _)) => reason.to_owned(),
-        None => text,
+        Some((reason, number)) if number.ends_with(')') => reason.to_owned(),
+        _ => text,
     }
 }
 
@@ -188,9 +188,18 @@ mod tests {
     fn a_message_is_one_line_whatever_it_holds() {
         for (message, line) in [
             ("plain", "plain"),
-            ("not as declared:\n  a: int\n  b: text", "not as declared: a: int; b: text"),
-            ("Parser Error: x\n\nLINE 1: selec 1\n        ^", "Parser Error: x; LINE 1: selec 1"),
-            ("todo \u{1b}[2J does not exist", "todo \\x1b[2J does not exist"),
+            (
+                "not as declared:\n  a: int\n  b: text",
+                "not as declared: a: int; b: text",
+            ),
+            (
+                "Parser Error: x\n\nLINE 1: selec 1\n        ^",
+                "Parser Error: x; LINE 1: selec 1",
+            ),
+            (
+                "todo \u{1b}[2J does not exist",
+                "todo \\x1b[2J does not exist",
+            ),
             ("a\rb\tc", "a\\rb\\tc"),
             ("", ""),
         ] {

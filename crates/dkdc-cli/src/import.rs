@@ -65,7 +65,11 @@ struct Source<'a> {
 
 pub(crate) fn run(import: &Import, stores: &Stores) -> Result<()> {
     let source = Source::new(import)?;
-    let how = if import.upsert { How::Upsert } else { How::Append };
+    let how = if import.upsert {
+        How::Upsert
+    } else {
+        How::Append
+    };
     let (state, table) = table(import, &source, stores)?;
     let progress = Progress::new("importing", source.count()?);
     let rows = source.rows(&table)?;
@@ -92,7 +96,11 @@ fn table(import: &Import, source: &Source<'_>, stores: &Stores) -> Result<(State
     let table = state.define(&def)?;
     let columns = def.columns.iter();
     let columns: Vec<String> = columns.map(|c| format!("{}:{}", c.name, c.ty)).collect();
-    say(&format!("table {} is new: {}", import.table, columns.join(" ")));
+    say(&format!(
+        "table {} is new: {}",
+        import.table,
+        columns.join(" ")
+    ));
     Ok((state, table))
 }
 
@@ -101,11 +109,18 @@ impl<'a> Source<'a> {
         let path = import.file.as_path();
         let kind = kind(path).ok_or_else(|| {
             let path = path.display();
-            Failure::usage(format!("{path}: not named .csv, .tsv, .ndjson, .jsonl or .parquet"))
+            Failure::usage(format!(
+                "{path}: not named .csv, .tsv, .ndjson, .jsonl or .parquet"
+            ))
         })?;
-        let meta = path.metadata().map_err(|error| Failure::file(path, &error))?;
+        let meta = path
+            .metadata()
+            .map_err(|error| Failure::file(path, &error))?;
         if !meta.is_file() {
-            return Err(Failure::usage(format!("{}: no regular file", path.display())));
+            return Err(Failure::usage(format!(
+                "{}: no regular file",
+                path.display()
+            )));
         }
         Ok(Source {
             path,
@@ -147,7 +162,10 @@ impl<'a> Source<'a> {
         Ok(found.map(|(name, ty)| ColumnDef::new(name, ty)).collect())
     }
 
-    fn rows<'s>(&'s self, table: &'s Table<Row>) -> Result<Box<dyn Iterator<Item = Numbered> + 's>> {
+    fn rows<'s>(
+        &'s self,
+        table: &'s Table<Row>,
+    ) -> Result<Box<dyn Iterator<Item = Numbered> + 's>> {
         Ok(match self.kind {
             Kind::Csv(delimiter) => Box::new(csv::rows(self, delimiter, table)?),
             Kind::Ndjson => Box::new(ndjson::rows(self, table)?),
@@ -161,7 +179,10 @@ impl<'a> Source<'a> {
     }
 
     fn no_id(&self) -> String {
-        format!("there is no column {:?}; --id names the one that is the id", self.id)
+        format!(
+            "there is no column {:?}; --id names the one that is the id",
+            self.id
+        )
     }
 
     /// What a column is called in the table.
@@ -171,7 +192,9 @@ impl<'a> Source<'a> {
 
     /// The columns besides the id, once it is clear that there is one id.
     fn besides_id<T>(&self, columns: Vec<(String, T)>) -> Result<Vec<(String, T)>> {
-        let ids = columns.iter().filter(|(name, _)| self.renamed(name) == "id");
+        let ids = columns
+            .iter()
+            .filter(|(name, _)| self.renamed(name) == "id");
         let why = match ids.count() {
             0 => self.no_id(),
             1 => {

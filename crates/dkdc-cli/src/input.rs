@@ -28,9 +28,8 @@ impl Spool {
         name: &str,
         mut check: impl FnMut(u64, &str) -> Result<()>,
     ) -> Result<Spool> {
-        let failed = |error: io::Error| {
-            Failure::new(Code::Failure, format!("a temporary file: {error}"))
-        };
+        let failed =
+            |error: io::Error| Failure::new(Code::Failure, format!("a temporary file: {error}"));
         let mut spool = SpooledTempFile::new(IN_MEMORY);
         let mut count = 0;
         for line in lines(input, name) {
@@ -111,7 +110,11 @@ mod tests {
 
     #[test]
     fn lines_are_numbered_as_an_editor_numbers_them() {
-        let expected = [(1, "a".to_owned()), (4, " b ".to_owned()), (5, "c".to_owned())];
+        let expected = [
+            (1, "a".to_owned()),
+            (4, " b ".to_owned()),
+            (5, "c".to_owned()),
+        ];
         assert_eq!(found("\u{feff}a\r\n\n  \n b \nc".as_bytes()), expected);
         assert_eq!(found(b""), []);
     }
@@ -122,7 +125,10 @@ mod tests {
         let Err(Failure::Failed { code, message }) = error else {
             panic!("not a failure");
         };
-        assert_eq!((code, message.as_str()), (Code::Usage, "stdin line 2: it is not UTF-8"));
+        assert_eq!(
+            (code, message.as_str()),
+            (Code::Usage, "stdin line 2: it is not UTF-8")
+        );
     }
 
     #[test]
@@ -137,6 +143,9 @@ mod tests {
         .expect("good lines");
         assert_eq!((spool.count, seen), (3, vec![1, 3, 4]));
         let lines: Vec<_> = spool.lines().map(|line| line.expect("a line")).collect();
-        assert_eq!(lines, [(1, "a".to_owned()), (3, long), (4, "1 2".to_owned())]);
+        assert_eq!(
+            lines,
+            [(1, "a".to_owned()), (3, long), (4, "1 2".to_owned())]
+        );
     }
 }

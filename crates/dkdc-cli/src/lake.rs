@@ -27,10 +27,14 @@ Example:
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Put a file; a name that is there already gets a new version
-    #[command(after_help = "Example:\n  dkdc lake put report.csv --path reports/2026\n  date | dkdc lake put - --name today.txt")]
+    #[command(
+        after_help = "Example:\n  dkdc lake put report.csv --path reports/2026\n  date | dkdc lake put - --name today.txt"
+    )]
     Put(Put),
     /// Write a file of the lake to disk
-    #[command(after_help = "Example:\n  dkdc lake get reports/2026/report.csv -o old.csv --as-of yesterday")]
+    #[command(
+        after_help = "Example:\n  dkdc lake get reports/2026/report.csv -o old.csv --as-of yesterday"
+    )]
     Get(get::Get),
     /// Write a file of the lake to stdout
     #[command(after_help = "Example:\n  dkdc lake cat reports/2026/report.csv | head")]
@@ -55,7 +59,9 @@ pub(crate) enum Command {
         as_of: AsOf,
     },
     /// Bring back an earlier version, as a new one
-    #[command(after_help = "Example:\n  dkdc lake restore report.csv --version '2026-11-22 10:00:00.123456'")]
+    #[command(
+        after_help = "Example:\n  dkdc lake restore report.csv --version '2026-11-22 10:00:00.123456'"
+    )]
     Restore {
         #[command(flatten)]
         name: Name,
@@ -256,7 +262,10 @@ impl Put {
             let message = format!("{}: a folder; put its files", self.file.display());
             return Err(Failure::usage(message));
         }
-        let mtime = meta.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+        let mtime = meta
+            .modified()
+            .ok()
+            .and_then(|time| Timestamp::try_from(time).ok());
         Ok(Opened {
             name,
             edit: edit.mode(mode(&meta)).mtime(mtime),

@@ -22,6 +22,7 @@ mod store;
 mod table;
 mod todo;
 mod tour;
+mod value;
 mod write;
 
 use std::process::ExitCode;

@@ -9,7 +9,9 @@ use crate::output::{Cell, Column, Rows, Sheet, say};
 /// `idx`, `id`, then the columns.
 pub(crate) fn columns_of<R: Record>() -> Vec<Column> {
     let columns = R::table().columns;
-    let columns = columns.into_iter().map(|column| Column::of(column.name, column.ty));
+    let columns = columns
+        .into_iter()
+        .map(|column| Column::of(column.name, column.ty));
     leading(&["idx", "id"]).chain(columns).collect()
 }
 

@@ -24,10 +24,14 @@ pub(crate) const EXAMPLE: &str = r#"Example:
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Add records that are not there yet
-    #[command(after_help = "Example:\n  dkdc row append people '{\"id\": \"ada\", \"born\": \"1815-12-10\"}'\n  dkdc row append people - < people.ndjson")]
+    #[command(
+        after_help = "Example:\n  dkdc row append people '{\"id\": \"ada\", \"born\": \"1815-12-10\"}'\n  dkdc row append people - < people.ndjson"
+    )]
     Append(Write),
     /// Change just what is named in records that are there
-    #[command(after_help = "Example:\n  dkdc row update people '{\"id\": \"ada\", \"name\": \"Ada King\"}'")]
+    #[command(
+        after_help = "Example:\n  dkdc row update people '{\"id\": \"ada\", \"name\": \"Ada King\"}'"
+    )]
     Update {
         #[command(flatten)]
         write: Write,
@@ -58,7 +62,9 @@ pub(crate) enum Command {
         as_of: AsOf,
     },
     /// Bring back an earlier version, as a new one
-    #[command(after_help = "Example:\n  dkdc row restore people ada --version '2026-11-22 10:00:00.123456'")]
+    #[command(
+        after_help = "Example:\n  dkdc row restore people ada --version '2026-11-22 10:00:00.123456'"
+    )]
     Restore {
         #[command(flatten)]
         record: Record,
@@ -67,7 +73,9 @@ pub(crate) enum Command {
         version: Idx,
     },
     /// List records, by id unless said otherwise
-    #[command(after_help = "Example:\n  dkdc row ls people --where \"born < date '1900-01-01'\" --order -born --limit 10")]
+    #[command(
+        after_help = "Example:\n  dkdc row ls people --where \"born < date '1900-01-01'\" --order -born --limit 10"
+    )]
     Ls(list::Ls),
 }
 
@@ -136,7 +144,9 @@ fn put(state: &State, how: How, write: &Write, output: &mut Output) -> Result<()
 
 fn put_if(state: &State, write: &Write, expected: Idx, output: &mut Output) -> Result<()> {
     if write.record == "-" {
-        return Err(Failure::usage("--if-version is about one record; stdin may have many"));
+        return Err(Failure::usage(
+            "--if-version is about one record; stdin may have many",
+        ));
     }
     let table = state.rows(&write.table)?;
     let row = table.row_from_json(&write.record)?;
@@ -198,7 +208,11 @@ fn history(state: &State, record: &Record, as_of: &AsOf, output: &mut Output) ->
     if versions.is_empty() {
         return Err(not_found(record));
     }
-    output.sheet(records::row_history(&*table.schema()?, &record.id, versions))
+    output.sheet(records::row_history(
+        &*table.schema()?,
+        &record.id,
+        versions,
+    ))
 }
 
 fn not_found(record: &Record) -> Failure {

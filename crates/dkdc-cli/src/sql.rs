@@ -8,7 +8,7 @@ use dkdc_state::Batches;
 
 use crate::cli::AsOf;
 use crate::exit::{Failure, Result};
-use crate::output::{self, Output};
+use crate::output::{self, Output, Sheet};
 use crate::store::Stores;
 
 pub(crate) const EXAMPLE: &str = r#"Names:
@@ -35,7 +35,8 @@ pub(crate) struct Sql {
 pub(crate) fn run(sql: Sql, stores: &Stores, output: &mut Output) -> Result<()> {
     for (_, path) in &sql.files {
         // DuckDB would say the same of a file that is not there, at length.
-        path.metadata().map_err(|error| Failure::file(path, &error))?;
+        path.metadata()
+            .map_err(|error| Failure::file(path, &error))?;
     }
     let state = stores.existing()?;
     let question = match sql.query.as_str() {
@@ -49,15 +50,17 @@ pub(crate) fn run(sql: Sql, stores: &Stores, output: &mut Output) -> Result<()> 
     let query = sql
         .files
         .iter()
-        .fold(snapshot.query(), |query, (name, path)| query.with_file(name, path));
-    show(query.run(&question)?, output)
+        .fold(snapshot.query(), |query, (name, path)| {
+            query.with_file(name, path)
+        });
+    output.sheet(sheet(query.run(&question)?))
 }
 
-/// Writes an answer as it comes.
-pub(crate) fn show(batches: Batches, output: &mut Output) -> Result<()> {
+/// An answer as a sheet, whose rows come as they are found.
+pub(crate) fn sheet(batches: Batches) -> Sheet<'static> {
     let schema = batches.schema();
     let batches = batches.map(|batch| batch.map_err(Failure::from));
-    output.sheet(output::batches(&schema, batches))
+    output::batches(&schema, batches)
 }
 
 fn from_stdin() -> Result<String> {

@@ -26,20 +26,33 @@ pub(crate) fn run(stores: &Stores, output: &mut Output) -> Result<()> {
 fn facts(status: &Status) -> [(&'static str, String); 6] {
     [
         ("store", status.path.display().to_string()),
-        ("id", format!("{}, format {}", status.store_id, status.format)),
+        (
+            "id",
+            format!("{}, format {}", status.store_id, status.format),
+        ),
         ("created", moment(status.created)),
         ("newest", moment(status.last)),
         (
             "size",
-            format!("{} and {} not yet folded in", size(status.db_bytes), size(status.wal_bytes)),
+            format!(
+                "{} and {} not yet folded in",
+                size(status.db_bytes),
+                size(status.wal_bytes)
+            ),
         ),
-        ("content", format!("{} files, {}", status.blobs, size(status.blob_bytes))),
+        (
+            "content",
+            format!("{} files, {}", status.blobs, size(status.blob_bytes)),
+        ),
     ]
 }
 
 fn moment(idx: Idx) -> String {
     let time = format!("{:.6}", idx.timestamp());
-    format!("{} (idx {idx})", time.trim_end_matches('Z').replace('T', " "))
+    format!(
+        "{} (idx {idx})",
+        time.trim_end_matches('Z').replace('T', " ")
+    )
 }
 
 /// Bytes as people say them.
@@ -89,6 +102,12 @@ fn whole(status: &Status) -> Sheet<'static> {
         ("blob_bytes", "int64", status.blob_bytes.into()),
         ("tables", "json", Cell::List(tables.collect())),
     ];
-    let columns = fields.iter().map(|(name, ty, _)| Column::new(*name, *ty)).collect();
-    Sheet::of(columns, vec![fields.into_iter().map(|(_, _, cell)| cell).collect()])
+    let columns = fields
+        .iter()
+        .map(|(name, ty, _)| Column::new(*name, *ty))
+        .collect();
+    Sheet::of(
+        columns,
+        vec![fields.into_iter().map(|(_, _, cell)| cell).collect()],
+    )
 }

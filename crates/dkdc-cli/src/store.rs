@@ -82,7 +82,10 @@ impl Stores {
 }
 
 fn nothing_here(known: &[PathBuf]) -> String {
-    let known: Vec<String> = known.iter().map(|path| path.display().to_string()).collect();
+    let known: Vec<String> = known
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     let known = if known.is_empty() {
         "no others are known".to_owned()
     } else {
@@ -93,9 +96,9 @@ fn nothing_here(known: &[PathBuf]) -> String {
 
 /// The stores in the folder of dkdc.
 fn known() -> Vec<PathBuf> {
-    let Ok(entries) = folder().and_then(|path| {
-        fs::read_dir(&path).map_err(|error| Failure::file(&path, &error))
-    }) else {
+    let Ok(entries) =
+        folder().and_then(|path| fs::read_dir(&path).map_err(|error| Failure::file(&path, &error)))
+    else {
         return Vec::new();
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -113,7 +116,9 @@ fn folder() -> Result<PathBuf> {
     }
     match env::home_dir().filter(|home| !home.as_os_str().is_empty()) {
         Some(home) => Ok(home.join(".dkdc")),
-        None => Err(Failure::usage("there is no home folder: set DKDC_DIR, or name a store with --db")),
+        None => Err(Failure::usage(
+            "there is no home folder: set DKDC_DIR, or name a store with --db",
+        )),
     }
 }
 

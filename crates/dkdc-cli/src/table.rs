@@ -1,11 +1,12 @@
 //! `dkdc table`: tables declared from the shell.
 
 use clap::Subcommand;
-use dkdc_state::{ColumnDef, ColumnType, IndexDef, Nulls, TableDef, TableSchema};
+use dkdc_state::{ColumnDef, ColumnType, IndexDef, Nulls, TableDef, TableSchema, ValueError};
 
 use crate::exit::{Code, Failure, Result};
 use crate::output::{Cell, Column, Output, Sheet, say};
 use crate::store::Stores;
+use crate::value;
 
 pub(crate) const EXAMPLE: &str = "\
 Example:
@@ -27,7 +28,7 @@ pub(crate) enum Command {
     New {
         /// Its name
         name: String,
-        /// Columns as name:type; a ! at the end makes one required
+        /// Columns as name:type; name:type! is required, name:type=x has a default
         #[arg(value_name = "COL:TYPE", value_parser = parse_column)]
         columns: Vec<ColumnDef>,
         /// An index, as in priority,-idx; may be given again
@@ -47,11 +48,13 @@ pub(crate) enum Command {
         name: String,
     },
     /// Add a column to a table
-    #[command(after_help = "Example:\n  dkdc table add-column people email:text")]
+    #[command(
+        after_help = "Example:\n  dkdc table add-column people email:text\n  dkdc table add-column people 'score:int!=0'"
+    )]
     AddColumn {
         /// The table
         table: String,
-        /// The column as name:type
+        /// The column as name:type, perhaps required, with a default: name:type!=x
         #[arg(value_name = "COL:TYPE", value_parser = parse_column)]
         column: ColumnDef,
     },
@@ -78,7 +81,9 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             let mut def = TableDef::new(name);
             def.columns = columns;
             let indexes = indexes.iter().map(|columns| index(columns));
-            let uniques = uniques.iter().map(|columns| index(columns).unique(Nulls::Distinct));
+            let uniques = uniques
+                .iter()
+                .map(|columns| index(columns).unique(Nulls::Distinct));
             def.indexes = indexes.chain(uniques).collect();
             new(&def, stores, output)
         }
@@ -109,12 +114,19 @@ fn new(def: &TableDef, stores: &Stores, output: &mut Output) -> Result<()> {
     let state = stores.or_new()?;
     let known = state.tables()?;
     if known.iter().any(|table| table.name == def.name) {
-        let message = format!("there is a table {:?} already; see dkdc table schema", def.name);
+        let message = format!(
+            "there is a table {:?} already; see dkdc table schema",
+            def.name
+        );
         return Err(Failure::new(Code::AlreadyExists, message));
     }
     let table = state.define(def)?;
     output.sheet(schema(&*table.schema()?))?;
-    say(&format!("table {} is in {}", def.name, state.path().display()));
+    say(&format!(
+        "table {} is in {}",
+        def.name,
+        state.path().display()
+    ));
     Ok(())
 }
 
@@ -142,9 +154,10 @@ fn schema(schema: &TableSchema) -> Sheet<'static> {
     let none = || Cell::Null;
     let mut rows = vec![row("id", "id".into(), "text".into(), true.into(), none())];
     for column in &schema.columns {
-        let default = column.default.clone().map_or(Cell::Null, |value| {
-            Cell::Text(value.to_json().to_string())
-        });
+        let default = column
+            .default
+            .clone()
+            .map_or(Cell::Null, |value| Cell::Text(value.to_json().to_string()));
         rows.push(row(
             "column",
             column.name.as_str().into(),
@@ -166,8 +179,16 @@ fn schema(schema: &TableSchema) -> Sheet<'static> {
         let names = names.collect::<Vec<_>>().join(",");
         rows.push(row(kind, names.into(), none(), none(), none()));
     }
-    let columns = ["kind", "name", "type", "required", "default"]
-        .map(|name| Column::new(name, if name == "required" { "boolean" } else { "string" }));
+    let columns = ["kind", "name", "type", "required", "default"].map(|name| {
+        Column::new(
+            name,
+            if name == "required" {
+                "boolean"
+            } else {
+                "string"
+            },
+        )
+    });
     Sheet::of(columns.into(), rows)
 }
 
@@ -175,18 +196,24 @@ fn index(columns: &str) -> IndexDef {
     IndexDef::new(columns.split(',').map(str::trim))
 }
 
-/// `name:type` or `name:type!`.
+/// `name:type`, with `!` if it is required and `=x` if it has a default.
 fn parse_column(text: &str) -> Result<ColumnDef, String> {
-    let Some((name, ty)) = text.rsplit_once(':') else {
+    let (declared, default) = match text.split_once('=') {
+        Some((declared, default)) => (declared, Some(default)),
+        None => (text, None),
+    };
+    let Some((name, ty)) = declared.rsplit_once(':') else {
         return Err("write it as name:type, such as born:date".to_owned());
     };
     let (ty, required) = match ty.strip_suffix('!') {
         Some(ty) => (ty, true),
         None => (ty, false),
     };
-    let ty: ColumnType = ty.parse().map_err(|error: dkdc_state::ValueError| error.to_string())?;
-    let column = ColumnDef::new(name, ty);
-    Ok(if required { column.required() } else { column })
+    let ty: ColumnType = ty.parse().map_err(|error: ValueError| error.to_string())?;
+    let mut column = ColumnDef::new(name, ty);
+    column.required = required;
+    column.default = default.map(|text| value::of_text(text, ty)).transpose()?;
+    Ok(column)
 }
 
 #[cfg(test)]
@@ -202,7 +229,19 @@ mod tests {
         assert_eq!(parse_column("born:date!"), Ok(born.required()));
         let tags = ColumnDef::new("a:b", ColumnType::List(ListItem::Text));
         assert_eq!(parse_column("a:b:list<text>"), Ok(tags));
-        for text in ["born", "born:", "born:day", "born:!", "tags:list<bytes>"] {
+        let n = ColumnDef::new("n", ColumnType::Int).default(-1);
+        assert_eq!(parse_column("n:int=-1"), Ok(n.clone()));
+        assert_eq!(parse_column("n:int!=-1"), Ok(n.required()));
+        let at = parse_column("at:timestamp=2026-11-22T10:00:00Z").expect("a column");
+        assert_eq!((at.name.as_str(), at.default.is_some()), ("at", true));
+        for text in [
+            "born",
+            "born:",
+            "born:day",
+            "born:!",
+            "tags:list<bytes>",
+            "n:int=x",
+        ] {
             assert!(parse_column(text).is_err(), "{text}");
         }
     }

@@ -19,7 +19,9 @@ Example:
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Add a todo
-    #[command(after_help = "Example:\n  dkdc todo add 'buy milk' --user ann --label home --label shop")]
+    #[command(
+        after_help = "Example:\n  dkdc todo add 'buy milk' --user ann --label home --label shop"
+    )]
     Add(Add),
     /// List todos, the most urgent first
     #[command(after_help = "Example:\n  dkdc todo ls --status done --as-of 'yesterday 14:00'")]
@@ -56,7 +58,9 @@ pub(crate) enum Command {
         as_of: AsOf,
     },
     /// Bring back an earlier version, as a new one
-    #[command(after_help = "Example:\n  dkdc todo restore x7k --version '2026-11-22 10:00:00.123456'")]
+    #[command(
+        after_help = "Example:\n  dkdc todo restore x7k --version '2026-11-22 10:00:00.123456'"
+    )]
     Restore {
         /// Its id, or how that begins; deleted todos count, too
         id: String,
@@ -243,7 +247,11 @@ impl Add {
             ..Todo::new(self.id.unwrap_or_default(), self.body)
         };
         // An empty id that was given is refused, not replaced by a good one.
-        Ok(if named { todos.append(todo)? } else { todos.add(todo)? })
+        Ok(if named {
+            todos.append(todo)?
+        } else {
+            todos.add(todo)?
+        })
     }
 }
 
@@ -271,13 +279,15 @@ impl Changes {
         if !self.labels.is_empty() {
             edit = edit.labels(self.labels);
         }
-        self.null.into_iter().fold(edit, |edit, column| match column {
-            Nullable::Body => edit.body(None),
-            Nullable::User => edit.user_id(None),
-            Nullable::Subject => edit.subject(None),
-            Nullable::Status => edit.status(None),
-            Nullable::Description => edit.description(None),
-            Nullable::Labels => edit.labels(None),
-        })
+        self.null
+            .into_iter()
+            .fold(edit, |edit, column| match column {
+                Nullable::Body => edit.body(None),
+                Nullable::User => edit.user_id(None),
+                Nullable::Subject => edit.subject(None),
+                Nullable::Status => edit.status(None),
+                Nullable::Description => edit.description(None),
+                Nullable::Labels => edit.labels(None),
+            })
     }
 }

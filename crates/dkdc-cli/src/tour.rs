@@ -49,7 +49,10 @@ pub(crate) fn run(tour: &Tour, output: &mut Output) -> Result<()> {
     };
     let store = folder.join(STORE);
     if store.exists() {
-        let message = format!("{} is there already; a tour needs a new store", store.display());
+        let message = format!(
+            "{} is there already; a tour needs a new store",
+            store.display()
+        );
         return Err(Failure::new(Code::AlreadyExists, message));
     }
     let before = env::current_dir().ok();
@@ -71,7 +74,9 @@ fn end(tour: &Tour, output: &mut Output) -> Result<()> {
             let store = folder.join(STORE);
             output.line(&format!("The store is {}. It is yours.", store.display()))?;
         }
-        None => output.line("The store of this tour is gone again. Yours begins with: dkdc todo add")?,
+        None => {
+            output.line("The store of this tour is gone again. Yours begins with: dkdc todo add")?
+        }
     }
     output.flush()
 }
@@ -96,7 +101,8 @@ impl<'a> Guide<'a> {
     }
 
     fn tell(&mut self, folder: &Path) -> Result<()> {
-        self.output.headline("dkdc: fast, simple, persistent state")?;
+        self.output
+            .headline("dkdc: fast, simple, persistent state")?;
         self.output.line("")?;
         self.prompt(&format!("cd {}", in_shell(&folder.display().to_string())))?;
         self.prompt(&format!("export DKDC_DB={STORE}"))?;
@@ -144,11 +150,25 @@ impl<'a> Guide<'a> {
         let first = self.versions()?[0];
         let change = r#"{"id": "test", "status": "started"}"#;
         self.refused(
-            &["row", "update", "todos", change, "--if-version", &shown(first)],
+            &[
+                "row",
+                "update",
+                "todos",
+                change,
+                "--if-version",
+                &shown(first),
+            ],
             Code::Conflict,
         )?;
         let last = self.versions()?.pop().unwrap_or(first);
-        self.step(&["row", "update", "todos", change, "--if-version", &shown(last)])
+        self.step(&[
+            "row",
+            "update",
+            "todos",
+            change,
+            "--if-version",
+            &shown(last),
+        ])
     }
 
     fn delete(&mut self) -> Result<()> {
@@ -198,11 +218,15 @@ impl<'a> Guide<'a> {
     fn refused(&mut self, words: &[&str], expected: Code) -> Result<()> {
         match self.step(words) {
             Err(Failure::Failed { code, message }) if code == expected => {
-                self.output.line(&format!("dkdc: {}", exit::one_line(&message)))?;
+                self.output
+                    .line(&format!("dkdc: {}", exit::one_line(&message)))?;
                 self.output.line(&format!("(exit code {})", code as u8))
             }
             Err(other) => Err(other),
-            Ok(()) => Err(Failure::new(Code::Failure, "BUG: what must be refused was not")),
+            Ok(()) => Err(Failure::new(
+                Code::Failure,
+                "BUG: what must be refused was not",
+            )),
         }
     }
 }

@@ -24,7 +24,10 @@ pub(super) fn columns(source: &Source<'_>, delimiter: u8) -> Result<Columns> {
             .for_each(|((_, guess), field)| guess.text(field));
     }
     let columns = source.besides_id(guesses)?;
-    Ok(columns.into_iter().map(|(name, guess)| (name, guess.ty())).collect())
+    Ok(columns
+        .into_iter()
+        .map(|(name, guess)| (name, guess.ty()))
+        .collect())
 }
 
 pub(super) fn rows<'s>(
@@ -41,13 +44,14 @@ pub(super) fn rows<'s>(
             Ok(number) => number?,
             Err(error) => return Some(Err(error)),
         };
-        let texts = record.iter().map(|field| (!field.is_empty()).then_some(field));
+        let texts = record
+            .iter()
+            .map(|field| (!field.is_empty()).then_some(field));
         let names = names.iter().map(|name| source.renamed(name));
         let fields: Vec<(&str, Option<&str>)> = names.zip(texts).collect();
         let row = table.row_from_text(&fields);
-        let row = row.map_err(|error| {
-            Failure::from(error).at(&format!("{} {number}", source.place()))
-        });
+        let row =
+            row.map_err(|error| Failure::from(error).at(&format!("{} {number}", source.place())));
         Some(row.map(|row| (number, row)))
     }))
 }
@@ -92,7 +96,10 @@ fn refused(source: &Source<'_>, error: &csv::Error) -> Failure {
         ErrorKind::Utf8 { .. } => source.wrong(line, "it is not UTF-8"),
         ErrorKind::UnequalLengths {
             expected_len, len, ..
-        } => source.wrong(line, format_args!("{len} fields, where the first line has {expected_len}")),
+        } => source.wrong(
+            line,
+            format_args!("{len} fields, where the first line has {expected_len}"),
+        ),
         _ => source.wrong(line, error),
     }
 }

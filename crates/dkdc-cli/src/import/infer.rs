@@ -117,7 +117,9 @@ impl Guess {
 
     fn times(&mut self, text: &str) {
         // A time needs its day; phrases such as `yesterday` are no data.
-        let date = text.get(..10).is_some_and(|day| day.parse::<Date>().is_ok());
+        let date = text
+            .get(..10)
+            .is_some_and(|day| day.parse::<Date>().is_ok());
         self.date &= date && text.len() == 10;
         self.timestamp &= date && matches!(text.parse(), Ok(Moment::Time(_)));
     }
@@ -208,7 +210,14 @@ mod tests {
             (&["true", "1"], "text"),
             (&["2026-11-22", "0001-01-01"], "date"),
             (&["2026-02-30"], "text"),
-            (&["2026-11-22 10:00:00.123456", "2026-11-22T10:00:00Z", "2026-11-22"], "timestamp"),
+            (
+                &[
+                    "2026-11-22 10:00:00.123456",
+                    "2026-11-22T10:00:00Z",
+                    "2026-11-22",
+                ],
+                "timestamp",
+            ),
             (&["2026-11-22 10:00:00.123456789"], "text"),
             (&["yesterday"], "text"),
             (&["2026"], "int"),
@@ -231,7 +240,10 @@ mod tests {
             (vec![json!("2026-11-22")], "date"),
             (vec![json!(1), json!("x")], "json"),
             (vec![json!({"a": 1})], "json"),
-            (vec![json!(["a"]), json!([]), json!(["b", null])], "list<text>"),
+            (
+                vec![json!(["a"]), json!([]), json!(["b", null])],
+                "list<text>",
+            ),
             (vec![json!([1]), json!([2.5])], "list<float>"),
             (vec![json!([])], "list<text>"),
             (vec![json!([[1]])], "list<json>"),

@@ -27,7 +27,10 @@ pub(super) fn columns(source: &Source<'_>) -> Result<Columns> {
         }
     }
     let columns = source.besides_id(guesses)?;
-    Ok(columns.into_iter().map(|(name, guess)| (name, guess.ty())).collect())
+    Ok(columns
+        .into_iter()
+        .map(|(name, guess)| (name, guess.ty()))
+        .collect())
 }
 
 pub(super) fn rows<'s>(

@@ -2,13 +2,14 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field};
-use dkdc_state::{ColumnType, ListItem, Row, Table, Value};
+use dkdc_state::{ColumnType, ListItem, Row, Table};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
 use super::{Columns, Source};
 use crate::exit::{Failure, Result};
 use crate::output::{Cell, cell_of};
+use crate::value;
 use crate::write::Numbered;
 
 type Builder = ParquetRecordBatchReaderBuilder<std::fs::File>;
@@ -49,20 +50,22 @@ pub(super) fn rows<'s>(
         reader,
         before: 0,
     };
-    Ok(batches.flat_map(move |batch| -> Box<dyn Iterator<Item = Numbered> + 's> {
-        match batch {
-            Ok((before, batch)) => {
-                let columns = columns.clone();
-                Box::new((0..batch.num_rows()).map(move |at| {
-                    let number = before + at as u64 + 1;
-                    let row = row(&columns, &batch, at);
-                    row.map(|row| (number, row))
-                        .map_err(|why| source.wrong(number, why))
-                }))
+    Ok(
+        batches.flat_map(move |batch| -> Box<dyn Iterator<Item = Numbered> + 's> {
+            match batch {
+                Ok((before, batch)) => {
+                    let columns = columns.clone();
+                    Box::new((0..batch.num_rows()).map(move |at| {
+                        let number = before + at as u64 + 1;
+                        let row = row(&columns, &batch, at);
+                        row.map(|row| (number, row))
+                            .map_err(|why| source.wrong(number, why))
+                    }))
+                }
+                Err(error) => Box::new(std::iter::once(Err(error))),
             }
-            Err(error) => Box::new(std::iter::once(Err(error))),
-        }
-    }))
+        }),
+    )
 }
 
 /// Batches, each with the number of rows before it.
@@ -98,7 +101,7 @@ fn row(
         if name == "id" {
             row.id = id(cell)?;
         } else if name != "idx" {
-            let value = value(cell, *ty).map_err(|why| format!("column {name}: {why}"))?;
+            let value = value::of_cell(cell, *ty).map_err(|why| format!("column {name}: {why}"))?;
             row.fields.push((name.clone(), value));
         }
     }
@@ -113,54 +116,6 @@ fn id(cell: Cell) -> Result<String, String> {
         Cell::Null => Err("it has no id".to_owned()),
         other => Err(format!("{other:?} is no id")),
     }
-}
-
-/// The value that a cell means in a column of this type; what does not fit is
-/// handed on as it is, for the table to refuse.
-fn value(cell: Cell, ty: Option<ColumnType>) -> Result<Value, String> {
-    let unfit = |text: &str, error: &dyn std::fmt::Display| format!("{text:?}: {error}");
-    Ok(match (cell, ty) {
-        (Cell::Null, _) => Value::Null,
-        (Cell::Text(text), Some(ColumnType::Date)) => {
-            Value::Date(text.parse().map_err(|error: jiff::Error| unfit(&text, &error))?)
-        }
-        (Cell::Text(text), Some(ColumnType::Uuid)) => {
-            let uuid = text.parse::<dkdc_state::uuid::Uuid>();
-            Value::Uuid(uuid.map_err(|error| unfit(&text, &error))?)
-        }
-        (Cell::Bytes(bytes), Some(ColumnType::Uuid)) if bytes.len() == 16 => {
-            let bytes = <[u8; 16]>::try_from(bytes).unwrap_or_default();
-            Value::Uuid(dkdc_state::uuid::Uuid::from_bytes(bytes))
-        }
-        (Cell::Text(text), Some(ColumnType::Json)) => Value::Json(json(&text)?),
-        (Cell::Digits(digits), Some(ColumnType::Float)) => {
-            Value::Float(digits.parse().map_err(|error: std::num::ParseFloatError| {
-                unfit(&digits, &error)
-            })?)
-        }
-        (Cell::Digits(digits), Some(ColumnType::Int)) => {
-            Value::Int(digits.parse().map_err(|error: std::num::ParseIntError| {
-                unfit(&digits, &error)
-            })?)
-        }
-        (Cell::List(items), Some(ColumnType::List(item))) => {
-            let items = items.into_iter().map(|cell| value(cell, Some(item.as_column())));
-            Value::List(items.collect::<Result<_, _>>()?)
-        }
-        (cell @ (Cell::List(_) | Cell::Struct(_)), _) => Value::Json(json(&cell.plain())?),
-        (Cell::Bool(bool), _) => Value::Bool(bool),
-        (Cell::Int(int), _) => Value::Int(int),
-        (Cell::Float(float), _) => Value::Float(float),
-        (Cell::Digits(text) | Cell::Text(text), _) => Value::Text(text),
-        (Cell::Bytes(bytes), _) => Value::Bytes(bytes),
-        (Cell::Timestamp(time), _) => Value::Timestamp(time),
-        (Cell::Idx(idx), _) => Value::Timestamp(idx.timestamp()),
-        (Cell::Json(json), _) => Value::Json(json),
-    })
-}
-
-fn json(text: &str) -> Result<serde_json::Value, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// The column that keeps a field exactly; text where there is none.

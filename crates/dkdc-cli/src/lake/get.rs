@@ -71,10 +71,15 @@ fn to_disk(lake: &Lake, file: &File, target: &Path, replace: bool) -> Result<()>
         return Err(refuse());
     }
     if is_device(target) {
-        let mut device = DiskFile::options().write(true).open(target).map_err(failed)?;
+        let mut device = DiskFile::options()
+            .write(true)
+            .open(target)
+            .map_err(failed)?;
         return copy(lake, file, &mut device, false, failed);
     }
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = target
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let mut temporary = Builder::new();
     temporary.prefix(".dkdc-get-");
     let permissions = permissions(file);
@@ -91,12 +96,16 @@ fn to_disk(lake: &Lake, file: &File, target: &Path, replace: bool) -> Result<()>
     }
     beside.as_file().sync_all().map_err(failed)?;
     if replace {
-        beside.persist(target).map_err(|error| failed(error.error))?;
+        beside
+            .persist(target)
+            .map_err(|error| failed(error.error))?;
     } else {
-        beside.persist_noclobber(target).map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => refuse(),
-            _ => failed(error.error),
-        })?;
+        beside
+            .persist_noclobber(target)
+            .map_err(|error| match error.error.kind() {
+                io::ErrorKind::AlreadyExists => refuse(),
+                _ => failed(error.error),
+            })?;
     }
     Ok(())
 }
@@ -191,7 +200,12 @@ mod tests {
         // Cut in two: the end of one buffer, the beginning of the next.
         assert!(is_text(&"abcd日".as_bytes()[..6]));
         assert!(is_text(&"日abcd".as_bytes()[1..]));
-        for bytes in [&b"\x1b[2J"[..], b"a\0b", b"\x7f", b"plain, then \xff\xfe and more"] {
+        for bytes in [
+            &b"\x1b[2J"[..],
+            b"a\0b",
+            b"\x7f",
+            b"plain, then \xff\xfe and more",
+        ] {
             assert!(!is_text(bytes), "{bytes:?}");
         }
     }

@@ -4,8 +4,8 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampSecondType, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
@@ -33,7 +33,11 @@ pub(crate) fn batches<'a>(
 }
 
 fn row(batch: &RecordBatch, at: usize) -> Result<Vec<Cell>> {
-    batch.columns().iter().map(|column| cell_of(column, at)).collect()
+    batch
+        .columns()
+        .iter()
+        .map(|column| cell_of(column, at))
+        .collect()
 }
 
 /// What Ibis calls a field's type.
@@ -72,7 +76,9 @@ fn ibis_type(ty: &DataType) -> String {
         | DataType::LargeListView(item)
         | DataType::FixedSizeList(item, _) => format!("array<{}>", ibis_name(item)),
         DataType::Struct(fields) => {
-            let fields = fields.iter().map(|f| format!("{}: {}", f.name(), ibis_name(f)));
+            let fields = fields
+                .iter()
+                .map(|f| format!("{}: {}", f.name(), ibis_name(f)));
             format!("struct<{}>", fields.collect::<Vec<_>>().join(", "))
         }
         DataType::Map(entries, _) => match entries.data_type() {
@@ -219,7 +225,10 @@ mod tests {
 
     fn one(array: impl Array + 'static) -> (String, Cell) {
         let array: ArrayRef = Arc::new(array);
-        (ibis_type(array.data_type()), cell_of(&array, 0).expect("a cell"))
+        (
+            ibis_type(array.data_type()),
+            cell_of(&array, 0).expect("a cell"),
+        )
     }
 
     #[test]
@@ -234,7 +243,10 @@ mod tests {
             .expect("a decimal");
         assert_eq!(one(cents).1, Cell::Digits("-1.05".to_owned()));
         let large = Cell::Digits(u64::MAX.to_string());
-        assert_eq!(one(UInt64Array::from(vec![u64::MAX])), ("uint64".to_owned(), large));
+        assert_eq!(
+            one(UInt64Array::from(vec![u64::MAX])),
+            ("uint64".to_owned(), large)
+        );
         assert_eq!(one(Float32Array::from(vec![0.1])).1, Cell::Float(0.1));
     }
 
@@ -242,7 +254,10 @@ mod tests {
     fn times_and_texts_are_what_they_are() {
         let time = TimestampMillisecondArray::from(vec![1_732_730_565_321]);
         let expected: Timestamp = "2024-11-27T18:02:45.321Z".parse().expect("a timestamp");
-        assert_eq!(one(time), ("timestamp(3)".to_owned(), Cell::Timestamp(expected)));
+        assert_eq!(
+            one(time),
+            ("timestamp(3)".to_owned(), Cell::Timestamp(expected))
+        );
         let enumeration: DictionaryArray<Int8Type> = ["a", "b"].into_iter().collect();
         assert_eq!(one(enumeration), ("string".to_owned(), Cell::from("a")));
     }
@@ -255,12 +270,21 @@ mod tests {
         assert_eq!(one(list), ("array<int64>".to_owned(), expected));
         let field = |name, ty| Arc::new(Field::new(name, ty, true));
         let point = StructArray::from(vec![
-            (field("x", DataType::Int64), Arc::new(Int64Array::from(vec![1])) as ArrayRef),
-            (field("s", DataType::Utf8), Arc::new(StringArray::from(vec!["a"])) as ArrayRef),
+            (
+                field("x", DataType::Int64),
+                Arc::new(Int64Array::from(vec![1])) as ArrayRef,
+            ),
+            (
+                field("s", DataType::Utf8),
+                Arc::new(StringArray::from(vec!["a"])) as ArrayRef,
+            ),
         ]);
         let (ty, cell) = one(point);
         assert_eq!(ty, "struct<x: int64, s: string>");
-        let fields = vec![("x".to_owned(), Cell::Int(1)), ("s".to_owned(), Cell::from("a"))];
+        let fields = vec![
+            ("x".to_owned(), Cell::Int(1)),
+            ("s".to_owned(), Cell::from("a")),
+        ];
         assert_eq!(cell, Cell::Struct(fields));
     }
 }

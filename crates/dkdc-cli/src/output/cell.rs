@@ -143,7 +143,9 @@ impl Cell {
             Cell::Text(text) => string(out, text),
             Cell::Bytes(bytes) => {
                 out.write_all(b"\"")?;
-                bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))?;
+                bytes
+                    .iter()
+                    .try_for_each(|byte| write!(out, "{byte:02x}"))?;
                 out.write_all(b"\"")
             }
             Cell::Idx(idx) => match idx_text(*idx) {
@@ -227,18 +229,58 @@ mod tests {
         for (cell, json, csv, shown) in [
             (Cell::Null, "null", "", "NULL"),
             (Cell::Bool(true), "true", "true", "true"),
-            (Cell::Int(i64::MIN), "-9223372036854775808", "-9223372036854775808", "-9223372036854775808"),
+            (
+                Cell::Int(i64::MIN),
+                "-9223372036854775808",
+                "-9223372036854775808",
+                "-9223372036854775808",
+            ),
             (Cell::Digits(digits.to_owned()), digits, digits, digits),
             (Cell::Float(1.0), "1.0", "1.0", "1.0"),
             (Cell::Float(1e300), "1e+300", "1e+300", "1e+300"),
             (Cell::Float(f64::NAN), "\"NaN\"", "NaN", "NaN"),
-            (Cell::from("\"a\"\n"), "\"\\\"a\\\"\\n\"", "\"a\"\n", "\"a\"\\n"),
-            (Cell::Bytes(b"hi\xff".to_vec()), "\"6869ff\"", "6869ff", "b'hi\\xff'"),
-            (Cell::Idx(idx), "\"2024-11-27T18:02:45.320000Z\"", "2024-11-27T18:02:45.320000Z", "2024-11-27 18:02:45.320000"),
-            (Cell::Idx(Idx::from_micros(i64::MAX)), "9223372036854775807", "9223372036854775807", "9223372036854775807"),
-            (Cell::Timestamp(time("2024-11-27T18:02:45.5Z")), "\"2024-11-27T18:02:45.5Z\"", "2024-11-27T18:02:45.5Z", "2024-11-27 18:02:45.500000"),
-            (list, "[\"a,\\\"b\",null,1]", "[\"a,\\\"b\",null,1]", "[\"a,\\\"b\",null,1]"),
-            (Cell::Json(serde_json::json!({"a": null})), "{\"a\":null}", "{\"a\":null}", "{\"a\":null}"),
+            (
+                Cell::from("\"a\"\n"),
+                "\"\\\"a\\\"\\n\"",
+                "\"a\"\n",
+                "\"a\"\\n",
+            ),
+            (
+                Cell::Bytes(b"hi\xff".to_vec()),
+                "\"6869ff\"",
+                "6869ff",
+                "b'hi\\xff'",
+            ),
+            (
+                Cell::Idx(idx),
+                "\"2024-11-27T18:02:45.320000Z\"",
+                "2024-11-27T18:02:45.320000Z",
+                "2024-11-27 18:02:45.320000",
+            ),
+            (
+                Cell::Idx(Idx::from_micros(i64::MAX)),
+                "9223372036854775807",
+                "9223372036854775807",
+                "9223372036854775807",
+            ),
+            (
+                Cell::Timestamp(time("2024-11-27T18:02:45.5Z")),
+                "\"2024-11-27T18:02:45.5Z\"",
+                "2024-11-27T18:02:45.5Z",
+                "2024-11-27 18:02:45.500000",
+            ),
+            (
+                list,
+                "[\"a,\\\"b\",null,1]",
+                "[\"a,\\\"b\",null,1]",
+                "[\"a,\\\"b\",null,1]",
+            ),
+            (
+                Cell::Json(serde_json::json!({"a": null})),
+                "{\"a\":null}",
+                "{\"a\":null}",
+                "{\"a\":null}",
+            ),
         ] {
             assert_eq!(cell.to_json_text(), json);
             assert_eq!(cell.plain(), csv);

@@ -12,7 +12,10 @@ pub(super) fn json(out: &mut impl Write, sheet: Sheet<'_>) -> Result<()> {
     let mut between: &[u8] = b"[";
     for row in rows {
         let row = row?;
-        written(out.write_all(between).and_then(|()| record(out, &columns, &row)))?;
+        written(
+            out.write_all(between)
+                .and_then(|()| record(out, &columns, &row)),
+        )?;
         between = b",\n ";
     }
     let end: &[u8] = if between == b"[" { b"[]\n" } else { b"]\n" };
@@ -64,7 +67,11 @@ fn line(
             out.write_all(b",")?;
         }
         // A line without anything is no row to those who read CSV.
-        let field = if count == 1 && field.is_empty() { "\"\"" } else { &field };
+        let field = if count == 1 && field.is_empty() {
+            "\"\""
+        } else {
+            &field
+        };
         out.write_all(field.as_bytes())?;
     }
     out.write_all(b"\n")
@@ -109,8 +116,7 @@ mod tests {
 
     #[test]
     fn json_is_one_array_also_when_it_is_empty() {
-        let found: serde_json::Value =
-            serde_json::from_str(&text(json, rows())).expect("JSON");
+        let found: serde_json::Value = serde_json::from_str(&text(json, rows())).expect("JSON");
         assert_eq!(found[0]["n,\"m\""], i64::MAX);
         assert_eq!(found[2]["id"], "x\n\"y\", z");
         assert_eq!(text(json, Vec::new()), "[]\n");

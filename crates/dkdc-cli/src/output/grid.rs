@@ -24,11 +24,19 @@ pub(super) struct Style {
 impl Style {
     /// What begins and ends bold text.
     pub(super) fn bold(self) -> (&'static str, &'static str) {
-        if self.coloured { ("\x1b[1m", "\x1b[0m") } else { ("", "") }
+        if self.coloured {
+            ("\x1b[1m", "\x1b[0m")
+        } else {
+            ("", "")
+        }
     }
 
     fn dim(self) -> (&'static str, &'static str) {
-        if self.coloured { ("\x1b[2m", "\x1b[0m") } else { ("", "") }
+        if self.coloured {
+            ("\x1b[2m", "\x1b[0m")
+        } else {
+            ("", "")
+        }
     }
 }
 
@@ -140,7 +148,11 @@ impl Grid<'_> {
                 Some(_) => shortened(&cell.text, *width),
                 None => cell.text.clone(),
             };
-            let style = if cell.null { self.style.dim() } else { ("", "") };
+            let style = if cell.null {
+                self.style.dim()
+            } else {
+                ("", "")
+            };
             let text = padded(&text, *width, self.columns[*at].is_number(), style);
             write!(out, " {text} │")?;
         }
@@ -165,7 +177,11 @@ impl Grid<'_> {
     }
 
     fn rule(&self, out: &mut impl Write, [left, line, cross, right]: [&str; 4]) -> io::Result<()> {
-        let lines = self.layout.shown.iter().map(|(_, width)| line.repeat(width + 2));
+        let lines = self
+            .layout
+            .shown
+            .iter()
+            .map(|(_, width)| line.repeat(width + 2));
         let lines: Vec<String> = lines.collect();
         writeln!(out, "{left}{}{right}", lines.join(cross))
     }
@@ -173,7 +189,10 @@ impl Grid<'_> {
     /// What is not shown, in words.
     fn notes(&self) -> Vec<String> {
         let note = |places: &[usize], what: &str| {
-            let names: Vec<&str> = places.iter().map(|at| self.columns[*at].name.as_str()).collect();
+            let names: Vec<&str> = places
+                .iter()
+                .map(|at| self.columns[*at].name.as_str())
+                .collect();
             (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
         };
         let nulls = note(&self.layout.nulls, "NULL in every row, so not shown");

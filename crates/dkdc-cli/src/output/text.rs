@@ -112,7 +112,10 @@ mod tests {
     #[test]
     fn bytes_look_as_in_python() {
         assert_eq!(bytes_literal(b"hello world", 40), "b'hello world'");
-        assert_eq!(bytes_literal(b"\x00\xff'\\\n", 40), "b'\\x00\\xff\\'\\\\\\n'");
+        assert_eq!(
+            bytes_literal(b"\x00\xff'\\\n", 40),
+            "b'\\x00\\xff\\'\\\\\\n'"
+        );
         assert_eq!(bytes_literal(b"abcdef", 3), "b'abc…'");
     }
 

@@ -1,11 +1,11 @@
 //! Listing records: by the log's indexes, or, with `--where`, in SQL.
 
 use clap::Args;
-use dkdc_state::{Select, State};
+use dkdc_state::{Select, State, TableSchema};
 
 use crate::cli::AsOf;
 use crate::exit::Result;
-use crate::output::Output;
+use crate::output::{Cell, Output, Sheet};
 use crate::{records, sql};
 
 #[derive(Args, Debug)]
@@ -33,7 +33,8 @@ pub(super) fn run(state: &State, ls: &Ls, output: &mut Output) -> Result<()> {
             Some(when) => state.at(when)?,
             None => state.snapshot()?,
         };
-        return sql::show(snapshot.sql(&ls.in_sql(condition))?, output);
+        let answer = snapshot.sql(&ls.in_sql(condition))?;
+        return output.sheet(as_records(&schema, sql::sheet(answer)));
     }
     let select = ls.select(output.enough());
     let found = match ls.as_of.as_of {
@@ -46,6 +47,30 @@ pub(super) fn run(state: &State, ls: &Ls, output: &mut Output) -> Result<()> {
         sheet.total = None;
     }
     output.sheet(sheet)
+}
+
+/// SQL has text where a table has JSON; the same records look the same.
+fn as_records<'a>(schema: &TableSchema, answer: Sheet<'a>) -> Sheet<'a> {
+    let columns = records::columns_in(schema);
+    let is_json: Vec<bool> = columns
+        .iter()
+        .map(|column| column.ty.contains("json"))
+        .collect();
+    let rows = answer.rows.map(move |row| {
+        let cells = row?.into_iter().zip(&is_json);
+        Ok(cells
+            .map(|(cell, json)| if *json { parsed(cell) } else { cell })
+            .collect())
+    });
+    Sheet::streamed(columns, Box::new(rows))
+}
+
+fn parsed(cell: Cell) -> Cell {
+    match cell {
+        Cell::Text(text) => serde_json::from_str(&text).map_or(Cell::Text(text), Cell::Json),
+        Cell::List(items) => Cell::List(items.into_iter().map(parsed).collect()),
+        other => other,
+    }
 }
 
 impl Ls {
@@ -66,12 +91,17 @@ impl Ls {
     /// The same question in SQL. The condition ends with its line, so that a
     /// comment in it hides nothing of ours.
     fn in_sql(&self, condition: &str) -> String {
-        let order = self.order.iter().map(|order| match order.strip_prefix('-') {
-            Some(column) => format!("{} DESC NULLS LAST", quoted(column)),
-            None => format!("{} NULLS FIRST", quoted(order)),
-        });
+        let order = self
+            .order
+            .iter()
+            .map(|order| match order.strip_prefix('-') {
+                Some(column) => format!("{} DESC NULLS LAST", quoted(column)),
+                None => format!("{} NULLS FIRST", quoted(order)),
+            });
         let order: Vec<String> = order.chain(["\"id\"".to_owned()]).collect();
-        let limit = self.limit.map_or(String::new(), |limit| format!(" LIMIT {limit}"));
+        let limit = self
+            .limit
+            .map_or(String::new(), |limit| format!(" LIMIT {limit}"));
         format!(
             "SELECT * FROM {} WHERE (\n{condition}\n) ORDER BY {}{limit}",
             quoted(&self.table),
