@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use rusqlite::Connection;
 
@@ -86,11 +87,12 @@ impl Group {
     pub(crate) fn submit(&self, store: &Store, batch: Batch) -> Answer {
         store.refuse_inside()?;
         store.refuse_unwritable()?;
+        let since = Instant::now();
         let mut queue = lock(&self.queue);
         if !queue.led {
             queue.led = true;
             drop(queue);
-            return self.lead(store, &batch);
+            return self.lead(store, &batch, since);
         }
         let job = Arc::new(Job {
             batch,
@@ -101,15 +103,15 @@ impl Group {
         drop(queue);
         match job.wait() {
             Some(answer) => answer,
-            None => self.lead(store, &job.batch),
+            None => self.lead(store, &job.batch, since),
         }
     }
 
-    fn lead(&self, store: &Store, own: &Batch) -> Answer {
+    fn lead(&self, store: &Store, own: &Batch, since: Instant) -> Answer {
         // Also when this thread panics, the next one must lead.
         let _hand_over = HandOver(self);
         let mut jobs = Vec::new();
-        let answers = self.write_group(store, own, &mut jobs);
+        let answers = self.write_group(store, own, since, &mut jobs);
         match answers {
             Ok((own, others)) => {
                 for (job, answer) in jobs.iter().zip(others) {
@@ -130,10 +132,11 @@ impl Group {
         &self,
         store: &Store,
         own: &Batch,
+        since: Instant,
         jobs: &mut Vec<Arc<Job>>,
     ) -> Result<(Answer, Vec<Answer>)> {
         let mut writer = lock(&self.writer);
-        let mut tx = Tx::begin(store, &mut writer)?;
+        let mut tx = Tx::begin(store, &mut writer, since)?;
         {
             let mut queue = lock(&self.queue);
             let count = queue.waiting.len().min(GROUP);
@@ -169,8 +172,9 @@ impl Group {
     ) -> Result<T, E> {
         store.refuse_inside()?;
         store.refuse_unwritable()?;
+        let since = Instant::now();
         let mut writer = lock(&self.writer);
-        let mut tx = Tx::begin(store, &mut writer)?;
+        let mut tx = Tx::begin(store, &mut writer, since)?;
         let value = tx.unit(false, write)?;
         tx.commit()?;
         Ok(value)

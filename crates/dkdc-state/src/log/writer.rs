@@ -6,6 +6,7 @@
 //! `_dkdc_commits`, and its own judgement of uniqueness.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -80,8 +81,14 @@ pub(crate) struct Tx<'w> {
 }
 
 impl<'w> Tx<'w> {
-    /// Takes the write lock and learns where the store ends.
-    pub(crate) fn begin(store: &'w Store, writer: &'w mut Writer) -> Result<Tx<'w>> {
+    /// Takes the write lock and learns where the store ends. The caller has
+    /// been waiting `since` then: other threads' turns count towards its
+    /// deadline.
+    pub(crate) fn begin(
+        store: &'w Store,
+        writer: &'w mut Writer,
+        since: Instant,
+    ) -> Result<Tx<'w>> {
         store.refuse_unwritable()?;
         let Writer {
             conn,
@@ -89,7 +96,7 @@ impl<'w> Tx<'w> {
             seen,
             scribe,
         } = writer;
-        run(conn, "BEGIN IMMEDIATE").map_err(|error| store.locate(error))?;
+        lock(conn, store.config.busy_timeout, since).map_err(|error| store.locate(error))?;
         let mut tx = Tx {
             store,
             conn,
@@ -349,6 +356,18 @@ fn roll_back(conn: &Connection) {
     if let Err(error) = run(conn, "ROLLBACK") {
         tracing::warn!(%error, "rollback failed");
     }
+}
+
+/// Takes the write lock by the deadline.
+fn lock(conn: &Connection, timeout: Duration, since: Instant) -> Result<()> {
+    let waited = since.elapsed();
+    if waited < timeout / 16 {
+        return run(conn, "BEGIN IMMEDIATE");
+    }
+    conn.busy_timeout(timeout.saturating_sub(waited)).db()?;
+    let begun = run(conn, "BEGIN IMMEDIATE");
+    conn.busy_timeout(timeout).db()?;
+    begun
 }
 
 /// Runs one of the few statements without values.
