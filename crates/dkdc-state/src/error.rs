@@ -227,8 +227,8 @@ pub enum Error {
     },
 
     // ---- Busy
-    /// Another process held the write lock until the deadline.
-    #[error("{} is busy: another process held its write lock for {waited:?}", path.display())]
+    /// Another process or thread held the write lock until the deadline.
+    #[error("{} is busy: its write lock was held for {waited:?} by another process or thread", path.display())]
     Busy {
         /// The file.
         path: PathBuf,

@@ -25,8 +25,30 @@ type Answer = Result<Vec<Version>>;
 
 /// The writer, and who waits for it.
 pub(crate) struct Group {
-    writer: Mutex<Writer>,
+    /// `None` while a thread has it.
+    writer: Mutex<Option<Writer>>,
+    returned: Condvar,
     queue: Mutex<Queue>,
+}
+
+/// The writer, lent to one thread.
+struct Lease<'g> {
+    group: &'g Group,
+    writer: Option<Writer>,
+}
+
+impl Lease<'_> {
+    fn writer(&mut self) -> &mut Writer {
+        let writer = self.writer.as_mut();
+        writer.unwrap_or_else(|| unreachable!("BUG: a lease without its writer"))
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        *lock(&self.group.writer) = self.writer.take();
+        self.group.returned.notify_one();
+    }
 }
 
 #[derive(Default)]
@@ -78,8 +100,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Group {
     pub(crate) fn new(conn: Connection) -> Group {
         Group {
-            writer: Mutex::new(Writer::new(conn)),
+            writer: Mutex::new(Some(Writer::new(conn))),
+            returned: Condvar::new(),
             queue: Mutex::default(),
+        }
+    }
+
+    /// The writer, when it is free; Busy when it is not by the deadline, as
+    /// when another thread's transaction waits for this one.
+    fn lease(&self, store: &Store, since: Instant) -> Result<Lease<'_>> {
+        let timeout = store.config.busy_timeout;
+        let left = timeout.saturating_sub(since.elapsed());
+        let taken = |writer: &mut Option<Writer>| writer.is_none();
+        let waited = self
+            .returned
+            .wait_timeout_while(lock(&self.writer), left, taken);
+        let (mut writer, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match writer.take() {
+            Some(writer) => Ok(Lease {
+                group: self,
+                writer: Some(writer),
+            }),
+            None => Err(Error::Busy {
+                path: store.path.clone(),
+                waited: timeout,
+            }),
         }
     }
 
@@ -135,8 +180,8 @@ impl Group {
         since: Instant,
         jobs: &mut Vec<Arc<Job>>,
     ) -> Result<(Answer, Vec<Answer>)> {
-        let mut writer = lock(&self.writer);
-        let mut tx = Tx::begin(store, &mut writer, since)?;
+        let mut lease = self.lease(store, since)?;
+        let mut tx = Tx::begin(store, lease.writer(), since)?;
         {
             let mut queue = lock(&self.queue);
             let count = queue.waiting.len().min(GROUP);
@@ -173,8 +218,8 @@ impl Group {
         store.refuse_inside()?;
         store.refuse_unwritable()?;
         let since = Instant::now();
-        let mut writer = lock(&self.writer);
-        let mut tx = Tx::begin(store, &mut writer, since)?;
+        let mut lease = self.lease(store, since)?;
+        let mut tx = Tx::begin(store, lease.writer(), since)?;
         let value = tx.unit(false, write)?;
         tx.commit()?;
         Ok(value)
@@ -183,7 +228,8 @@ impl Group {
     /// Moves what the `-wal` holds into the file, as far as readers let it.
     pub(crate) fn checkpoint(&self) {
         let writer = lock(&self.writer);
-        if let Err(error) = writer::checkpoint(&writer.conn) {
+        let checkpointed = writer.as_ref().map(|w| writer::checkpoint(&w.conn));
+        if let Some(Err(error)) = checkpointed {
             tracing::warn!(%error, "checkpoint on close failed");
         }
     }
