@@ -86,7 +86,9 @@ fn run(args: &Args) -> Result<()> {
         .tempdir_in(&dir)?;
     let machine = Machine::look(folder.path());
     if args.dir.is_none() && machine.in_memory() {
-        return Err("this folder is in memory, where a sync costs nothing: name one by --dir".into());
+        return Err(
+            "this folder is in memory, where a sync costs nothing: name one by --dir".into(),
+        );
     }
     println!("{machine}");
     println!("databases: {}\n", folder.path().display());
@@ -98,7 +100,7 @@ fn run(args: &Args) -> Result<()> {
     };
     let mut report = Report::new(machine);
     suite::run(&plan, &mut report)?;
-    println!("{report}");
+    println!("\n{report}");
     if let Some(path) = &args.json {
         std::fs::write(path, report.to_json())?;
     }

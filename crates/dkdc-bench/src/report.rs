@@ -149,7 +149,14 @@ impl Report {
 }
 
 const HEAD: [&str; 8] = [
-    "operation", "size", "dkdc", "peer", "peer is", "ratio", "limit", "reached",
+    "operation",
+    "size",
+    "dkdc",
+    "peer",
+    "peer is",
+    "ratio",
+    "limit",
+    "reached",
 ];
 
 impl fmt::Display for Report {

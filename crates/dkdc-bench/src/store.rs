@@ -52,7 +52,10 @@ impl<R: Record + From<Plain>> Pair<R> {
     pub(crate) fn fill(&mut self, count: usize) -> Result<Filled> {
         const TURN: usize = 50_000;
         let (mut feed, mut same) = (Feed::new(1), Feed::new(1));
-        let mut filled = Filled { dkdc: 0.0, peer: 0.0 };
+        let mut filled = Filled {
+            dkdc: 0.0,
+            peer: 0.0,
+        };
         let turn = TURN.min(count);
         for at in 0..count / turn {
             let records: Vec<R> = feed.take(turn);

@@ -45,6 +45,7 @@ impl Plan {
 
     /// A folder for one measurement, to be removed after it.
     fn room(&self, name: &str) -> Result<PathBuf> {
+        println!("measuring: {name}");
         let room = self.folder.join(name);
         fs::create_dir(&room)?;
         Ok(room)

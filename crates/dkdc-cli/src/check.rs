@@ -15,10 +15,11 @@ Example:
 
 pub(crate) fn run(stores: &Stores, output: &mut Output) -> Result<()> {
     let state = stores.existing()?;
-    let progress = Progress::new("versions", Some(0));
+    // How much there is to do is known once it has begun.
+    let mut progress = None;
     let report = state.check_with(&mut |now| {
-        progress.set_total(now.total);
-        progress.set(now.done);
+        let bar = progress.get_or_insert_with(|| Progress::new("checking", Some(now.total)));
+        bar.set(now.done);
     })?;
     drop(progress);
     output.sheet(sheet(&report))?;

@@ -13,7 +13,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(total, target());
         let template = match total {
             Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} ({eta})",
-            None => "{spinner} {msg} {human_pos} ({per_sec})",
+            None => "{spinner} {msg} {human_pos}",
         };
         // The templates are ours; if one were wrong, there is indicatif's own.
         if let Ok(style) = ProgressStyle::with_template(template) {
@@ -25,10 +25,6 @@ impl Progress {
 
     pub(crate) fn set(&self, done: u64) {
         self.0.set_position(done);
-    }
-
-    pub(crate) fn set_total(&self, total: u64) {
-        self.0.set_length(total);
     }
 }
 

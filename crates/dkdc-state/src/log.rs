@@ -51,6 +51,7 @@ use crate::state::Durability;
 use catalog::{Catalog, TableMeta};
 use group::Group;
 use identity::Identity;
+use read::LogRow;
 use writer::Tx;
 
 /// A connection of SQLite's, for those who may only pass it on.
@@ -151,6 +152,30 @@ impl Store {
                 self.read(|conn, fresh| read(conn, fresh.by_number(table)?))
             }
             first => first,
+        }
+    }
+
+    /// As [`read_one`](Store::read_one), for a row and its columns: when another
+    /// process changed a table meanwhile, it is read again.
+    pub(crate) fn read_row(
+        &self,
+        table: u32,
+        mut read: impl FnMut(&Connection, &TableMeta) -> Result<Option<LogRow>>,
+    ) -> Result<Option<LogRow>> {
+        self.refuse_inside()?;
+        let known = self.catalog();
+        let first = self.with_reader(|conn| {
+            let row = read(conn, known.by_number(table)?)?;
+            // Asked after the row: what has not happened by now, had not then.
+            let current = row.is_none() || catalog::last_event(conn)? == known.event;
+            Ok(current.then_some(row))
+        });
+        match first {
+            Ok(Some(row)) => Ok(row),
+            Ok(None) | Err(Error::Sqlite { code: 1, .. }) => {
+                self.read(|conn, fresh| read(conn, fresh.by_number(table)?))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -270,7 +295,11 @@ impl<T> DbResult<T> for rusqlite::Result<T> {
 }
 
 fn from_sqlite(error: rusqlite::Error) -> Error {
-    let code = error.sqlite_error().map_or(0, |e| e.extended_code);
+    let code = match &error {
+        // A statement that does not compile, as when a column has a new name.
+        rusqlite::Error::SqlInputError { error, .. } => error.extended_code,
+        error => error.sqlite_error().map_or(0, |e| e.extended_code),
+    };
     Error::Sqlite {
         path: PathBuf::new(),
         code,

@@ -25,7 +25,9 @@ pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
     let room = plan.room("asof")?;
     let path = room.join("asof.db");
     let versions = plan.large() / 10;
-    let state = State::options().durability(Durability::Relaxed).open(&path)?;
+    let state = State::options()
+        .durability(Durability::Relaxed)
+        .open(&path)?;
     let table = state.table::<Plain>()?;
     let mut feed = Feed::new(3);
     let others: Vec<Plain> = feed.take(plan.small());
@@ -62,7 +64,10 @@ pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
             },
         ],
     )?;
-    for (peer, against) in [(medians[1], "dkdc, newest get"), (medians[2], "walking _prev")] {
+    for (peer, against) in [
+        (medians[1], "dkdc, newest get"),
+        (medians[2], "walking _prev"),
+    ] {
         report.add(Outcome {
             operation: "get as of the middle".to_owned(),
             size: format!("{} versions", size(versions)),
@@ -78,7 +83,10 @@ pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
 }
 
 fn walker(path: &Path) -> Result<Connection> {
-    Ok(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
+    Ok(Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY,
+    )?)
 }
 
 /// From the newest version back to the one at or before `asof`.

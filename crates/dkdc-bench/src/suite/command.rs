@@ -7,10 +7,10 @@ use std::time::Instant;
 use dkdc_todo::Todo;
 
 use super::{Plan, size};
+use crate::Result;
 use crate::measure::{alternate, micros};
 use crate::report::{Limit, Outcome, Report};
 use crate::store::Pair;
-use crate::Result;
 
 const WHAT: &str = "dkdc todo add, dkdc todo ls";
 const INSERT: &str = "INSERT INTO todos(id, body, priority) VALUES ('x', 'do your homework', 100)";

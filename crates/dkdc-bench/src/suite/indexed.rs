@@ -31,7 +31,11 @@ pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path) -> Result<Pair<
             limit: Limit::None,
         });
     };
-    add("append, 1000 a batch, two indexes".to_owned(), filled.dkdc, filled.peer);
+    add(
+        "append, 1000 a batch, two indexes".to_owned(),
+        filled.dkdc,
+        filled.peer,
+    );
     for durability in [Durability::Full, Durability::Relaxed] {
         pair = pair.reopen(durability)?;
         let seed = 0x200 + u64::from(durability == Durability::Full);
@@ -41,7 +45,9 @@ pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path) -> Result<Pair<
             &mut [
                 &mut || {
                     let todos: Vec<Todo> = feed.take(500);
-                    each(&todos, |todo| pair.table.append(todo).map(|_| ()).map_err(Into::into))
+                    each(&todos, |todo| {
+                        pair.table.append(todo).map(|_| ()).map_err(Into::into)
+                    })
                 },
                 &mut || {
                     let texts: Vec<Text> = same.take(500);
@@ -49,7 +55,11 @@ pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path) -> Result<Pair<
                 },
             ],
         )?;
-        add(format!("append, {durability:?}, two indexes"), medians[0], medians[1]);
+        add(
+            format!("append, {durability:?}, two indexes"),
+            medians[0],
+            medians[1],
+        );
     }
     Ok(pair)
 }

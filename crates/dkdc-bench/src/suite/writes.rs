@@ -57,10 +57,14 @@ fn measure(
             &mut || {
                 if update {
                     let records: Vec<Plain> = feed.again(&pair.ids, writes);
-                    each(&records, |record| pair.table.update(record).map(|_| ()).map_err(Into::into))
+                    each(&records, |record| {
+                        pair.table.update(record).map(|_| ()).map_err(Into::into)
+                    })
                 } else {
                     let records: Vec<Plain> = feed.take(writes);
-                    each(&records, |record| pair.table.append(record).map(|_| ()).map_err(Into::into))
+                    each(&records, |record| {
+                        pair.table.append(record).map(|_| ()).map_err(Into::into)
+                    })
                 }
             },
             &mut || {

@@ -105,7 +105,7 @@ impl Cell {
                 Some(text) => spaced(&text),
                 None => idx.to_string(),
             },
-            Cell::Timestamp(time) => spaced(&format!("{time:.6}")),
+            Cell::Timestamp(time) => spaced(&time_text(*time)),
             other => escaped(&other.plain()).to_string(),
         }
     }
@@ -152,7 +152,7 @@ impl Cell {
                 Some(text) => write!(out, "\"{text}\""),
                 None => write!(out, "{idx}"),
             },
-            Cell::Timestamp(time) => write!(out, "\"{time}\""),
+            Cell::Timestamp(time) => write!(out, "\"{}\"", time_text(*time)),
             Cell::Json(json) => Ok(serde_json::to_writer(out, json)?),
             Cell::List(items) => {
                 out.write_all(b"[")?;
@@ -201,11 +201,19 @@ fn endless(float: f64) -> &'static str {
     }
 }
 
-/// All six digits, so that text sorts as time does; `None` outside the years
-/// that a timestamp can have.
+/// All six digits, so that text sorts as time does; more where SQL has more.
+fn time_text(time: Timestamp) -> String {
+    if time.subsec_nanosecond() % 1000 == 0 {
+        format!("{time:.6}")
+    } else {
+        format!("{time:.9}")
+    }
+}
+
+/// `None` outside the years that a timestamp can have.
 fn idx_text(idx: Idx) -> Option<String> {
     let time = idx.timestamp();
-    (time.as_microsecond() == idx.as_micros()).then(|| format!("{time:.6}"))
+    (time.as_microsecond() == idx.as_micros()).then(|| time_text(time))
 }
 
 /// `2024-11-27 18:02:45.321529`, as the post shows it.
@@ -265,8 +273,8 @@ mod tests {
             ),
             (
                 Cell::Timestamp(time("2024-11-27T18:02:45.5Z")),
-                "\"2024-11-27T18:02:45.5Z\"",
-                "2024-11-27T18:02:45.5Z",
+                "\"2024-11-27T18:02:45.500000Z\"",
+                "2024-11-27T18:02:45.500000Z",
                 "2024-11-27 18:02:45.500000",
             ),
             (

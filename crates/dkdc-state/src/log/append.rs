@@ -72,7 +72,7 @@ struct Statements<'c> {
 
 impl<'w> Tx<'w> {
     /// Applies a batch.
-    pub(crate) fn apply(&mut self, batch: &Batch) -> Result<Vec<Version>> {
+    pub(crate) fn apply(&mut self, batch: Batch) -> Result<Vec<Version>> {
         let meta = Arc::clone(self.catalog.by_number(batch.table)?);
         let conn = self.conn;
         let mut statements = Statements {
@@ -83,7 +83,7 @@ impl<'w> Tx<'w> {
         };
         batch
             .writes
-            .iter()
+            .into_iter()
             .map(|write| self.write(&meta, &mut statements, write))
             .collect()
     }
@@ -92,20 +92,20 @@ impl<'w> Tx<'w> {
         &mut self,
         meta: &TableMeta,
         statements: &mut Statements<'w>,
-        write: &Write,
+        write: Write,
     ) -> Result<Version> {
         check_id(meta.name(), &write.id)?;
         let head = find_head(&mut statements.head, &write.id)?;
         let live = head.filter(|head| !head.deleted);
-        check_head(meta, write, head)?;
+        check_head(meta, &write, head)?;
         // The current row, where the index entries or the values kept need it.
         let old = match live {
             Some(head) if needs_old(meta, &write.action) => Some(self.values_at(meta, head.idx)?),
             _ => None,
         };
-        let (op, values) = match &write.action {
+        let (op, values) = match write.action {
             Action::Delete => (Op::Delete, Vec::new()),
-            Action::Restore(from) => (Op::Restore, self.restored(meta, &write.id, *from)?),
+            Action::Restore(from) => (Op::Restore, self.restored(meta, &write.id, from)?),
             Action::Put(_, given) => {
                 let op = if live.is_some() {
                     Op::Update
@@ -374,15 +374,14 @@ fn needs_old(meta: &TableMeta, action: &Action) -> bool {
 }
 
 /// The row's values: those given, else the current ones, else the defaults.
-fn complete(meta: &TableMeta, given: &[Option<Value>], old: Option<&[Value]>) -> Vec<Value> {
-    meta.schema
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(at, column)| match (given.get(at), old) {
-            (Some(Some(value)), _) => value.clone(),
-            (_, Some(old)) => old[at].clone(),
-            (_, None) => column.default.clone().unwrap_or_default(),
+fn complete(meta: &TableMeta, given: Vec<Option<Value>>, old: Option<&[Value]>) -> Vec<Value> {
+    let mut given = given.into_iter();
+    let columns = meta.schema.columns.iter().enumerate();
+    columns
+        .map(|(at, column)| match (given.next().flatten(), old) {
+            (Some(value), _) => value,
+            (None, Some(old)) => old[at].clone(),
+            (None, None) => column.default.clone().unwrap_or_default(),
         })
         .collect()
 }

@@ -1,18 +1,21 @@
 //! Verification: whether the file says what was written to it.
 //!
-//! Every row is hashed again and its chain followed; heads, indexes, waypoints
-//! and contents are compared with the log. Damage is named by table, version
-//! and record; nothing is changed.
+//! Every row is hashed again and its chain followed; what is derived from the
+//! log ([`derived`]) and what the file should consist of ([`structure`]) are
+//! compared. Damage is named by table, version and record; nothing is changed.
 
-use rusqlite::{Connection, OptionalExtension};
+mod derived;
+mod structure;
+
+use rusqlite::Connection;
 
 use super::append::column_number;
 use super::catalog::{Catalog, TableMeta};
 use super::hash::{Hash, Leaf, link};
-use super::{DbResult, Store, event, format, index, read};
+use super::{DbResult, Store, event, read};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op};
-use crate::schema::sql::{Cell, quote};
+use crate::schema::sql::Cell;
 
 /// How far a check is, in versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +86,14 @@ fn check(
         damage: integrity(conn)?,
         ..CheckReport::default()
     };
-    report.damage.extend(strangers(conn, catalog)?);
-    report.events = events(conn, catalog, &mut report.damage)?;
+    report.damage.extend(structure::check(conn, catalog)?);
+    match events(conn, catalog, &mut report.damage) {
+        Ok(events) => report.events = events,
+        Err(error) => report.damage.push(unreadable(error)?),
+    }
     let mut total = 0;
     for meta in &catalog.tables {
-        total += count(conn, &meta.sql.table)?;
+        total += count(conn, &meta.sql.table).unwrap_or(0);
     }
     let mut done = 0;
     for meta in &catalog.tables {
@@ -98,13 +104,13 @@ fn check(
             })
         };
         let checked = match table(conn, meta, &mut tick) {
-            Err(Error::Damaged { what, .. }) => CheckedTable {
+            Ok(checked) => checked,
+            Err(error) => CheckedTable {
                 table: meta.name().to_owned(),
                 versions: 0,
                 records: 0,
-                damage: vec![what],
+                damage: vec![unreadable(error)?],
             },
-            checked => checked?,
         };
         done += checked.versions;
         let lines = checked
@@ -114,9 +120,25 @@ fn check(
         report.damage.extend(lines);
         report.tables.push(checked);
     }
-    contents(conn, &mut report.damage)?;
+    let mut damage = Damage(Vec::new());
+    match derived::contents(conn, &mut damage) {
+        Ok(()) => report.damage.extend(damage.0),
+        Err(error) => report.damage.push(unreadable(error)?),
+    }
     progress(Progress { done: total, total });
     Ok(report)
+}
+
+/// The line for a part that cannot be read because of what the file says or
+/// lacks; other errors stay errors.
+fn unreadable(error: Error) -> Result<String> {
+    match error {
+        Error::Damaged { what, .. } => Ok(what),
+        Error::Sqlite { code, message, .. } if code & 0xff == rusqlite::ffi::SQLITE_ERROR => {
+            Ok(format!("it cannot be read: {message}"))
+        }
+        error => Err(error),
+    }
 }
 
 /// SQLite's own verification of its pages.
@@ -127,51 +149,6 @@ fn integrity(conn: &Connection) -> Result<Vec<String>> {
         .db()?;
     let lines: Vec<String> = lines.collect::<rusqlite::Result<_>>().db()?;
     Ok(lines.into_iter().filter(|line| line != "ok").collect())
-}
-
-/// Tables of ours that other programs changed, dropped or guards that are gone.
-fn strangers(conn: &Connection, catalog: &Catalog) -> Result<Vec<String>> {
-    let mut damage = Vec::new();
-    let mut expect = |kind: &str, name: &str| -> Result<()> {
-        let there = conn
-            .prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2")
-            .and_then(|mut s| s.exists((kind, name)))
-            .db()?;
-        if !there {
-            damage.push(format!("the {kind} {name} is gone"));
-        }
-        Ok(())
-    };
-    let mut tables: Vec<String> = format::STORE_TABLE_NAMES.map(str::to_owned).to_vec();
-    for meta in &catalog.tables {
-        tables.push(meta.name().to_owned());
-        tables.push(format::head_name(meta.name()));
-        let indexes = meta.schema.indexes.iter();
-        tables.extend(indexes.map(|index| format::index_name(meta.name(), index.number)));
-    }
-    for name in &tables {
-        expect("table", name)?;
-        for action in ["insert", "update", "delete"] {
-            expect("trigger", &format!("_dkdc_guard_{action}_{name}"))?;
-        }
-    }
-    let mut statement = conn
-        .prepare(
-            "SELECT type, name, tbl_name FROM sqlite_schema WHERE type IN ('trigger', 'index')",
-        )
-        .db()?;
-    let mut rows = statement.query([]).db()?;
-    while let Some(row) = rows.next().db()? {
-        let (kind, name, on): (String, String, String) =
-            (row.get(0).db()?, row.get(1).db()?, row.get(2).db()?);
-        let ours = name.starts_with("_dkdc_") || name.starts_with("sqlite_autoindex_");
-        if !ours && tables.contains(&on) {
-            damage.push(format!(
-                "another program put the {kind} {name} on table {on}"
-            ));
-        }
-    }
-    Ok(damage)
 }
 
 fn count(conn: &Connection, table: &str) -> Result<u64> {
@@ -217,10 +194,12 @@ impl Damage {
 fn table(conn: &Connection, meta: &TableMeta, tick: &mut dyn FnMut(u64)) -> Result<CheckedTable> {
     let mut damage = Damage(Vec::new());
     let versions = chain(conn, meta, &mut damage, tick)?;
-    heads(conn, meta, &mut damage)?;
+    derived::heads(conn, meta, &mut damage)?;
+    derived::waypoints(conn, meta, &mut damage)?;
     for at in 0..meta.schema.indexes.len() {
-        entries(conn, meta, at, &mut damage)?;
+        derived::entries(conn, meta, at, &mut damage)?;
     }
+    derived::named_contents(conn, meta, &mut damage)?;
     Ok(CheckedTable {
         table: meta.name().to_owned(),
         versions,
@@ -252,14 +231,14 @@ fn chain(
         let hash: Option<Hash> = row.get(columns + 5).ok();
         let id = row.get_ref(1).db()?.as_str().unwrap_or("?");
         match (found, hash) {
-            (Ok(leaf), Some(hash)) if link(&previous, idx, &leaf) == hash => previous = hash,
-            (Ok(_), Some(hash)) => {
+            (Ok(leaf), Some(hash)) if link(&previous, idx, &leaf) == hash => {}
+            (Ok(_), Some(_)) => {
                 damage.add(format!("version {idx} of {id:?} is not what was written"));
-                previous = hash;
             }
             (Err(what), _) => damage.add(format!("version {idx} of {id:?}: {what}")),
             (_, None) => damage.add(format!("version {idx} of {id:?} has no hash")),
         }
+        previous = hash.unwrap_or(previous);
         versions += 1;
         if versions % STEP == 0 {
             tick(versions);
@@ -290,110 +269,4 @@ fn row_leaf(row: &rusqlite::Row<'_>, meta: &TableMeta, leaf: &mut Leaf) -> Resul
         leaf.column(column_number(at), &cell);
     }
     Ok(leaf.finish())
-}
-
-/// Compares the heads with the log: for each id its newest version, whether it
-/// is live, and how many there are; and each `_prev` with the version before.
-fn heads(conn: &Connection, meta: &TableMeta, damage: &mut Damage) -> Result<()> {
-    let (log, head) = (&meta.sql.table, &meta.sql.head_table);
-    let floor = meta.schema.floor.as_micros();
-    let sql = format!(
-        "WITH l AS (SELECT idx, id, _prev, _op, \
-                      lag(idx) OVER w AS before, lead(idx) OVER w AS after \
-                    FROM {log} WINDOW w AS (PARTITION BY id ORDER BY idx)) \
-         SELECT l.idx, l.id, l._prev IS NOT l.before AND coalesce(l._prev, 0) >= {floor}, \
-                l.after IS NULL AND (h.idx IS NOT l.idx OR h.deleted IS NOT (l._op IN (3, 5))) \
-         FROM l LEFT JOIN {head} h ON h.id = l.id \
-         WHERE (l._prev IS NOT l.before AND coalesce(l._prev, 0) >= {floor}) \
-            OR (l.after IS NULL AND (h.idx IS NOT l.idx OR h.deleted IS NOT (l._op IN (3, 5)))) \
-         LIMIT {LINES}"
-    );
-    let mut statement = conn.prepare(&sql).db()?;
-    let mut rows = statement.query([]).db()?;
-    while let Some(row) = rows.next().db()? {
-        let (idx, id): (i64, String) = (row.get(0).db()?, row.get(1).db()?);
-        if row.get(2).db()? {
-            damage.add(format!(
-                "version {idx} of {id:?} does not name the one it replaced"
-            ));
-        } else {
-            damage.add(format!(
-                "the head of {id:?} does not name its newest version {idx}"
-            ));
-        }
-    }
-    let sql = format!(
-        "SELECT h.id FROM {head} h LEFT JOIN {log} l ON l.idx = h.idx AND l.id = h.id \
-         WHERE l.idx IS NULL LIMIT {LINES}"
-    );
-    let mut statement = conn.prepare(&sql).db()?;
-    let mut rows = statement.query([]).db()?;
-    while let Some(row) = rows.next().db()? {
-        let id: String = row.get(0).db()?;
-        damage.add(format!("the head of {id:?} names no version"));
-    }
-    Ok(())
-}
-
-/// Compares one index with the current records.
-fn entries(conn: &Connection, meta: &TableMeta, at: usize, damage: &mut Damage) -> Result<()> {
-    let def = &meta.schema.indexes[at];
-    let name = quote(&format::index_name(meta.name(), def.number));
-    let sql = format!(
-        "SELECT {} FROM {} h CROSS JOIN {} l ON l.idx = h.idx WHERE h.deleted = 0",
-        meta.sql.row_columns, meta.sql.head_table, meta.sql.table
-    );
-    let mut statement = conn.prepare(&sql).db()?;
-    let mut find = conn
-        .prepare(&format!("SELECT 1 FROM {name} WHERE key = ?1 AND id = ?2"))
-        .db()?;
-    let mut rows = statement.query([]).db()?;
-    let mut expected = 0;
-    while let Some(row) = rows.next().db()? {
-        let row = match read::decode(&meta.schema, row) {
-            Ok(row) => row,
-            Err(Error::Damaged { what, .. }) => {
-                damage.add(what);
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        let Some(key) = index::key(def, &row.id, row.version.idx, &row.values) else {
-            continue;
-        };
-        expected += 1;
-        if !find.exists((key, &row.id)).db()? {
-            damage.add(format!("index {} does not have {:?}", def.number, row.id));
-        }
-    }
-    let found = count(conn, &name)?;
-    if found != expected {
-        damage.add(format!(
-            "index {} has {found} entries, not {expected}",
-            def.number
-        ));
-    }
-    Ok(())
-}
-
-/// Hashes every content again.
-fn contents(conn: &Connection, damage: &mut Vec<String>) -> Result<()> {
-    let mut statement = conn
-        .prepare("SELECT number, hash, size, data FROM _dkdc_chunks ORDER BY number")
-        .db()?;
-    let mut rows = statement.query([]).db()?;
-    let mut bad = 0;
-    while let Some(row) = rows.next().db()? {
-        let number: i64 = row.get(0).db()?;
-        let hash: Option<Hash> = row.get(1).optional().ok().flatten();
-        let size: i64 = row.get(2).db()?;
-        let data = row.get_ref(3).db()?.as_blob().unwrap_or(&[]);
-        let sound = hash.is_some_and(|hash| blake3::hash(data).as_bytes() == &hash)
-            && i64::try_from(data.len()) == Ok(size);
-        if !sound && bad < LINES {
-            bad += 1;
-            damage.push(format!("content {number} is not what was put"));
-        }
-    }
-    Ok(())
 }

@@ -26,10 +26,21 @@ fn size(blob: &BlobRef) -> i64 {
     i64::try_from(blob.size).unwrap_or(i64::MAX)
 }
 
-/// Puts content into the store, unless it is there.
+/// True when the content is in the store, and was put at this time or later.
+pub(crate) fn put_since(conn: &Connection, blob: &BlobRef, since: i64) -> Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM _dkdc_chunks WHERE hash = ? AND size = ? AND put >= ?")
+        .and_then(|mut s| s.exists((blob.hash, size(blob), since)))
+        .db()
+}
+
+/// Puts content into the store; when it is there, it is as if put now.
 pub(crate) fn insert(conn: &Connection, blob: &BlobRef, data: &[u8], now: i64) -> Result<()> {
     if exists(conn, blob)? {
-        return Ok(());
+        return conn
+            .prepare_cached("UPDATE _dkdc_chunks SET put = max(put, ?2) WHERE hash = ?1")
+            .and_then(|mut s| s.execute((blob.hash, now)))
+            .map(|_| ())
+            .db();
     }
     conn.prepare_cached(
         "INSERT INTO _dkdc_chunks(hash, size, codec, put, data) VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -74,16 +74,23 @@ pub(crate) const STORE_TABLE_NAMES: [&str; 6] = [
 /// call exists nowhere: its name is the message. Our own connections have
 /// triggers switched off.
 pub(crate) fn guards(table: &str) -> String {
-    ["INSERT", "UPDATE", "DELETE"]
-        .map(|action| {
-            format!(
-                "CREATE TRIGGER {} BEFORE {action} ON {} \
-                 BEGIN SELECT only_dkdc_may_write(); END;\n",
-                quote(&format!("_dkdc_guard_{}_{table}", action.to_lowercase())),
-                quote(table),
-            )
-        })
-        .concat()
+    GUARDED.map(|action| guard(action, table) + ";\n").concat()
+}
+
+/// What a guard refuses.
+pub(crate) const GUARDED: [&str; 3] = ["INSERT", "UPDATE", "DELETE"];
+
+pub(crate) fn guard_name(action: &str, table: &str) -> String {
+    format!("_dkdc_guard_{}_{table}", action.to_lowercase())
+}
+
+/// One guard, as SQLite keeps its text.
+pub(crate) fn guard(action: &str, table: &str) -> String {
+    format!(
+        "CREATE TRIGGER {} BEFORE {action} ON {} BEGIN SELECT only_dkdc_may_write(); END",
+        quote(&guard_name(action, table)),
+        quote(table),
+    )
 }
 
 pub(crate) fn head_name(table: &str) -> String {

@@ -59,7 +59,8 @@ struct Queue {
 
 /// One follower's writes.
 struct Job {
-    batch: Batch,
+    /// Until somebody writes it.
+    batch: Mutex<Option<Batch>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -72,6 +73,12 @@ enum State {
 }
 
 impl Job {
+    fn take(&self) -> Batch {
+        lock(&self.batch)
+            .take()
+            .expect("BUG: a batch written twice")
+    }
+
     fn set(&self, state: State) {
         *lock(&self.state) = state;
         self.changed.notify_one();
@@ -137,10 +144,10 @@ impl Group {
         if !queue.led {
             queue.led = true;
             drop(queue);
-            return self.lead(store, &batch, since);
+            return self.lead(store, batch, since);
         }
         let job = Arc::new(Job {
-            batch,
+            batch: Mutex::new(Some(batch)),
             state: Mutex::new(State::Waiting),
             changed: Condvar::new(),
         });
@@ -148,11 +155,11 @@ impl Group {
         drop(queue);
         match job.wait() {
             Some(answer) => answer,
-            None => self.lead(store, &job.batch, since),
+            None => self.lead(store, job.take(), since),
         }
     }
 
-    fn lead(&self, store: &Store, own: &Batch, since: Instant) -> Answer {
+    fn lead(&self, store: &Store, own: Batch, since: Instant) -> Answer {
         // Also when this thread panics, the next one must lead.
         let _hand_over = HandOver(self);
         let mut jobs = Vec::new();
@@ -176,7 +183,7 @@ impl Group {
     fn write_group(
         &self,
         store: &Store,
-        own: &Batch,
+        own: Batch,
         since: Instant,
         jobs: &mut Vec<Arc<Job>>,
     ) -> Result<(Answer, Vec<Answer>)> {
@@ -188,7 +195,7 @@ impl Group {
             jobs.extend(queue.waiting.drain(..count));
         }
         let guarded = !jobs.is_empty();
-        let mut write = |batch: &Batch| -> Result<Answer> {
+        let mut write = |batch: Batch| -> Result<Answer> {
             let answer = tx.unit(guarded, |tx| {
                 tx.apply(batch).map_err(|error| tx.locate(error))
             });
@@ -201,7 +208,7 @@ impl Group {
         let answer = write(own)?;
         let others = jobs
             .iter()
-            .map(|job| write(&job.batch))
+            .map(|job| write(job.take()))
             .collect::<Result<Vec<_>>>()?;
         if answer.is_ok() || others.iter().any(Result::is_ok) {
             tx.commit()?;

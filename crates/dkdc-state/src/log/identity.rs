@@ -6,10 +6,16 @@
 //! the path and of `-wal` are compared after BEGIN and again before a commit is
 //! acknowledged. Only `stat` is used: opening the file here would be the very
 //! fault.
+//!
+//! Two paths walked twice would cost a commit a tenth of its time. Names change
+//! only with the time of their folder, so the names are looked up again when
+//! that has moved, or had moved so shortly before the last look that another
+//! change may bear the same time.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
@@ -33,6 +39,41 @@ pub(crate) fn file_key(path: &Path) -> Option<FileKey> {
     Some((0, hasher.finish()))
 }
 
+/// When a folder's names last changed, by the file system's clock.
+type Changed = (i64, i64);
+
+/// Opened, a folder is asked without a walk along its path. Its own descriptor
+/// has nothing to do with the locks of the files in it.
+#[cfg(unix)]
+fn changed(folder: &File) -> Option<Changed> {
+    use std::os::unix::fs::MetadataExt;
+    let meta = folder.metadata().ok()?;
+    Some((meta.ctime(), meta.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+fn changed(_folder: &File) -> Option<Changed> {
+    None
+}
+
+/// Longer than the step in which the file system keeps this time: two seconds
+/// at most, and a few milliseconds where it is no round number.
+fn step((_, nanos): Changed) -> Duration {
+    let round = nanos % 1_000_000 == 0;
+    Duration::from_millis(if round { 4000 } else { 100 })
+}
+
+/// What is known of the folder.
+#[derive(Debug)]
+struct Looked {
+    changed: Changed,
+    /// When this time was first seen.
+    since: Instant,
+    /// True when the names were right at a moment at which another change would
+    /// have borne a later time.
+    settled: bool,
+}
+
 /// A path with something appended to its file name.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -47,15 +88,20 @@ pub(crate) struct Identity {
     wal_path: PathBuf,
     file: FileKey,
     wal: OnceLock<FileKey>,
+    /// `None` when it cannot be opened: then every check is a full one.
+    folder: Option<File>,
+    looked: Mutex<Option<Looked>>,
 }
 
 impl Identity {
     pub(crate) fn new(path: PathBuf, file: FileKey) -> Identity {
         Identity {
             wal_path: beside(&path, "-wal"),
+            folder: path.parent().and_then(|folder| File::open(folder).ok()),
             path,
             file,
             wal: OnceLock::new(),
+            looked: Mutex::default(),
         }
     }
 
@@ -66,6 +112,32 @@ impl Identity {
     /// Refuses to go on when the path or `-wal` is no longer what it was.
     /// Inside or right after a write transaction, so that `-wal` exists.
     pub(crate) fn verify(&self) -> Result<()> {
+        // Asked before the names are: what changes after it, changes it again.
+        let Some(changed) = self.folder.as_ref().and_then(changed) else {
+            return self.look();
+        };
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *looked {
+            Some(known) if known.changed == changed => {
+                if !known.settled {
+                    let settled = known.since.elapsed() >= step(changed);
+                    self.look()?;
+                    known.settled = settled;
+                }
+                Ok(())
+            }
+            other => {
+                *other = Some(Looked {
+                    changed,
+                    since: Instant::now(),
+                    settled: false,
+                });
+                self.look()
+            }
+        }
+    }
+
+    fn look(&self) -> Result<()> {
         let replaced = |why: &str| {
             Err(Error::Replaced {
                 path: self.path.clone(),

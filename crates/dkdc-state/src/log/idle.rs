@@ -3,19 +3,32 @@
 //! A thread of its own, with a connection of its
 //! own, so that no writer waits for it. It sleeps until a write wakes it, waits
 //! for a pause, and checkpoints; readers that hold a transaction delay it.
+//!
+//! Where readers overlap without end, no commit ever finds a `-wal` that nobody
+//! reads, and so begins it anew: it would grow without end too. When it is
+//! large, this thread stops writers for a moment, in which new readers need the
+//! file alone.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::identity::beside;
 use super::{Config, Store, open, writer};
 
 /// A pause of this length makes a store idle.
 const PAUSE: Duration = Duration::from_millis(100);
 /// After a checkpoint that readers prevented.
 const RETRY: Duration = Duration::from_millis(250);
+
+/// A `-wal` of this many bytes is begun anew, whoever writes or reads.
+const LARGE: u64 = 32 << 20;
+/// How long readers may make writers wait for that, and how seldom they may
+/// when they do not let it happen.
+const PATIENCE: Duration = Duration::from_millis(250);
+const SELDOM: Duration = Duration::from_secs(10);
 
 /// The checkpointing thread.
 pub(crate) struct Checkpointer {
@@ -79,13 +92,18 @@ impl Shared {
     }
 
     fn run(&self, path: PathBuf, config: &Config) {
+        let wal = beside(&path, "-wal");
         let mut conn = None;
         let mut seen = 0;
         let mut pause = PAUSE;
+        let mut prevented: Option<Instant> = None;
         while self.sleep(pause) {
             pause = PAUSE;
             let commits = self.commits.load(Ordering::Acquire);
-            if std::mem::replace(&mut seen, commits) != commits {
+            let writing = std::mem::replace(&mut seen, commits) != commits;
+            let large = prevented.is_none_or(|at| at.elapsed() >= SELDOM)
+                && std::fs::metadata(&wal).is_ok_and(|meta| meta.len() >= LARGE);
+            if writing && !large {
                 continue;
             }
             if conn.is_none() {
@@ -94,11 +112,19 @@ impl Shared {
                     .ok();
             }
             let complete = conn.as_ref().is_some_and(|conn| {
-                writer::checkpoint(conn).is_ok_and(|checkpoint| checkpoint.complete)
+                let done = if large {
+                    writer::truncate(conn, PATIENCE)
+                } else {
+                    writer::checkpoint(conn)
+                };
+                done.is_ok_and(|checkpoint| checkpoint.complete)
             });
-            if complete {
+            if large {
+                prevented = (!complete).then(Instant::now);
+            }
+            if complete && !writing {
                 self.fall_asleep(seen);
-            } else {
+            } else if !complete {
                 pause = RETRY;
             }
         }

@@ -13,7 +13,7 @@ use super::{DbResult, format, index, moment};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Value};
 use crate::schema::sql::{Cell, quote};
-use crate::schema::{ColumnType, Index, IndexPart, Nulls, PartKey};
+use crate::schema::{ColumnType, Index, IndexPart, ListItem, Nulls, PartKey};
 use crate::state::select::{Select, Test};
 
 /// What is listed.
@@ -56,7 +56,7 @@ pub(crate) fn list(
             collect_as_of(conn, meta, asof)?;
             let log = &meta.sql.table;
             Source {
-                from: format!("temp.asof a CROSS JOIN {log} l ON l.idx = a.idx WHERE 1"),
+                from: format!("temp._dkdc_asof a CROSS JOIN {log} l ON l.idx = a.idx WHERE 1"),
                 order: None,
             }
         }
@@ -125,10 +125,11 @@ fn check(meta: &TableMeta, select: &Select) -> Result<Checked> {
             _ => ty,
         };
         let value = match (&condition.value, key) {
-            (Value::Timestamp(t), PartKey::Idx) => Value::Int(t.as_microsecond()),
-            (value, _) => value.clone(),
+            (Value::Timestamp(t), PartKey::Idx) => Ok(Value::Int(t.as_microsecond())),
+            (value, _) => value.check_depth().map(|()| value.clone()),
         };
-        let value = value.check(compared).map_err(|error| Error::InvalidValue {
+        let checked = value.and_then(|value| value.check(compared));
+        let value = checked.map_err(|error| Error::InvalidValue {
             table: meta.name().to_owned(),
             id: String::new(),
             source: error.in_column(&condition.column),
@@ -201,11 +202,26 @@ fn condition_sql(meta: &TableMeta, condition: &Condition, params: &mut Vec<Sql>)
         Test::Le => "<=",
         Test::Gt => ">",
         Test::Ge => ">=",
+        Test::Has if holds_json(meta, condition.key) => {
+            // `value` would be the text of a string, and `->` is JSON.
+            if condition.value.is_null() {
+                params.pop();
+                params.push(Sql::Text("null".to_owned()));
+            }
+            return format!("EXISTS (SELECT 1 FROM json_each({left}) e WHERE e.json -> e.key IS ?)");
+        }
         Test::Has => {
             return format!("EXISTS (SELECT 1 FROM json_each({left}) e WHERE e.value IS ?)");
         }
     };
     format!("{left} {operator} ?")
+}
+
+fn holds_json(meta: &TableMeta, key: PartKey) -> bool {
+    let PartKey::Column(number) = key else {
+        return false;
+    };
+    meta.schema.columns[number as usize - 1].ty == ColumnType::List(ListItem::Json)
 }
 
 /// How well an index serves.
@@ -398,11 +414,11 @@ fn is_upper(test: Test) -> bool {
     matches!(test, Test::Lt | Test::Le)
 }
 
-/// Fills `temp.asof` with the rows that were current at a version: going back
+/// Fills `temp._dkdc_asof` with the rows that were current at a version: going back
 /// from it, those that no row met before has replaced.
 fn collect_as_of(conn: &Connection, meta: &TableMeta, asof: Idx) -> Result<()> {
     conn.execute_batch(
-        "CREATE TEMP TABLE IF NOT EXISTS asof(idx INTEGER PRIMARY KEY); DELETE FROM temp.asof",
+        "CREATE TEMP TABLE IF NOT EXISTS _dkdc_asof(idx INTEGER PRIMARY KEY); DELETE FROM temp._dkdc_asof",
     )
     .db()?;
     let sql = format!(
@@ -411,7 +427,7 @@ fn collect_as_of(conn: &Connection, meta: &TableMeta, asof: Idx) -> Result<()> {
     );
     let mut statement = conn.prepare_cached(&sql).db()?;
     let mut insert = conn
-        .prepare_cached("INSERT INTO temp.asof(idx) VALUES (?1)")
+        .prepare_cached("INSERT INTO temp._dkdc_asof(idx) VALUES (?1)")
         .db()?;
     let mut rows = statement.query([asof.as_micros()]).db()?;
     let mut replaced = std::collections::HashSet::new();
@@ -432,7 +448,7 @@ pub(crate) fn count_as_of(conn: &Connection, meta: &TableMeta, asof: Idx) -> Res
     moment::check_floor(meta, asof)?;
     collect_as_of(conn, meta, asof)?;
     let count: i64 = conn
-        .query_row("SELECT count(*) FROM temp.asof", [], |row| row.get(0))
+        .query_row("SELECT count(*) FROM temp._dkdc_asof", [], |row| row.get(0))
         .db()?;
     Ok(u64::try_from(count).unwrap_or(0))
 }

@@ -20,6 +20,8 @@ const STEPS: [Step; 0] = [];
 /// Makes an empty store inside the connection's transaction. History begins
 /// `begins`, for a file that brings its own, or now.
 pub(crate) fn create(conn: &Connection, now: i64, begins: Option<Idx>) -> Result<()> {
+    // A clock that was never set; numbers begin after `Idx::ZERO`.
+    let now = now.max(1);
     conn.pragma_update(None, "application_id", APPLICATION_ID)
         .db()?;
     conn.pragma_update(None, "user_version", FORMAT).db()?;

@@ -22,6 +22,9 @@ use crate::state::Durability;
 const SQLITE_MIN: i32 = 3_051_003;
 /// 64 MiB of page cache.
 const CACHE_KIB: i64 = 64 << 10;
+/// A commit that finds so much in the log moves it into the file: 16 MiB, since
+/// the pages of heads are written again and again, and each time counts once.
+const CHECKPOINT_PAGES: i64 = 4000;
 
 /// The real path of the file, which need not exist yet.
 pub(crate) fn resolve(path: &Path, config: &Config) -> Result<PathBuf> {
@@ -32,6 +35,8 @@ pub(crate) fn resolve(path: &Path, config: &Config) -> Result<PathBuf> {
         })
     };
     let io = |source| Error::io(path, source);
+    let followed = follow(path);
+    let path = followed.as_deref().unwrap_or(path);
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => not_a_store("it is a folder"),
         Ok(meta) if !meta.is_file() => not_a_store("it is no regular file"),
@@ -51,6 +56,24 @@ pub(crate) fn resolve(path: &Path, config: &Config) -> Result<PathBuf> {
         }
         Err(error) => Err(io(error)),
     }
+}
+
+/// Where a symbolic link leads, also when nothing is there yet: SQLite puts the
+/// `-wal` beside that.
+fn follow(path: &Path) -> Option<PathBuf> {
+    let mut at = None;
+    // As many as the system follows.
+    for _ in 0..40 {
+        let link = at.as_deref().unwrap_or(path);
+        let Ok(target) = fs::read_link(link) else {
+            break;
+        };
+        at = Some(match link.parent() {
+            Some(folder) => folder.join(target),
+            None => target,
+        });
+    }
+    at
 }
 
 /// Opens the store at a resolved path.
@@ -207,6 +230,8 @@ fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connecti
     conn.pragma_update(None, "trusted_schema", false).db()?;
     conn.pragma_update(None, "mmap_size", 0).db()?;
     conn.pragma_update(None, "cache_size", -CACHE_KIB).db()?;
+    conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
+        .db()?;
     conn.set_prepared_statement_cache_capacity(256);
     Ok(conn)
 }
@@ -219,7 +244,15 @@ pub(crate) fn reader(store: &Store) -> Result<Connection> {
     } else {
         connection(&store.path, flags, &store.config)
     };
-    conn.map_err(|error| store.locate(error))
+    let conn = conn.map_err(|error| store.locate(error))?;
+    // Another file at the path is another store, or none.
+    if file_key(&store.path) != Some(store.identity.key()) {
+        return Err(Error::Replaced {
+            path: store.path.clone(),
+            why: "it was removed, renamed or replaced".to_owned(),
+        });
+    }
+    Ok(conn)
 }
 
 /// What a file is, by its header and its tables.
@@ -334,6 +367,11 @@ fn recognise(conn: &Connection, path: &Path, may_write: bool) -> Result<Found> {
     let tables: i64 = conn
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .db()?;
+    // SQLite takes a file of one byte for an empty one.
+    let one_byte = fs::metadata(path).is_ok_and(|meta| meta.len() == 1);
+    if application == 0 && tables == 0 && one_byte {
+        return refuse("it is no SQLite database".to_owned());
+    }
     if application == 0 && tables == 0 && may_write {
         return Ok(Found::Empty);
     }

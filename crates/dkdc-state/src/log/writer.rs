@@ -414,3 +414,16 @@ pub(crate) fn checkpoint(conn: &Connection) -> Result<Checkpointed> {
     })
     .db()
 }
+
+/// The same, and begins the `-wal` anew: writers wait meanwhile, and this call
+/// waits for readers so long.
+pub(crate) fn truncate(conn: &Connection, patience: Duration) -> Result<Checkpointed> {
+    conn.busy_timeout(patience).db()?;
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        let busy: i64 = row.get(0)?;
+        Ok(Checkpointed {
+            complete: busy == 0,
+        })
+    })
+    .db()
+}

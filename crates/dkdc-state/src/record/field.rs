@@ -7,7 +7,7 @@
 use jiff::civil::Date;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::value::{BlobRef, Value, ValueError};
+use super::value::{BlobRef, Value, ValueError, check_depth};
 use crate::schema::{ColumnType, ListItem};
 
 /// A Rust type that can be a field of a record.
@@ -77,7 +77,23 @@ plain_fields! {
     jiff::Timestamp => Timestamp,
     Date => Date,
     uuid::Uuid => Uuid,
-    serde_json::Value => Json,
+}
+
+impl Field for serde_json::Value {
+    const TYPE: ColumnType = ColumnType::Json;
+
+    fn to_value(&self) -> Result<Value, ValueError> {
+        check_depth(self)?;
+        Ok(Value::Json(self.clone()))
+    }
+
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        match value {
+            Value::Json(json) => Ok(json),
+            Value::Null => Err(ValueError::Missing),
+            other => Err(ValueError::wrong_type(Self::TYPE, &other)),
+        }
+    }
 }
 
 macro_rules! int_fields {

@@ -82,7 +82,7 @@ pub enum Value {
     Date(Date),
     /// A UUID.
     Uuid(uuid::Uuid),
-    /// Any JSON value.
+    /// Any JSON value, at most 100 levels deep.
     Json(serde_json::Value),
     /// A list of values of one type.
     List(Vec<Value>),
@@ -119,6 +119,12 @@ pub enum ValueError {
         size: u64,
         /// Bytes allowed.
         limit: u64,
+    },
+    /// JSON nested deeper than it could be read again.
+    #[error("JSON nested more than {limit} deep cannot be kept")]
+    TooDeep {
+        /// Levels allowed.
+        limit: usize,
     },
     /// A value that does not parse as what it should be.
     #[error("{what}: {why}")]
@@ -225,9 +231,20 @@ impl Value {
         format!("{kind} {shown}")
     }
 
+    /// Refuses JSON that is too deep. To be asked before such a value is
+    /// cloned, shown or written: all of that goes level by level on the stack.
+    pub(crate) fn check_depth(&self) -> Result<(), ValueError> {
+        match self {
+            Value::Json(json) => check_depth(json),
+            Value::List(items) => items.iter().try_for_each(Value::check_depth),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses what the log could not return unchanged, and brings the rest
     /// into the form that it returns.
     pub(crate) fn check(self, ty: ColumnType) -> Result<Value, ValueError> {
+        self.check_depth()?;
         let fits = match (&self, ty) {
             (Value::Null, _) => return Ok(Value::Null),
             (Value::Float(f), ColumnType::Float) if f.is_nan() => {
@@ -274,6 +291,27 @@ impl Value {
 
 /// Bytes that one value of a record may have: 256 MiB.
 pub(crate) const VALUE_LIMIT: usize = 256 << 20;
+
+/// Levels that JSON may have. What reads it again stops at 127, and what shows
+/// it puts it into objects and arrays of its own.
+const DEPTH_LIMIT: usize = 100;
+
+/// Refuses JSON of more levels than [`DEPTH_LIMIT`], without recursion.
+pub(crate) fn check_depth(json: &serde_json::Value) -> Result<(), ValueError> {
+    use serde_json::Value as Json;
+    let mut left = vec![(json, 0)];
+    while let Some((json, depth)) = left.pop() {
+        if depth > DEPTH_LIMIT {
+            return Err(ValueError::TooDeep { limit: DEPTH_LIMIT });
+        }
+        match json {
+            Json::Array(items) => left.extend(items.iter().map(|item| (item, depth + 1))),
+            Json::Object(fields) => left.extend(fields.values().map(|item| (item, depth + 1))),
+            _ => {}
+        }
+    }
+    Ok(())
+}
 
 fn limit(size: usize) -> Result<(), ValueError> {
     if size > VALUE_LIMIT {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::ColumnType;
+use super::json::default_reads_back;
 use crate::error::{Error, Result};
 use crate::record::Value;
 
@@ -179,10 +180,13 @@ impl TableDef {
             if !seen.insert(column.name.to_lowercase()) {
                 return refuse(format!("column {} is declared twice", column.name));
             }
-            if let Some(default) = &column.default
-                && let Err(error) = default.clone().check(column.ty)
-            {
-                return refuse(format!("the default of column {}: {error}", column.name));
+            if let Some(default) = &column.default {
+                let why = match default.clone().check(column.ty) {
+                    Ok(default) if default_reads_back(&default) => continue,
+                    Ok(default) => format!("{} cannot be one", default.describe()),
+                    Err(error) => error.to_string(),
+                };
+                return refuse(format!("the default of column {}: {why}", column.name));
             }
         }
         for index in &self.indexes {
@@ -233,6 +237,8 @@ pub(crate) fn check_table_name(name: &str) -> Result<()> {
         "a table name cannot hold a NUL"
     } else if name.starts_with('_') || name.to_lowercase().starts_with("sqlite_") {
         "table names that begin with _ or sqlite_ are reserved"
+    } else if name.eq_ignore_ascii_case("json_each") {
+        "it would hide the function of SQLite's that lists are searched with"
     } else {
         return Ok(());
     };

@@ -110,10 +110,11 @@ pub(crate) fn evolve(stored: &TableSchema, declared: &TableDef, empty: bool) -> 
 
 fn take_column(plan: &mut Plan, def: &ColumnDef, empty: bool) -> Result<(), String> {
     let renamed = || def.was.as_deref().and_then(|was| plan.schema.position(was));
-    let Some(at) = plan.schema.position(&def.name).or_else(renamed) else {
+    let known = plan.schema.position(&def.name);
+    let Some(at) = known.or_else(renamed) else {
         return add_column(plan, def, empty);
     };
-    let column = &mut plan.schema.columns[at];
+    let column = &plan.schema.columns[at];
     if column.ty != def.ty {
         return Err(format!(
             "column {}: {} in the store, {} as declared; a type cannot change: \
@@ -122,10 +123,8 @@ fn take_column(plan: &mut Plan, def: &ColumnDef, empty: bool) -> Result<(), Stri
         ));
     }
     let was_here = def.was.as_deref() == Some(column.name.as_str());
-    if was_here && column.name != def.name {
-        let from = std::mem::replace(&mut column.name, def.name.clone());
-        column.former.push(from.clone());
-        plan.steps.push(Step::RenameColumn { at, from });
+    if known.is_none() || was_here {
+        rename_to(plan, at, &def.name)?;
     }
     let column = &mut plan.schema.columns[at];
     if column.required && !def.required {
@@ -136,13 +135,7 @@ fn take_column(plan: &mut Plan, def: &ColumnDef, empty: bool) -> Result<(), Stri
 }
 
 fn add_column(plan: &mut Plan, def: &ColumnDef, empty: bool) -> Result<(), String> {
-    let twin = |c: &&Column| c.name.eq_ignore_ascii_case(&def.name);
-    if let Some(twin) = plan.schema.columns.iter().find(twin) {
-        return Err(format!(
-            "column {}: the store has {}, which differs only in case",
-            def.name, twin.name
-        ));
-    }
+    refuse_taken(&plan.schema, &def.name, None)?;
     if def.required && def.default.is_none() && !empty {
         return Err(format!(
             "column {}: new and required, but the records in the store do not have it; \
@@ -155,40 +148,58 @@ fn add_column(plan: &mut Plan, def: &ColumnDef, empty: bool) -> Result<(), Strin
     Ok(())
 }
 
+fn rename_to(plan: &mut Plan, at: usize, name: &str) -> Result<(), String> {
+    if plan.schema.columns[at].name == name {
+        return Ok(());
+    }
+    refuse_taken(&plan.schema, name, Some(at))?;
+    let column = &mut plan.schema.columns[at];
+    let from = std::mem::replace(&mut column.name, name.to_owned());
+    column.former.push(from.clone());
+    plan.steps.push(Step::RenameColumn { at, from });
+    Ok(())
+}
+
+/// A name means one column for good, whatever that is called now: a program
+/// that still knows it by an earlier name must not meet another one. SQLite
+/// tells names apart without case.
+fn refuse_taken(schema: &TableSchema, name: &str, by: Option<usize>) -> Result<(), String> {
+    let others = schema.columns.iter().enumerate();
+    for (_, other) in others.filter(|(at, _)| Some(*at) != by) {
+        if other.name == name {
+            return Err(format!("there is a column {name} already"));
+        }
+        if other.name.eq_ignore_ascii_case(name) {
+            return Err(format!(
+                "column {name}: the store has {}, which differs only in case",
+                other.name
+            ));
+        }
+        if other.former.iter().any(|former| former.eq_ignore_ascii_case(name)) {
+            return Err(format!(
+                "column {name}: the column {} was called so before, and programs may \
+                 still know it by that name",
+                other.name
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Renames a column of the stored table.
 pub(crate) fn rename(stored: &TableSchema, from: &str, to: &str) -> Result<Plan> {
     let (at, column) = stored.column(from)?;
-    let def = ColumnDef {
-        name: to.to_owned(),
-        ty: column.ty,
-        required: column.required,
-        default: None,
-        was: Some(column.name.clone()),
-    };
-    let clash = |c: &Column| c.name.eq_ignore_ascii_case(to);
-    let others = stored.columns.iter().enumerate();
-    if others
-        .filter(|(other, _)| *other != at)
-        .any(|(_, c)| clash(c))
-    {
-        return Err(Error::InvalidSchema {
-            table: stored.name.clone(),
-            why: format!("there is a column {to} already"),
-        });
-    }
     let mut declared = TableDef::new(&stored.name);
-    declared.columns.push(def);
+    declared.columns.push(ColumnDef::new(to, column.ty));
     declared.check()?;
     let mut plan = Plan {
         schema: stored.clone(),
         steps: Vec::new(),
     };
-    let column = &mut plan.schema.columns[at];
-    if column.name != to {
-        let from = std::mem::replace(&mut column.name, to.to_owned());
-        column.former.push(from.clone());
-        plan.steps.push(Step::RenameColumn { at, from });
-    }
+    rename_to(&mut plan, at, to).map_err(|why| Error::InvalidSchema {
+        table: stored.name.clone(),
+        why,
+    })?;
     Ok(plan)
 }
 

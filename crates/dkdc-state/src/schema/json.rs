@@ -25,6 +25,9 @@ pub(crate) fn value_from_json(json: Json, ty: ColumnType) -> Result<Value, Value
         },
         (Json::Number(n), ColumnType::Float) => match (n.as_i64(), n.as_f64()) {
             (Some(int), _) => Value::Int(int),
+            (None, Some(float)) if is_inexact(&n, float) => {
+                return Err(ValueError::OutOfRange(n.to_string()));
+            }
             (None, Some(float)) => Value::Float(float),
             (None, None) => return Err(ValueError::OutOfRange(n.to_string())),
         },
@@ -47,6 +50,16 @@ pub(crate) fn value_from_json(json: Json, ty: ColumnType) -> Result<Value, Value
         }
     };
     value.check(ty)
+}
+
+/// True for a whole number, too large for an `i64`, that the float is not.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float that was made from a u64 fits a u128"
+)]
+fn is_inexact(number: &serde_json::Number, float: f64) -> bool {
+    number.as_u64().is_some_and(|int| float as u128 != u128::from(int))
 }
 
 fn is_infinity(text: &str) -> bool {
@@ -251,6 +264,12 @@ pub(crate) fn default_in<'de, D: Deserializer<'de>>(
         .map_err(serde::de::Error::custom)
 }
 
+/// True when a default reads back from the stored schema as it was written.
+pub(crate) fn default_reads_back(default: &Value) -> bool {
+    let read = value_from_json(default.to_json(), type_of(default));
+    read.is_ok_and(|read| read == *default)
+}
+
 fn type_of(value: &Value) -> ColumnType {
     use super::ListItem;
     match value {
@@ -264,10 +283,11 @@ fn type_of(value: &Value) -> ColumnType {
         Value::Date(_) => ColumnType::Date,
         Value::Uuid(_) => ColumnType::Uuid,
         Value::Json(_) => ColumnType::Json,
-        Value::List(items) => match items.iter().map(type_of).find_map(ListItem::of) {
-            Some(item) => ColumnType::List(item),
-            None => ColumnType::List(ListItem::Json),
-        },
+        Value::List(items) => {
+            let mut items = items.iter().filter(|item| !item.is_null());
+            let item = items.next().map(type_of).and_then(ListItem::of);
+            ColumnType::List(item.unwrap_or(ListItem::Json))
+        }
     }
 }
 

@@ -84,7 +84,8 @@ impl Shape<Row> {
                 let mut cells = vec![None; schema.columns.len()];
                 for (name, value) in &row.fields {
                     let (at, column) = schema.column(name)?;
-                    let value = value.clone().check(column.ty);
+                    let checked = value.check_depth();
+                    let value = checked.and_then(|()| value.clone().check(column.ty));
                     cells[at] = Some(
                         value.map_err(|e| invalid(schema, &row.id, e.in_column(&column.name)))?,
                     );

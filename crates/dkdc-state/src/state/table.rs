@@ -10,7 +10,7 @@ use crate::log::Reader;
 use crate::log::append::{Action, Batch, Existing, Write};
 use crate::log::catalog::TableMeta;
 use crate::log::list::{self, Scope};
-use crate::log::read;
+use crate::log::read::{self, LogRow};
 use crate::record::{Idx, Value, Version, Versioned};
 use crate::schema::{TableSchema, json};
 
@@ -191,9 +191,8 @@ impl<R> Table<R> {
     }
 
     fn put(&self, record: &R, existing: Existing, expected: Option<Idx>) -> Result<Version> {
-        let meta = self.meta()?;
-        let write = self.shape.put(&meta.schema, record, existing, expected)?;
-        self.submit_one(write)
+        let put = |schema: &_| self.shape.put(schema, record, existing, expected);
+        self.submit_one(self.with_columns(put)?)
     }
 
     fn put_all<'a>(
@@ -204,8 +203,9 @@ impl<R> Table<R> {
     where
         R: 'a,
     {
-        let meta = self.meta()?;
-        let put = |record| self.shape.put(&meta.schema, record, existing, None);
+        let put = |record| {
+            self.with_columns(|schema| self.shape.put(schema, record, existing, None))
+        };
         let writes = records.into_iter().map(put).collect::<Result<_>>()?;
         self.submit(writes)
     }
@@ -236,9 +236,15 @@ impl<R> Table<R> {
             .ok_or_else(|| crate::log::damaged("BUG: a write without a version"))
     }
 
-    fn meta(&self) -> Result<Arc<TableMeta>> {
-        let catalog = self.state.store().catalog();
-        catalog.by_number(self.shape.table).cloned()
+    /// Does something with the table's columns as this process knows them; a
+    /// name that it does not know may be that of a column which another process
+    /// has added since.
+    fn with_columns<T>(&self, run: impl Fn(&TableSchema) -> Result<T>) -> Result<T> {
+        let known = self.state.store().catalog();
+        match run(&known.by_number(self.shape.table)?.schema) {
+            Err(Error::UnknownColumn { .. }) => run(&*self.schema()?),
+            done => done,
+        }
     }
 }
 
@@ -266,7 +272,7 @@ impl<R> Table<R> {
     /// # Errors
     /// As for any read.
     pub fn get(&self, id: &str) -> Result<Option<Versioned<R>>> {
-        let row = self.one(|conn, meta| read::current(conn, meta, id))?;
+        let row = self.row(|conn, meta| read::current(conn, meta, id))?;
         row.map(|row| self.shape.live(row)).transpose()
     }
 
@@ -283,7 +289,7 @@ impl<R> Table<R> {
     /// # Errors
     /// As for any read.
     pub fn version(&self, id: &str, idx: Idx) -> Result<Option<Versioned<Option<R>>>> {
-        let row = self.one(|conn, meta| read::row(conn, meta, idx))?;
+        let row = self.row(|conn, meta| read::row(conn, meta, idx))?;
         let row = row.filter(|row| row.id == id);
         row.map(|row| self.shape.any(row)).transpose()
     }
@@ -360,7 +366,15 @@ impl<R> Table<R> {
             .collect())
     }
 
-    /// A read of one statement.
+    /// A read of one row.
+    fn row(
+        &self,
+        read: impl FnMut(&Reader, &TableMeta) -> Result<Option<LogRow>>,
+    ) -> Result<Option<LogRow>> {
+        self.state.store().read_row(self.shape.table, read)
+    }
+
+    /// A read of one statement that needs no columns of the caller's.
     fn one<T>(&self, read: impl FnMut(&Reader, &TableMeta) -> Result<T>) -> Result<T> {
         self.state.store().read_one(self.shape.table, read)
     }
@@ -380,7 +394,7 @@ impl Table<Row> {
     /// # Errors
     /// [`Error::InvalidRow`], [`Error::UnknownColumn`], [`Error::InvalidValue`].
     pub fn row_from_json(&self, text: &str) -> Result<Row> {
-        json::row_from_json(&self.meta()?.schema, text)
+        self.with_columns(|schema| json::row_from_json(schema, text))
     }
 
     /// The row that columns and their texts mean in this table, such as those
@@ -389,6 +403,6 @@ impl Table<Row> {
     /// # Errors
     /// As [`row_from_json`](Table::row_from_json).
     pub fn row_from_text(&self, fields: &[(&str, Option<&str>)]) -> Result<Row> {
-        json::row_from_text(&self.meta()?.schema, fields)
+        self.with_columns(|schema| json::row_from_text(schema, fields))
     }
 }

@@ -202,7 +202,7 @@ impl<R> TxTable<'_, '_, '_, R> {
         // One write is judged before its first row: when it is refused, nothing
         // has been written, and the transaction may go on.
         let mut tx = self.owner.tx.borrow_mut();
-        let versions = tx.apply(&batch).map_err(|error| tx.locate(error))?;
+        let versions = tx.apply(batch).map_err(|error| tx.locate(error))?;
         let version = versions.into_iter().next();
         version.ok_or_else(|| damaged("BUG: a write without a version"))
     }

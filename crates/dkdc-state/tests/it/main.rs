@@ -1,7 +1,25 @@
 //! The promises of dkdc-state, each a test named after it.
 
+mod acknowledged_writes_are_there;
+mod adoption;
+mod an_idle_file_is_complete;
+mod blobs_are_kept_once;
+mod changes_resume;
+mod damage_is_named;
 mod derive;
-mod smoke;
+mod history_is_complete;
+mod idx_always_increases;
+mod lists_do_not_depend_on_indexes;
+mod many_processes_share_a_store;
+mod moments_mean_commits;
+mod only_stores_are_opened;
+mod other_programs_cannot_write;
+mod schemas_evolve;
+#[cfg(feature = "query")]
+mod sql;
 mod support;
+mod the_file_stays_itself;
 mod the_model;
+mod transactions_are_all_or_nothing;
+mod values_come_back_exactly;
 mod workers;

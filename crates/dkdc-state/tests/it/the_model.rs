@@ -293,7 +293,7 @@ fn same<T: std::fmt::Debug + PartialEq>(
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 96,
+        cases: 48,
         failure_persistence: None,
         max_shrink_iters: 2000,
         ..ProptestConfig::default()

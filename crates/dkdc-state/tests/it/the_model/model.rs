@@ -178,8 +178,10 @@ impl Model {
         let Some(place) = table.place(from) else {
             return false;
         };
-        let clash = |(other, column): (usize, &(String, _, _))| {
-            other != place && column.0.eq_ignore_ascii_case(to)
+        // A name that a column had is its own for good.
+        let clash = |(other, column): (usize, &(String, Vec<String>, _))| {
+            let mut names = column.1.iter().chain([&column.0]);
+            other != place && names.any(|name| name.eq_ignore_ascii_case(to))
         };
         if table.columns.iter().enumerate().any(clash) {
             return false;

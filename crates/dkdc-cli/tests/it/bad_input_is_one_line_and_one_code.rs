@@ -1,0 +1,377 @@
+//! A script that gets a backtrace, three lines of usage or the wrong code
+//! cannot tell a typing error from a broken disk. Every refusal is one line
+//! that says what and where, a code that is documented, and no half-done work.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+
+use crate::shell::Shell;
+
+/// Refused with this code, by a line that says all of this.
+fn refused(shell: &Shell, code: i32, args: &[&str], says: &[&str]) {
+    let line = shell.fails(code, args);
+    for part in says {
+        assert!(
+            line.contains(part),
+            "{args:?}: {line:?} does not say {part:?}"
+        );
+    }
+}
+
+#[test]
+fn unknown_tables_and_columns_are_named_with_those_there_are() {
+    let shell = Shell::with_people();
+    let row = r#"{"id": "a", "name": "A"}"#;
+    for args in [
+        &["row", "ls", "nobody"][..],
+        &["row", "get", "nobody", "a"],
+        &["row", "append", "nobody", row],
+        &["row", "history", "nobody", "a"],
+        &["row", "rm", "nobody", "a"],
+        &["table", "schema", "nobody"],
+        &["table", "add-column", "nobody", "x:int"],
+        &["clear", "nobody", "--force"],
+    ] {
+        refused(&shell, 3, args, &["\"nobody\"", "people"]);
+    }
+    let unknown = r#"{"id": "a", "name": "A", "nam": "B"}"#;
+    refused(
+        &shell,
+        2,
+        &["row", "append", "people", unknown],
+        &["\"nam\"", "born"],
+    );
+    refused(
+        &shell,
+        2,
+        &["row", "ls", "people", "--order", "nam"],
+        &["\"nam\"", "born"],
+    );
+    refused(
+        &shell,
+        2,
+        &["table", "rename-column", "people", "nam", "x"],
+        &["\"nam\""],
+    );
+    refused(
+        &shell,
+        2,
+        &["row", "ls", "people", "--where", "nam > 1"],
+        &["nam"],
+    );
+    refused(&shell, 2, &["sql", "select nam from people"], &["nam"]);
+    refused(&shell, 2, &["sql", "select * from nobody"], &["nobody"]);
+}
+
+#[test]
+fn values_that_do_not_fit_are_refused_with_their_column() {
+    let shell = Shell::with_people();
+    for (fields, says) in [
+        (r#""name": 1"#, "column name: expected text"),
+        (r#""n": "1""#, "column n: expected int"),
+        (r#""n": 1.5"#, "column n"),
+        (
+            r#""n": 9223372036854775808"#,
+            "column n: 9223372036854775808 is out of range",
+        ),
+        (r#""n": -9223372036854775809"#, "column n"),
+        (
+            r#""score": 9007199254740993"#,
+            "column score: 9007199254740993 is out of range",
+        ),
+        (r#""born": "1815-13-10""#, "column born"),
+        (r#""data": "0g""#, "column data"),
+        (r#""tags": "x""#, "column tags"),
+        (r#""tags": [1]"#, "column tags"),
+        (r#""name": null"#, "column name: a value is required"),
+        (r#""score": NaN"#, "people"),
+        (r#""score": 1e400"#, "out of range"),
+    ] {
+        let row = format!(r#"{{"id": "a", {fields}}}"#);
+        refused(&shell, 2, &["row", "append", "people", &row], &[says]);
+    }
+    assert!(shell.json(&["row", "ls", "people"]).is_empty());
+}
+
+#[test]
+fn rows_that_are_none_are_refused() {
+    let shell = Shell::with_people();
+    let long = format!(r#"{{"id": "{}", "name": "A"}}"#, "x".repeat(1025));
+    let deep = format!(
+        r#"{{"id": "a", "name": "A", "extra": {}1{}}}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    for (row, says) in [
+        (r#"{"name": "A"}"#, "\"id\""),
+        (r#"{"id": "", "name": "A"}"#, "1 to 1024 bytes"),
+        (r#"{"id": 1, "name": "A"}"#, "must be a string"),
+        (long.as_str(), "this one has 1025"),
+        (r#"{"id": "a", "name": "A""#, "line 1 column"),
+        (r#"{"id": "a", "id": "b", "name": "A"}"#, "twice"),
+        (r#"["a"]"#, "people"),
+        ("", "people"),
+        (deep.as_str(), "people"),
+    ] {
+        // Longer than one argument may be.
+        let ended = shell.dkdc_reading(format!("{row} \n"), &["row", "append", "people", "-"]);
+        if row.is_empty() {
+            assert_eq!(ended.code, 0, "{ended:?}");
+        } else {
+            assert!(ended.failed(2).contains(says), "{row}");
+        }
+        if row.len() < 100_000 {
+            refused(&shell, 2, &["row", "append", "people", row], &[says]);
+        }
+    }
+    assert!(shell.json(&["row", "ls", "people"]).is_empty());
+}
+
+#[test]
+fn ids_of_todos_follow_the_same_rules() {
+    let shell = Shell::new();
+    refused(
+        &shell,
+        2,
+        &["todo", "add", "x", "--id", ""],
+        &["1 to 1024 bytes"],
+    );
+    refused(
+        &shell,
+        2,
+        &["todo", "add", "x", "--id", &"é".repeat(513)],
+        &["1026"],
+    );
+    refused(&shell, 2, &["todo", "show", ""], &["1 to 1024 bytes"]);
+    shell.ok(&["todo", "add", "x", "--id", &"é".repeat(512)]);
+    refused(
+        &shell,
+        3,
+        &["todo", "show", "nope"],
+        &["todo nope does not exist"],
+    );
+    shell.ok(&["todo", "add", "x", "--id", "a"]);
+    refused(
+        &shell,
+        4,
+        &["todo", "add", "x", "--id", "a"],
+        &["todo a already exists"],
+    );
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_refused() {
+    let shell = Shell::with_people();
+    let latin = OsString::from_vec(b"caf\xe9".to_vec());
+    let line = shell.fails(2, &[OsStr::new("todo"), OsStr::new("add"), &latin]);
+    assert!(line.contains("UTF-8"), "{line}");
+    let ended = shell.dkdc_reading(
+        b"{\"id\": \"a\", \"name\": \"A\"}\n{\"id\": \"caf\xe9\", \"name\": \"A\"}\n",
+        &["row", "append", "people", "-"],
+    );
+    assert!(ended.failed(2).contains("stdin line 2: it is not UTF-8"));
+    let ended = shell.dkdc_reading(b"select 'caf\xe9'", &["sql", "-"]);
+    assert!(ended.failed(2).contains("UTF-8"));
+}
+
+#[test]
+fn files_that_are_no_stores_are_refused_and_stay_as_they_are() {
+    let shell = Shell::with_people();
+    shell.write(
+        "text.db",
+        "hello, this is no database, however long it may be\n".repeat(100),
+    );
+    refused(
+        &shell,
+        2,
+        &["--db", "text.db", "status"],
+        &["text.db", "no dkdc store"],
+    );
+    refused(
+        &shell,
+        2,
+        &["--db", "text.db", "todo", "add", "x"],
+        &["text.db", "no dkdc store"],
+    );
+    assert!(
+        shell
+            .read("text.db")
+            .starts_with(b"hello, this is no database")
+    );
+    refused(&shell, 2, &["--db", ".", "status"], &["folder"]);
+    refused(
+        &shell,
+        3,
+        &["--db", "missing.db", "status"],
+        &["no store at missing.db"],
+    );
+    refused(
+        &shell,
+        3,
+        &["--db", "missing.db", "row", "ls", "people"],
+        &["missing.db"],
+    );
+    assert!(!shell.path("missing.db").exists());
+    refused(
+        &shell,
+        1,
+        &["--db", "no/folder.db", "todo", "ls"],
+        &["no/folder.db"],
+    );
+
+    // What a program of the future writes: everything but its format is ours.
+    let mut newer = shell.read("data.db");
+    let format = newer[60..64]
+        .try_into()
+        .map(u32::from_be_bytes)
+        .expect("four bytes");
+    newer[60..64].copy_from_slice(&(format + 1).to_be_bytes());
+    shell.write("newer.db", &newer);
+    refused(
+        &shell,
+        2,
+        &["--db", "newer.db", "status"],
+        &["upgrade dkdc"],
+    );
+    refused(
+        &shell,
+        2,
+        &["--db", "newer.db", "todo", "add", "x"],
+        &["upgrade dkdc"],
+    );
+    assert_eq!(shell.read("newer.db"), newer);
+}
+
+#[test]
+fn times_that_are_none_or_outside_history_are_refused() {
+    let shell = Shell::new();
+    shell.ok(&["todo", "add", "x", "--id", "a"]);
+    for (when, says) in [
+        ("soonish", "is not a time"),
+        ("2026-02-30", "is not a time"),
+        ("", "is not a time"),
+        ("1999-01-01", "outside history"),
+        ("2999-01-01", "outside history"),
+        ("5 minutes ago", "outside history"),
+        ("9999999999999999", "outside history"),
+        ("99999999999999999999", "no idx is greater"),
+    ] {
+        refused(&shell, 2, &["todo", "ls", "--as-of", when], &[says]);
+        refused(&shell, 2, &["todo", "show", "a", "--as-of", when], &[says]);
+    }
+    refused(
+        &shell,
+        2,
+        &["todo", "restore", "a", "--version", "yesterday"],
+        &["idx"],
+    );
+    refused(
+        &shell,
+        3,
+        &["todo", "restore", "a", "--version", "12345"],
+        &["no version 12345"],
+    );
+}
+
+#[test]
+fn arguments_that_cannot_be_are_refused_with_a_tip() {
+    let shell = Shell::with_people();
+    refused(&shell, 2, &["todo", "ad", "x"], &["'ad'", "add"]);
+    refused(&shell, 2, &["todo", "add"], &["<BODY>"]);
+    refused(
+        &shell,
+        2,
+        &["todo", "add", "x", "--priority", "high"],
+        &["'high'", "--priority"],
+    );
+    refused(&shell, 2, &["todo", "ls", "--limit", "-1"], &["-1"]);
+    refused(
+        &shell,
+        2,
+        &["todo", "ls", "--format", "xml"],
+        &["'xml'", "ndjson"],
+    );
+    refused(
+        &shell,
+        2,
+        &["todo", "ls", "--json", "--format", "csv"],
+        &["--json"],
+    );
+    refused(
+        &shell,
+        2,
+        &["todo", "add", "x", "--as-of", "now"],
+        &["--as-of"],
+    );
+    refused(
+        &shell,
+        2,
+        &["table", "new", "t", "a:day"],
+        &["day", "timestamp"],
+    );
+    refused(&shell, 2, &["table", "new", "t", "a"], &["name:type"]);
+    refused(&shell, 2, &["table", "new", "_t", "a:int"], &["_t"]);
+    refused(&shell, 2, &["table", "new", "t", "id:int"], &["id"]);
+    refused(
+        &shell,
+        2,
+        &["table", "new", "t", "a:int", "A:int"],
+        &["twice"],
+    );
+    refused(
+        &shell,
+        2,
+        &["table", "new", "t", "a:int", "--index", "b"],
+        &["b"],
+    );
+    refused(&shell, 4, &["table", "new", "people", "a:int"], &["people"]);
+    refused(
+        &shell,
+        4,
+        &["table", "add-column", "people", "n:int"],
+        &["\"n\""],
+    );
+    refused(&shell, 2, &["changes", "--after", "x"], &["--after"]);
+    refused(
+        &shell,
+        2,
+        &["changes", "--follow", "--format", "table"],
+        &["ndjson"],
+    );
+    refused(
+        &shell,
+        2,
+        &["sql", "select 1", "--with", "x"],
+        &["name=file"],
+    );
+    refused(
+        &shell,
+        3,
+        &["sql", "select 1", "--with", "x=no.csv"],
+        &["no.csv"],
+    );
+    assert_eq!(shell.json(&["table", "ls"]).len(), 1);
+}
+
+#[test]
+fn sql_that_does_not_read_is_refused() {
+    let shell = Shell::with_people();
+    shell.write("secret.csv", "a\n1\n");
+    for (query, says) in [
+        ("selec 1", "selec"),
+        ("select 1; select 2", "one statement"),
+        ("delete from people", ""),
+        ("create table t (a int)", ""),
+        ("copy (select 1) to 'out.csv'", ""),
+        ("with x as (select 1) select * from 'secret.csv'", ""),
+        ("select * from read_csv('secret.csv')", ""),
+        ("attach 'x.db'", ""),
+        ("install httpfs", ""),
+        ("set memory_limit = '1TB'", ""),
+        ("", ""),
+    ] {
+        refused(&shell, 2, &["sql", query], &[says]);
+    }
+    assert!(!shell.path("out.csv").exists());
+    assert!(!shell.path("x.db").exists());
+}

@@ -1,0 +1,50 @@
+//! A disk that flips a bit, or a program that edits a row behind our back, must
+//! not go unnoticed: `check` names the place and ends with its own code.
+
+use crate::shell::Shell;
+
+fn shell() -> Shell {
+    let shell = Shell::new().with("DKDC_DB", "data.db");
+    shell.ok(&["todo", "add", "do your homework", "--id", "test"]);
+    shell.ok(&["todo", "add", "buy milk", "--id", "milk"]);
+    shell
+}
+
+#[test]
+fn a_sound_store_is_said_to_be_sound() {
+    let found = shell().json(&["check"]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (&found[0]["table"], &found[0]["sound"]),
+        (&"todos".into(), &true.into())
+    );
+    assert_eq!(
+        (&found[0]["versions"], &found[0]["records"]),
+        (&2.into(), &2.into())
+    );
+}
+
+#[test]
+fn an_altered_row_is_named_and_the_code_is_its_own() {
+    let shell = shell();
+    let mut bytes = shell.read("data.db");
+    let at = bytes
+        .windows(16)
+        .position(|window| window == b"do your homework");
+    bytes[at.expect("the body")] = b'D';
+    shell.write("data.db", bytes);
+    let ended = shell.dkdc(&["check", "--json"]);
+    let found: Vec<serde_json::Value> = serde_json::from_str(&ended.out).expect("JSON");
+    assert_eq!(found[0]["sound"], false);
+    assert!(
+        found[0]["damage"][0]
+            .as_str()
+            .is_some_and(|line| line.contains("\"test\"")),
+        "{found:?}"
+    );
+    let line = ended.failed(7);
+    assert!(
+        line.contains("data.db is damaged: todos: version"),
+        "{line}"
+    );
+}

@@ -1,0 +1,80 @@
+//! A table that is declared today has to live with what is learned tomorrow,
+//! without a migration script and without losing what it has.
+
+use serde_json::json;
+
+use crate::shell::{Shell, text};
+
+#[test]
+fn a_schema_says_what_was_declared() {
+    let shell = Shell::new();
+    shell.ok(&[
+        "--db",
+        "data.db",
+        "table",
+        "new",
+        "t",
+        "a:text!",
+        "b:list<int>",
+        "c:int=5",
+        "--index",
+        "c,-idx",
+        "--unique",
+        "a",
+    ]);
+    let schema = shell.json(&["table", "schema", "t"]);
+    let rows: Vec<_> = schema
+        .iter()
+        .map(|row| {
+            (
+                text(row, "kind"),
+                text(row, "name"),
+                &row["type"],
+                &row["required"],
+            )
+        })
+        .collect();
+    let expected = [
+        ("id", "id", &json!("text"), &json!(true)),
+        ("column", "a", &json!("text"), &json!(true)),
+        ("column", "b", &json!("list<int>"), &json!(false)),
+        ("column", "c", &json!("int"), &json!(false)),
+        ("index", "c,-idx", &json!(null), &json!(null)),
+        ("unique", "a", &json!(null), &json!(null)),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(text(&schema[3], "default"), "5");
+}
+
+#[test]
+fn a_new_column_is_there_for_old_records() {
+    let shell = Shell::with_people();
+    shell.ok(&["row", "append", "people", r#"{"id": "a", "name": "A"}"#]);
+    shell.ok(&["table", "add-column", "people", "mail:text"]);
+    shell.ok(&["table", "add-column", "people", "rank:int!=7"]);
+    let line = shell.fails(2, &["table", "add-column", "people", "must:int!"]);
+    assert!(line.contains("must"), "{line}");
+    let found = shell.json(&["row", "get", "people", "a"]);
+    assert_eq!(
+        (&found[0]["mail"], &found[0]["rank"]),
+        (&json!(null), &json!(7))
+    );
+}
+
+#[test]
+fn a_renamed_column_keeps_its_history() {
+    let shell = Shell::with_people();
+    shell.ok(&[
+        "row",
+        "append",
+        "people",
+        r#"{"id": "a", "name": "A", "n": 1}"#,
+    ]);
+    shell.ok(&["table", "rename-column", "people", "n", "count"]);
+    let history = shell.json(&["row", "history", "people", "a"]);
+    assert_eq!(history[0]["count"], 1);
+    assert_eq!(
+        shell.json(&["sql", "select count from people"])[0]["count"],
+        1
+    );
+}

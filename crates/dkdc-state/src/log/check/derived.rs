@@ -1,0 +1,175 @@
+//! What is derived from the log's rows, and the contents they name.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{Damage, LINES, count};
+use crate::error::{Error, Result};
+use crate::log::catalog::TableMeta;
+use crate::log::format::{self, WAYPOINT_EVERY};
+use crate::log::hash::Hash;
+use crate::log::{DbResult, index, read};
+use crate::schema::ColumnType;
+use crate::schema::sql::quote;
+
+/// Compares the heads with the log: for each id its newest version, whether it
+/// is live, and how many there are; and each `_prev` with the version before.
+pub(super) fn heads(conn: &Connection, meta: &TableMeta, damage: &mut Damage) -> Result<()> {
+    let (log, head) = (&meta.sql.table, &meta.sql.head_table);
+    let floor = meta.schema.floor.as_micros();
+    let sql = format!(
+        "WITH l AS (SELECT idx, id, _prev, _op, \
+                      lag(idx) OVER w AS before, lead(idx) OVER w AS after, \
+                      row_number() OVER w AS nth \
+                    FROM {log} WINDOW w AS (PARTITION BY id ORDER BY idx)), \
+              c AS (SELECT l.idx, l.id, \
+                      l._prev IS NOT l.before AND coalesce(l._prev, 0) >= {floor} AS link, \
+                      l.after IS NULL AND (h.idx IS NOT l.idx OR h.versions IS NOT l.nth \
+                        OR h.deleted IS NOT (l._op IN (3, 5))) AS head \
+                    FROM l LEFT JOIN {head} h ON h.id = l.id) \
+         SELECT idx, id, link FROM c WHERE link OR head LIMIT {LINES}"
+    );
+    let mut statement = conn.prepare(&sql).db()?;
+    let mut rows = statement.query([]).db()?;
+    while let Some(row) = rows.next().db()? {
+        let (idx, id): (i64, String) = (row.get(0).db()?, row.get(1).db()?);
+        if row.get(2).db()? {
+            damage.add(format!(
+                "version {idx} of {id:?} does not name the one it replaced"
+            ));
+        } else {
+            damage.add(format!(
+                "the head of {id:?} does not fit its newest version, {idx}"
+            ));
+        }
+    }
+    let sql = format!(
+        "SELECT h.id FROM {head} h LEFT JOIN {log} l ON l.idx = h.idx AND l.id = h.id \
+         WHERE l.idx IS NULL LIMIT {LINES}"
+    );
+    let mut statement = conn.prepare(&sql).db()?;
+    let mut rows = statement.query([]).db()?;
+    while let Some(row) = rows.next().db()? {
+        let id: String = row.get(0).db()?;
+        damage.add(format!("the head of {id:?} names no version"));
+    }
+    Ok(())
+}
+
+/// Compares the waypoints with the log: every so many versions of a record.
+pub(super) fn waypoints(conn: &Connection, meta: &TableMeta, damage: &mut Damage) -> Result<()> {
+    let due = format!(
+        "SELECT id, idx FROM (SELECT id, idx, \
+           row_number() OVER (PARTITION BY id ORDER BY idx) AS nth FROM {}) \
+         WHERE nth % {WAYPOINT_EVERY} = 0",
+        meta.sql.table
+    );
+    let there = format!(
+        "SELECT id, idx FROM _dkdc_waypoints WHERE \"table\" = {}",
+        meta.schema.number
+    );
+    for (sql, what) in [
+        (format!("{due} EXCEPT {there}"), "is missing"),
+        (format!("{there} EXCEPT {due}"), "leads astray"),
+    ] {
+        let mut statement = conn.prepare(&format!("{sql} LIMIT {LINES}")).db()?;
+        let mut rows = statement.query([]).db()?;
+        while let Some(row) = rows.next().db()? {
+            let (id, idx): (String, i64) = (row.get(0).db()?, row.get(1).db()?);
+            damage.add(format!("the waypoint of {id:?} at version {idx} {what}"));
+        }
+    }
+    Ok(())
+}
+
+/// Compares one index with the current records.
+pub(super) fn entries(
+    conn: &Connection,
+    meta: &TableMeta,
+    at: usize,
+    damage: &mut Damage,
+) -> Result<()> {
+    let def = &meta.schema.indexes[at];
+    let name = quote(&format::index_name(meta.name(), def.number));
+    let sql = format!(
+        "SELECT {} FROM {} h CROSS JOIN {} l ON l.idx = h.idx WHERE h.deleted = 0",
+        meta.sql.row_columns, meta.sql.head_table, meta.sql.table
+    );
+    let mut statement = conn.prepare(&sql).db()?;
+    let mut find = conn
+        .prepare(&format!("SELECT 1 FROM {name} WHERE key = ?1 AND id = ?2"))
+        .db()?;
+    let mut rows = statement.query([]).db()?;
+    let mut expected = 0;
+    while let Some(row) = rows.next().db()? {
+        let row = match read::decode(&meta.schema, row) {
+            Ok(row) => row,
+            Err(Error::Damaged { what, .. }) => {
+                damage.add(what);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(key) = index::key(def, &row.id, row.version.idx, &row.values) else {
+            continue;
+        };
+        expected += 1;
+        if !find.exists((key, &row.id)).db()? {
+            damage.add(format!("index {} does not have {:?}", def.number, row.id));
+        }
+    }
+    let found = count(conn, &name)?;
+    if found != expected {
+        damage.add(format!(
+            "index {} has {found} entries, not {expected}",
+            def.number
+        ));
+    }
+    Ok(())
+}
+
+/// Every content that a version names is there.
+pub(super) fn named_contents(
+    conn: &Connection,
+    meta: &TableMeta,
+    damage: &mut Damage,
+) -> Result<()> {
+    let columns = meta.schema.columns.iter();
+    for column in columns.filter(|column| column.ty == ColumnType::Blob) {
+        let sql = format!(
+            "SELECT l.idx, l.id FROM {log} l WHERE l.{name} IS NOT NULL AND NOT EXISTS \
+             (SELECT 1 FROM _dkdc_chunks c WHERE c.hash = substr(l.{name}, 1, 32)) LIMIT {LINES}",
+            log = meta.sql.table,
+            name = quote(&column.name),
+        );
+        let mut statement = conn.prepare(&sql).db()?;
+        let mut rows = statement.query([]).db()?;
+        while let Some(row) = rows.next().db()? {
+            let (idx, id): (i64, String) = (row.get(0).db()?, row.get(1).db()?);
+            damage.add(format!(
+                "version {idx} of {id:?}: the content of column {} is gone",
+                column.name
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Hashes every content again.
+pub(super) fn contents(conn: &Connection, damage: &mut Damage) -> Result<()> {
+    let mut statement = conn
+        .prepare("SELECT number, hash, size, data FROM _dkdc_chunks ORDER BY number")
+        .db()?;
+    let mut rows = statement.query([]).db()?;
+    while let Some(row) = rows.next().db()? {
+        let number: i64 = row.get(0).db()?;
+        let hash: Option<Hash> = row.get(1).optional().ok().flatten();
+        let size: i64 = row.get(2).db()?;
+        let data = row.get_ref(3).db()?.as_blob().unwrap_or(&[]);
+        let sound = hash.is_some_and(|hash| blake3::hash(data).as_bytes() == &hash)
+            && i64::try_from(data.len()) == Ok(size);
+        if !sound {
+            damage.add(format!("content {number} is not what was put"));
+        }
+    }
+    Ok(())
+}
