@@ -6,7 +6,7 @@ use clap::Args;
 use dkdc_state::State;
 
 use crate::exit::{Code, Failure, Result};
-use crate::output::{Cell, Column, Output, Sheet};
+use crate::output::{Cell, Column, Output, Sheet, counted};
 use crate::store::Stores;
 
 pub(crate) const EXAMPLE: &str = "\
@@ -55,10 +55,6 @@ fn question(state: &State, tables: &[String]) -> Result<String> {
         counted(count, "table"),
         counted(versions, "version")
     ))
-}
-
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn ask(question: &str) -> Result<()> {

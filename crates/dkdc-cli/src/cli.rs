@@ -239,6 +239,24 @@ mod tests {
     }
 
     #[test]
+    fn no_argument_has_the_name_of_one_that_every_command_has() {
+        fn below(command: &clap::Command, path: &str) {
+            for command in command.get_subcommands() {
+                let path = format!("{path} {}", command.get_name());
+                for argument in command.get_arguments() {
+                    let name = argument.get_id().as_str();
+                    assert!(
+                        !["db", "format", "json", "wait"].contains(&name),
+                        "{path} {name}"
+                    );
+                }
+                below(command, &path);
+            }
+        }
+        below(&Cli::command(), "dkdc");
+    }
+
+    #[test]
     fn an_idx_is_read_as_it_is_shown() {
         let idx = Idx::from_micros(1_732_730_565_320_000);
         for text in [

@@ -16,7 +16,7 @@ use clap::Args;
 use dkdc_state::{ColumnDef, ColumnType, Row, State, Table, TableDef};
 
 use crate::exit::{Code, Failure, Result};
-use crate::output::say;
+use crate::output::{counted, say};
 use crate::progress::Progress;
 use crate::store::Stores;
 use crate::write::{self, How, Numbered};
@@ -76,7 +76,8 @@ pub(crate) fn run(import: &Import, stores: &Stores) -> Result<()> {
     let place = source.place();
     let count = write::all(&state, &import.table, how, &place, rows, &progress)?;
     drop(progress);
-    say(&format!("{count} rows {} in {}", how.done(), import.table));
+    let rows = counted(count, "row");
+    say(&format!("{rows} {} in {}", how.done(), import.table));
     Ok(())
 }
 
@@ -165,7 +166,7 @@ impl<'a> Source<'a> {
     fn rows<'s>(
         &'s self,
         table: &'s Table<Row>,
-    ) -> Result<Box<dyn Iterator<Item = Numbered> + 's>> {
+    ) -> Result<Box<dyn Iterator<Item = Numbered> + Send + 's>> {
         Ok(match self.kind {
             Kind::Csv(delimiter) => Box::new(csv::rows(self, delimiter, table)?),
             Kind::Ndjson => Box::new(ndjson::rows(self, table)?),

@@ -221,6 +221,11 @@ pub(crate) fn say(words: &str) {
     let _ = writeln!(io::stderr(), "{}", crate::exit::one_line(words));
 }
 
+/// `1 row`, `2 rows`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn terminal_width() -> Option<usize> {
     let (width, _) = terminal_size::terminal_size()?;
     Some(usize::from(width.0)).filter(|width| *width > 0)

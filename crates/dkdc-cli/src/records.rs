@@ -22,7 +22,7 @@ pub(crate) fn sheet<'a, R: Record + 'a>(records: Vec<Versioned<R>>) -> Sheet<'a>
         let start = [Cell::Idx(record.idx()), record.id().as_ref().into()];
         Ok(start.into_iter().chain(cells(&record.record)?).collect())
     });
-    counted(columns_of::<R>(), Box::new(rows), total)
+    all_of(columns_of::<R>(), Box::new(rows), total)
 }
 
 /// Versions of a derived type: `op` beside `idx`, and only NULL in a delete.
@@ -49,7 +49,7 @@ pub(crate) fn history<'a, R: Record + 'a>(
     });
     let mut columns = columns_of::<R>();
     columns.insert(1, Column::new("op", "string"));
-    counted(columns, Box::new(rows), total)
+    all_of(columns, Box::new(rows), total)
 }
 
 fn cells<R: Record>(record: &R) -> Result<impl Iterator<Item = Cell>> {
@@ -75,7 +75,7 @@ pub(crate) fn rows<'a>(schema: &TableSchema, records: Vec<Versioned<Row>>) -> Sh
         let values = fields.into_iter().map(|(_, value)| Cell::from(value));
         Ok([idx, Cell::Text(id)].into_iter().chain(values).collect())
     });
-    counted(columns_in(schema), Box::new(rows), total)
+    all_of(columns_in(schema), Box::new(rows), total)
 }
 
 /// Versions of one record of any table.
@@ -96,7 +96,7 @@ pub(crate) fn row_history<'a>(
         row.resize(width, Cell::Null);
         Ok(row)
     });
-    counted(columns, Box::new(rows), total)
+    all_of(columns, Box::new(rows), total)
 }
 
 fn start<T>(version: &Versioned<T>) -> Vec<Cell> {
@@ -113,7 +113,7 @@ fn leading(names: &'static [&'static str]) -> impl Iterator<Item = Column> {
     })
 }
 
-fn counted<'a>(columns: Vec<Column>, rows: Rows<'a>, total: usize) -> Sheet<'a> {
+fn all_of<'a>(columns: Vec<Column>, rows: Rows<'a>, total: usize) -> Sheet<'a> {
     Sheet {
         columns,
         rows,

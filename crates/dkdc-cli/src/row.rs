@@ -10,7 +10,7 @@ use dkdc_state::{Error, Idx, Row, State, Table, Version};
 use crate::cli::{AsOf, parse_idx};
 use crate::exit::{Failure, Result};
 use crate::input::Spool;
-use crate::output::{Output, say};
+use crate::output::{Output, counted, say};
 use crate::progress::Progress;
 use crate::records::{self, in_shell, say_deleted};
 use crate::store::Stores;
@@ -173,7 +173,7 @@ fn put_stdin(state: &State, table: &Table<Row>, how: How) -> Result<()> {
     });
     let count = write::all(state, table.name(), how, "stdin line", rows, &progress)?;
     drop(progress);
-    say(&format!("{count} rows {}", how.done()));
+    say(&format!("{} {}", counted(count, "row"), how.done()));
     Ok(())
 }
 

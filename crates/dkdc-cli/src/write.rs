@@ -1,11 +1,15 @@
 //! Many rows into one table, in one transaction: all of them or none.
 //!
 //! Rows come as a stream, so that memory stays flat; SQLite keeps what is not
-//! committed yet. An error names the place in the input that it is about.
+//! committed yet. They are read on a thread of their own: whatever that asks
+//! the state for, it is not inside the transaction. An error names the place in
+//! the input that it is about.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use dkdc_state::{Row, State, TxTable, Version};
 
-use crate::exit::{Failure, Result};
+use crate::exit::{Code, Failure, Result};
 use crate::progress::Progress;
 
 /// What is done with a row.
@@ -38,8 +42,18 @@ impl How {
 /// A row, and the number of its line.
 pub(crate) type Numbered = Result<(u64, Row)>;
 
-/// Rows between two looks at the bar.
-const STEP: u64 = 1024;
+/// What the reading thread hands over.
+enum Part {
+    Rows(Vec<(u64, Row)>),
+    Failed(Failure),
+    /// There are no more. Without it, the thread has not come to the end.
+    End,
+}
+
+/// Rows handed over at a time.
+const ROWS: usize = 256;
+/// Parts that may wait to be written.
+const AHEAD: usize = 4;
 
 /// Writes the rows; returns how many. `place` and a number say where a row
 /// stands, as in `stdin line 17`.
@@ -48,21 +62,69 @@ pub(crate) fn all(
     table: &str,
     how: How,
     place: &str,
-    rows: impl Iterator<Item = Numbered>,
+    rows: impl Iterator<Item = Numbered> + Send,
     progress: &Progress,
 ) -> Result<u64> {
-    state.transaction(|tx| {
-        let table = tx.rows(table)?;
-        let mut count = 0;
-        for row in rows {
-            let (number, row) = row?;
-            how.put(&table, &row)
-                .map_err(|error| Failure::from(error).at(&format!("{place} {number}")))?;
-            count += 1;
-            if count % STEP == 0 {
-                progress.set(count);
-            }
-        }
-        Ok(count)
+    std::thread::scope(|scope| {
+        let (send, receive) = sync_channel(AHEAD);
+        scope.spawn(move || read(rows, &send));
+        state.transaction(|tx| {
+            let table = tx.rows(table)?;
+            write(&table, how, place, &receive, progress)
+        })
     })
+}
+
+/// Hands rows over, to the end or to a failure; or until nobody takes them,
+/// because the transaction failed.
+fn read(mut rows: impl Iterator<Item = Numbered>, send: &SyncSender<Part>) {
+    loop {
+        let mut part = Vec::with_capacity(ROWS);
+        let end = loop {
+            match rows.next() {
+                Some(Ok(row)) if part.len() + 1 < ROWS => part.push(row),
+                Some(Ok(row)) => {
+                    part.push(row);
+                    break None;
+                }
+                Some(Err(failure)) => break Some(Part::Failed(failure)),
+                None => break Some(Part::End),
+            }
+        };
+        if send.send(Part::Rows(part)).is_err() {
+            return;
+        }
+        if let Some(end) = end {
+            // If nobody takes it, there is nobody to be told.
+            let _ = send.send(end);
+            return;
+        }
+    }
+}
+
+fn write(
+    table: &TxTable<'_, '_, '_, Row>,
+    how: How,
+    place: &str,
+    parts: &Receiver<Part>,
+    progress: &Progress,
+) -> Result<u64> {
+    let mut count = 0;
+    for part in parts {
+        let rows = match part {
+            Part::Rows(rows) => rows,
+            Part::Failed(failure) => return Err(failure),
+            Part::End => return Ok(count),
+        };
+        count += rows.len() as u64;
+        for (number, row) in rows {
+            how.put(table, &row)
+                .map_err(|error| Failure::from(error).at(&format!("{place} {number}")))?;
+        }
+        progress.set(count);
+    }
+    Err(Failure::new(
+        Code::Failure,
+        "BUG: the rows ended before their end",
+    ))
 }

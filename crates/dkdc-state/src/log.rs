@@ -265,9 +265,14 @@ impl Drop for Store {
         if let Some(idle) = self.idle.take() {
             idle.stop();
         }
+        if self.read_only.is_some() {
+            return;
+        }
         // Other processes may keep the file open, so that closing it does not
-        // checkpoint: do it now, as far as their readers let us.
-        if self.read_only.is_none() && self.poison.get().is_none() {
+        // checkpoint: do it now, as far as their readers let us. When another
+        // file took the place of ours, a `-wal` with content would be taken for
+        // the other's.
+        if self.poison.get().is_none() || self.identity.verify().is_err() {
             self.group.checkpoint();
         }
     }

@@ -34,7 +34,7 @@ pub(super) fn rows<'s>(
     source: &'s Source<'_>,
     delimiter: u8,
     table: &'s Table<Row>,
-) -> Result<impl Iterator<Item = Numbered> + 's> {
+) -> Result<impl Iterator<Item = Numbered> + Send + 's> {
     let mut reader = reader(source, delimiter)?;
     let names = header(source, &mut reader)?;
     source.besides_id(names.iter().map(|name| (name.clone(), ())).collect())?;

@@ -36,7 +36,7 @@ pub(super) fn columns(source: &Source<'_>) -> Result<Columns> {
 pub(super) fn rows<'s>(
     source: &'s Source<'_>,
     table: &'s Table<Row>,
-) -> Result<impl Iterator<Item = Numbered> + 's> {
+) -> Result<impl Iterator<Item = Numbered> + Send + 's> {
     let lines = input::lines(BufReader::new(source.open()?), &source.name);
     Ok(lines.map(|line| {
         let (number, line) = line?;

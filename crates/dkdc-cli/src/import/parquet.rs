@@ -29,7 +29,7 @@ pub(super) fn count(source: &Source<'_>) -> Result<u64> {
 pub(super) fn rows<'s>(
     source: &'s Source<'_>,
     table: &'s Table<Row>,
-) -> Result<impl Iterator<Item = Numbered> + 's> {
+) -> Result<impl Iterator<Item = Numbered> + Send + 's> {
     let schema = table.schema()?;
     let builder = open(source)?;
     let fields = builder.schema().fields().iter();
@@ -50,8 +50,8 @@ pub(super) fn rows<'s>(
         reader,
         before: 0,
     };
-    Ok(
-        batches.flat_map(move |batch| -> Box<dyn Iterator<Item = Numbered> + 's> {
+    Ok(batches.flat_map(
+        move |batch| -> Box<dyn Iterator<Item = Numbered> + Send + 's> {
             match batch {
                 Ok((before, batch)) => {
                     let columns = columns.clone();
@@ -64,8 +64,8 @@ pub(super) fn rows<'s>(
                 }
                 Err(error) => Box::new(std::iter::once(Err(error))),
             }
-        }),
-    )
+        },
+    ))
 }
 
 /// Batches, each with the number of rows before it.

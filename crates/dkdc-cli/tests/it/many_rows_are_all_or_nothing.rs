@@ -78,7 +78,7 @@ fn updates_and_upserts_take_many_rows_too() {
         "{\"id\": \"r1\", \"n\": -1}\n",
         &["row", "update", "people", "-"],
     );
-    assert_eq!(ended.err, "1 rows updated\n");
+    assert_eq!(ended.err, "1 row updated\n");
     assert_eq!(shell.json(&["row", "get", "people", "r1"])[0]["n"], -1);
     assert_eq!(shell.json(&["row", "history", "people", "r1"]).len(), 3);
 }

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -232,10 +232,12 @@ impl Group {
         Ok(value)
     }
 
-    /// Moves what the `-wal` holds into the file, as far as readers let it.
+    /// Moves what the `-wal` holds into the file and empties it, as far as
+    /// readers let it.
     pub(crate) fn checkpoint(&self) {
         let writer = lock(&self.writer);
-        let checkpointed = writer.as_ref().map(|w| writer::checkpoint(&w.conn));
+        let now = Duration::ZERO;
+        let checkpointed = writer.as_ref().map(|w| writer::truncate(&w.conn, now));
         if let Some(Err(error)) = checkpointed {
             tracing::warn!(%error, "checkpoint on close failed");
         }
