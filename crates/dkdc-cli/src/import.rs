@@ -13,13 +13,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dkdc_state::{ColumnDef, ColumnType, Row, State, Table, TableDef};
+use dkdc_state::{ColumnDef, ColumnType, State, TableDef, TableSchema};
 
 use crate::exit::{Code, Failure, Result};
 use crate::output::{counted, say};
 use crate::progress::Progress;
 use crate::store::Stores;
-use crate::write::{self, How, Numbered};
+use crate::write::{self, How, Numbered, Target};
 
 pub(crate) const EXAMPLE: &str = "\
 Files:
@@ -70,39 +70,39 @@ pub(crate) fn run(import: &Import, stores: &Stores) -> Result<()> {
     } else {
         How::Append
     };
-    let (state, table) = table(import, &source, stores)?;
+    let (state, target) = table(import, &source, stores)?;
     let progress = Progress::new("importing", source.count()?);
-    let rows = source.rows(&table)?;
+    let schema = target.schema()?;
+    let rows = source.rows(&schema)?;
     let place = source.place();
-    let count = write::all(&state, &import.table, how, &place, rows, &progress)?;
+    let count = write::all(&state, &target, how, &place, rows, &progress)?;
     drop(progress);
+    if let Target::New(def) = &target {
+        let columns = def.columns.iter();
+        let columns: Vec<String> = columns.map(|c| format!("{}:{}", c.name, c.ty)).collect();
+        let columns = columns.join(" ");
+        say(&format!("table {} is new: {columns}", import.table));
+    }
     let rows = counted(count, "row");
     say(&format!("{rows} {} in {}", how.done(), import.table));
     Ok(())
 }
 
-/// The table, declared from the file if it is not there.
-fn table(import: &Import, source: &Source<'_>, stores: &Stores) -> Result<(State, Table<Row>)> {
+/// The table that is there, or the one that the file calls for: that one is
+/// declared in the transaction that writes its rows.
+fn table(import: &Import, source: &Source<'_>, stores: &Stores) -> Result<(State, Target)> {
     if let Some(state) = stores.if_there()? {
         let known = state.tables()?;
-        if known.iter().any(|table| table.name == import.table) {
-            let table = state.rows(&import.table)?;
-            return Ok((state, table));
+        let known = known.into_iter().find(|table| table.name == import.table);
+        if let Some(schema) = known {
+            return Ok((state, Target::Known(schema)));
         }
     }
     let mut def = TableDef::new(&import.table);
     // What cannot be imported is refused before a store is made.
     def.columns = source.columns()?;
-    let state = stores.or_new()?;
-    let table = state.define(&def)?;
-    let columns = def.columns.iter();
-    let columns: Vec<String> = columns.map(|c| format!("{}:{}", c.name, c.ty)).collect();
-    say(&format!(
-        "table {} is new: {}",
-        import.table,
-        columns.join(" ")
-    ));
-    Ok((state, table))
+    def.to_schema()?;
+    Ok((stores.or_new()?, Target::New(def)))
 }
 
 impl<'a> Source<'a> {
@@ -165,7 +165,7 @@ impl<'a> Source<'a> {
 
     fn rows<'s>(
         &'s self,
-        table: &'s Table<Row>,
+        table: &'s TableSchema,
     ) -> Result<Box<dyn Iterator<Item = Numbered> + Send + 's>> {
         Ok(match self.kind {
             Kind::Csv(delimiter) => Box::new(csv::rows(self, delimiter, table)?),

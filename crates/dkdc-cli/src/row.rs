@@ -14,7 +14,7 @@ use crate::output::{Output, counted, say};
 use crate::progress::Progress;
 use crate::records::{self, in_shell, say_deleted};
 use crate::store::Stores;
-use crate::write::{self, How};
+use crate::write::{self, How, Target};
 
 pub(crate) const EXAMPLE: &str = r#"Example:
   dkdc row append people '{"id": "ada", "name": "Ada Lovelace", "born": "1815-12-10"}'
@@ -156,8 +156,10 @@ fn put_if(state: &State, write: &Write, expected: Idx, output: &mut Output) -> R
 
 /// All lines of stdin in one transaction.
 fn put_stdin(state: &State, table: &Table<Row>, how: How) -> Result<()> {
+    let target = Target::Known(table.schema()?);
+    let schema = target.schema()?;
     let parse = |number: u64, line: &str| {
-        let row = table.row_from_json(line);
+        let row = schema.row_from_json(line);
         row.map_err(|error| Failure::from(error).at(&format!("stdin line {number}")))
     };
     let progress = Progress::new("reading", None);
@@ -171,7 +173,7 @@ fn put_stdin(state: &State, table: &Table<Row>, how: How) -> Result<()> {
         let (number, line) = line?;
         Ok((number, parse(number, &line)?))
     });
-    let count = write::all(state, table.name(), how, "stdin line", rows, &progress)?;
+    let count = write::all(state, &target, how, "stdin line", rows, &progress)?;
     drop(progress);
     say(&format!("{} {}", counted(count, "row"), how.done()));
     Ok(())

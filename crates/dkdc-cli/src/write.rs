@@ -5,9 +5,10 @@
 //! the state for, it is not inside the transaction. An error names the place in
 //! the input that it is about.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use dkdc_state::{Row, State, TxTable, Version};
+use dkdc_state::{Row, State, TableDef, TableSchema, TxTable, Version};
 
 use crate::exit::{Code, Failure, Result};
 use crate::progress::Progress;
@@ -39,6 +40,24 @@ impl How {
     }
 }
 
+/// The table that rows go into.
+pub(crate) enum Target {
+    /// It is there.
+    Known(Arc<TableSchema>),
+    /// It is declared with its rows, or not at all.
+    New(TableDef),
+}
+
+impl Target {
+    /// What the rows are read by.
+    pub(crate) fn schema(&self) -> Result<Arc<TableSchema>> {
+        Ok(match self {
+            Target::Known(schema) => Arc::clone(schema),
+            Target::New(def) => Arc::new(def.to_schema()?),
+        })
+    }
+}
+
 /// A row, and the number of its line.
 pub(crate) type Numbered = Result<(u64, Row)>;
 
@@ -59,7 +78,7 @@ const AHEAD: usize = 4;
 /// stands, as in `stdin line 17`.
 pub(crate) fn all(
     state: &State,
-    table: &str,
+    target: &Target,
     how: How,
     place: &str,
     rows: impl Iterator<Item = Numbered> + Send,
@@ -69,7 +88,10 @@ pub(crate) fn all(
         let (send, receive) = sync_channel(AHEAD);
         scope.spawn(move || read(rows, &send));
         state.transaction(|tx| {
-            let table = tx.rows(table)?;
+            let table = match target {
+                Target::Known(schema) => tx.rows(&schema.name)?,
+                Target::New(def) => tx.define(def)?,
+            };
             write(&table, how, place, &receive, progress)
         })
     })

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::record::{Idx, Value, ValueError};
+use crate::state::Row;
 pub use declare::{ColumnDef, IndexColumn, IndexDef, Nulls, TableDef};
 
 /// The type of a column.
@@ -288,6 +289,23 @@ impl TableSchema {
                 column: name.to_owned(),
                 known: self.columns.iter().map(|c| c.name.clone()).collect(),
             })
+    }
+
+    /// The row that a JSON object means in this table.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRow`], [`Error::UnknownColumn`], [`Error::InvalidValue`].
+    pub fn row_from_json(&self, text: &str) -> Result<Row> {
+        json::row_from_json(self, text)
+    }
+
+    /// The row that columns and their texts mean in this table, such as those
+    /// of a line of CSV; `None` is NULL.
+    ///
+    /// # Errors
+    /// As [`row_from_json`](TableSchema::row_from_json).
+    pub fn row_from_text(&self, fields: &[(&str, Option<&str>)]) -> Result<Row> {
+        json::row_from_text(self, fields)
     }
 
     /// The declaration that would make this table.

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
-use dkdc_state::{Row, Table};
+use dkdc_state::TableSchema;
 
 use super::infer::Guess;
 use super::{Columns, Source};
@@ -33,7 +33,7 @@ pub(super) fn columns(source: &Source<'_>, delimiter: u8) -> Result<Columns> {
 pub(super) fn rows<'s>(
     source: &'s Source<'_>,
     delimiter: u8,
-    table: &'s Table<Row>,
+    table: &'s TableSchema,
 ) -> Result<impl Iterator<Item = Numbered> + Send + 's> {
     let mut reader = reader(source, delimiter)?;
     let names = header(source, &mut reader)?;

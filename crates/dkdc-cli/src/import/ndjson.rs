@@ -2,7 +2,7 @@
 
 use std::io::BufReader;
 
-use dkdc_state::{Row, Table};
+use dkdc_state::TableSchema;
 use serde_json::{Map, Value as Json};
 
 use super::infer::Guess;
@@ -35,7 +35,7 @@ pub(super) fn columns(source: &Source<'_>) -> Result<Columns> {
 
 pub(super) fn rows<'s>(
     source: &'s Source<'_>,
-    table: &'s Table<Row>,
+    table: &'s TableSchema,
 ) -> Result<impl Iterator<Item = Numbered> + Send + 's> {
     let lines = input::lines(BufReader::new(source.open()?), &source.name);
     Ok(lines.map(|line| {

@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field};
-use dkdc_state::{ColumnType, ListItem, Row, Table};
+use dkdc_state::{ColumnType, ListItem, Row, TableSchema};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
@@ -28,9 +28,9 @@ pub(super) fn count(source: &Source<'_>) -> Result<u64> {
 
 pub(super) fn rows<'s>(
     source: &'s Source<'_>,
-    table: &'s Table<Row>,
+    table: &'s TableSchema,
 ) -> Result<impl Iterator<Item = Numbered> + Send + 's> {
-    let schema = table.schema()?;
+    let schema = table;
     let builder = open(source)?;
     let fields = builder.schema().fields().iter();
     let names: Vec<(String, ())> = fields.map(|field| (field.name().clone(), ())).collect();

@@ -279,3 +279,14 @@ fn an_export_is_an_import() {
         assert_eq!(copied[0], row, "{format}");
     }
 }
+
+#[test]
+fn a_table_whose_rows_are_refused_is_not_declared() {
+    let shell = Shell::new();
+    shell.write("twice.csv", "id,n\na,1\na,2\n");
+    let ended = shell.dkdc(&["--db", "data.db", "import", "twice", "twice.csv"]);
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert!(ended.err.contains("line 3"), "{}", ended.err);
+    let tables = shell.json(&["--db", "data.db", "table", "ls"]);
+    assert!(tables.is_empty(), "{tables:?}");
+}

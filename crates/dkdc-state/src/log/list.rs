@@ -208,7 +208,9 @@ fn condition_sql(meta: &TableMeta, condition: &Condition, params: &mut Vec<Sql>)
                 params.pop();
                 params.push(Sql::Text("null".to_owned()));
             }
-            return format!("EXISTS (SELECT 1 FROM json_each({left}) e WHERE e.json -> e.key IS ?)");
+            return format!(
+                "EXISTS (SELECT 1 FROM json_each({left}) e WHERE e.json -> e.key IS ?)"
+            );
         }
         Test::Has => {
             return format!("EXISTS (SELECT 1 FROM json_each({left}) e WHERE e.value IS ?)");

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::ColumnType;
 use super::json::default_reads_back;
+use super::{ColumnType, TableSchema};
 use crate::error::{Error, Result};
 use crate::record::Value;
 
@@ -160,6 +160,14 @@ impl TableDef {
     pub fn index(mut self, index: IndexDef) -> TableDef {
         self.indexes.push(index);
         self
+    }
+
+    /// The table as a store would have it right after its creation.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSchema`] for a declaration that no table can have.
+    pub fn to_schema(&self) -> Result<TableSchema> {
+        super::evolve::create(0, self)
     }
 
     /// Refuses names, types and defaults that no table can have.

@@ -175,7 +175,11 @@ fn refuse_taken(schema: &TableSchema, name: &str, by: Option<usize>) -> Result<(
                 other.name
             ));
         }
-        if other.former.iter().any(|former| former.eq_ignore_ascii_case(name)) {
+        if other
+            .former
+            .iter()
+            .any(|former| former.eq_ignore_ascii_case(name))
+        {
             return Err(format!(
                 "column {name}: the column {} was called so before, and programs may \
                  still know it by that name",

@@ -59,7 +59,9 @@ pub(crate) fn value_from_json(json: Json, ty: ColumnType) -> Result<Value, Value
     reason = "a float that was made from a u64 fits a u128"
 )]
 fn is_inexact(number: &serde_json::Number, float: f64) -> bool {
-    number.as_u64().is_some_and(|int| float as u128 != u128::from(int))
+    number
+        .as_u64()
+        .is_some_and(|int| float as u128 != u128::from(int))
 }
 
 fn is_infinity(text: &str) -> bool {

@@ -12,7 +12,7 @@ use crate::log::catalog::TableMeta;
 use crate::log::list::{self, Scope};
 use crate::log::read::{self, LogRow};
 use crate::record::{Idx, Value, Version, Versioned};
-use crate::schema::{TableSchema, json};
+use crate::schema::TableSchema;
 
 /// A table of a [`State`], whose records are `R`: a type with
 /// [`derive(Record)`](macro@crate::Record), or [`Row`].
@@ -203,9 +203,8 @@ impl<R> Table<R> {
     where
         R: 'a,
     {
-        let put = |record| {
-            self.with_columns(|schema| self.shape.put(schema, record, existing, None))
-        };
+        let put =
+            |record| self.with_columns(|schema| self.shape.put(schema, record, existing, None));
         let writes = records.into_iter().map(put).collect::<Result<_>>()?;
         self.submit(writes)
     }
@@ -394,7 +393,7 @@ impl Table<Row> {
     /// # Errors
     /// [`Error::InvalidRow`], [`Error::UnknownColumn`], [`Error::InvalidValue`].
     pub fn row_from_json(&self, text: &str) -> Result<Row> {
-        self.with_columns(|schema| json::row_from_json(schema, text))
+        self.with_columns(|schema| schema.row_from_json(text))
     }
 
     /// The row that columns and their texts mean in this table, such as those
@@ -403,6 +402,6 @@ impl Table<Row> {
     /// # Errors
     /// As [`row_from_json`](Table::row_from_json).
     pub fn row_from_text(&self, fields: &[(&str, Option<&str>)]) -> Result<Row> {
-        self.with_columns(|schema| json::row_from_text(schema, fields))
+        self.with_columns(|schema| schema.row_from_text(fields))
     }
 }

@@ -13,6 +13,7 @@ use crate::log::list::{self, Scope};
 use crate::log::writer::Tx;
 use crate::log::{chunks, damaged, read};
 use crate::record::{BlobRef, Idx, Record, Version, Versioned};
+use crate::schema::TableDef;
 
 /// The handle inside [`State::transaction`](crate::State::transaction).
 pub struct Transaction<'t, 'w> {
@@ -41,6 +42,17 @@ impl<'t, 'w> Transaction<'t, 'w> {
         let declared = tx.savepoint(|tx| tx.declare(&R::table()));
         let number = declared.map_err(|error| tx.locate(error))?;
         let shape = Shape::typed(&tx.catalog.by_number(number)?.schema)?;
+        Ok(TxTable { owner: self, shape })
+    }
+
+    /// The table that is declared here and now, created or evolved.
+    ///
+    /// # Errors
+    /// As [`State::define`](crate::State::define).
+    pub fn define(&self, declared: &TableDef) -> Result<TxTable<'_, 't, 'w, Row>> {
+        let mut tx = self.tx.borrow_mut();
+        let number = tx.savepoint(|tx| tx.declare(declared));
+        let shape = Shape::untyped(number.map_err(|error| tx.locate(error))?);
         Ok(TxTable { owner: self, shape })
     }
 

@@ -25,7 +25,9 @@ fn each_operation_says_what_it_did() {
     assert_eq!((v2.prev, v2.op), (Some(v1.idx), Op::Update));
     let v3 = notes.upsert(&note("a", 3)).expect("either");
     assert_eq!((v3.prev, v3.op), (Some(v2.idx), Op::Update));
-    let v4 = notes.update_if(&note("a", 4), v3.idx).expect("nobody wrote");
+    let v4 = notes
+        .update_if(&note("a", 4), v3.idx)
+        .expect("nobody wrote");
     let v5 = notes.delete_if("a", v4.idx).expect("nobody wrote");
     assert_eq!((v5.prev, v5.op), (Some(v4.idx), Op::Delete));
     let v6 = notes.restore("a", v2.idx).expect("it had it");
@@ -67,7 +69,10 @@ fn what_is_refused_says_why_and_leaves_nothing() {
     ];
     for (conflict, newest) in conflicts {
         let error = conflict.expect_err("somebody wrote");
-        assert!(matches!(error, Error::Conflict { actual, .. } if actual == newest), "{error}");
+        assert!(
+            matches!(error, Error::Conflict { actual, .. } if actual == newest),
+            "{error}"
+        );
     }
     // Neither another record's version nor a delete can be restored.
     for (id, idx) in [("a", gone.idx), ("gone", deleted), ("never", v1.idx)] {
@@ -76,8 +81,14 @@ fn what_is_refused_says_why_and_leaves_nothing() {
     // The third refuses the batch; the first two are not written.
     let batch = [note("b", 1), note("c", 1), note("a", 1), note("d", 1)];
     assert_eq!(refusal(notes.append_all(&batch)), "AlreadyExists");
-    assert_eq!(refusal(notes.append_all([&note("b", 1), &note("b", 2)])), "AlreadyExists");
-    assert_eq!(refusal(notes.update_all([&note("a", 9), &note("b", 2)])), "NotFound");
+    assert_eq!(
+        refusal(notes.append_all([&note("b", 1), &note("b", 2)])),
+        "AlreadyExists"
+    );
+    assert_eq!(
+        refusal(notes.update_all([&note("a", 9), &note("b", 2)])),
+        "NotFound"
+    );
 
     assert_eq!(state.last().expect("a read"), last, "something was written");
     assert_eq!(notes.ids("", 9).expect("ids"), ["a"]);
@@ -151,7 +162,10 @@ fn eight_threads_lose_nothing() {
                 })
             })
             .collect();
-        threads.into_iter().flat_map(|t| t.join().expect("a thread")).collect()
+        threads
+            .into_iter()
+            .flat_map(|t| t.join().expect("a thread"))
+            .collect()
     });
     let unique: BTreeSet<Idx> = versions.iter().map(|(idx, _)| *idx).collect();
     assert_eq!(unique.len(), 800, "two versions have one number");
@@ -173,7 +187,9 @@ fn one_callers_refusal_does_not_touch_the_others_of_its_group() {
         .column(ColumnDef::new("slot", ColumnType::Int))
         .index(IndexDef::new(["slot"]).unique(Nulls::Distinct));
     let slots = state.define(&table).expect("a table");
-    slots.append(&Row::new("taken").with("slot", 0)).expect("new");
+    slots
+        .append(&Row::new("taken").with("slot", 0))
+        .expect("new");
     let start = Barrier::new(16);
     // Half of the writers want what is taken, in the last row of their batch.
     std::thread::scope(|scope| {
@@ -209,15 +225,22 @@ fn threads_that_read_see_whole_commits() {
     let place = Place::new();
     let state = place.open();
     let notes = state.define(&notes()).expect("a table");
-    notes.append_all([&note("a", 0), &note("b", 0)]).expect("new");
+    notes
+        .append_all([&note("a", 0), &note("b", 0)])
+        .expect("new");
     let n_of = |id: &str, rows: &[dkdc_state::Versioned<Row>]| {
-        let row = rows.iter().find(|row| row.id == id).expect("both are there");
+        let row = rows
+            .iter()
+            .find(|row| row.id == id)
+            .expect("both are there");
         row.get("n").and_then(|n| n.as_int()).expect("a number")
     };
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for n in 1..300 {
-                notes.update_all([&note("a", n), &note("b", n)]).expect("both");
+                notes
+                    .update_all([&note("a", n), &note("b", n)])
+                    .expect("both");
             }
         });
         for _ in 0..3 {
@@ -245,15 +268,27 @@ fn a_handle_that_is_shared_is_one_store() {
     notes.append(&note("a", 1)).expect("new");
     std::os::unix::fs::symlink(place.db(), place.at("link.db")).expect("a link");
     std::fs::hard_link(place.db(), place.at("hard.db")).expect("a link");
-    let roundabout = place.at("../").join(place.folder().file_name().expect("a name"));
-    for path in [place.at("link.db"), place.at("hard.db"), roundabout.join("data.db")] {
+    let roundabout = place
+        .at("../")
+        .join(place.folder().file_name().expect("a name"));
+    for path in [
+        place.at("link.db"),
+        place.at("hard.db"),
+        roundabout.join("data.db"),
+    ] {
         let again = State::open(&path).expect("the same store");
         assert_eq!(again.path(), first.path(), "{}", path.display());
         let rows = again.rows("notes").expect("a table");
         // Not seen through the file: a second store would have its own clock.
         let version = rows.update(&note("a", 2)).expect("there");
-        assert!(version.idx.as_micros() < NOON + 100, "another clock wrote {version:?}");
+        assert!(
+            version.idx.as_micros() < NOON + 100,
+            "another clock wrote {version:?}"
+        );
     }
-    assert!(!place.at("hard.db-wal").exists(), "a second log beside the link");
+    assert!(
+        !place.at("hard.db-wal").exists(),
+        "a second log beside the link"
+    );
     assert_sound(&first);
 }

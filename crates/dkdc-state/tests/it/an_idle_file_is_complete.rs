@@ -48,7 +48,9 @@ fn after_a_reader_that_was_in_the_way_is_gone() {
     let state = place.open();
     let table = state.define(&notes()).expect("a table");
     let reader = other_program(&place.db());
-    reader.execute_batch("BEGIN; SELECT count(*) FROM notes").expect("a read");
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM notes")
+        .expect("a read");
     let held = reader.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0));
     assert_eq!(held.expect("a read"), 0);
     table.append(&note("a", 1)).expect("new");
@@ -67,11 +69,21 @@ fn after_it_is_closed_at_once() {
     let count = || other.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0));
     count().expect("a read");
     let state = place.open();
-    state.rows("notes").expect("a table").append(&note("a", 1)).expect("new");
+    state
+        .rows("notes")
+        .expect("a table")
+        .append(&note("a", 1))
+        .expect("new");
     drop(state);
     copy_outside(&place.db(), &place.at("copy.db"));
     let copy = State::open(place.at("copy.db")).expect("a store");
-    assert_eq!(copy.rows("notes").expect("a table").count().expect("a count"), 1);
+    assert_eq!(
+        copy.rows("notes")
+            .expect("a table")
+            .count()
+            .expect("a count"),
+        1
+    );
     assert_eq!(count().expect("a read"), 1);
     assert_sound(&copy);
 }

@@ -12,7 +12,9 @@ use crate::support::{MINUTE, NOON, Place, TestClock, assert_sound, refusal};
 
 fn files(state: &State) -> Table<Row> {
     let column = ColumnDef::new("data", ColumnType::Blob);
-    state.define(&TableDef::new("files").column(column)).expect("a table")
+    state
+        .define(&TableDef::new("files").column(column))
+        .expect("a table")
 }
 
 fn content(state: &State, blob: &BlobRef) -> Vec<u8> {
@@ -30,17 +32,29 @@ fn content_comes_back_and_is_stored_once() {
     let files = files(&state);
     let data: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
     let blob = state.put_blob(&data[..]).expect("content");
-    assert_eq!((blob.size, blob.hash), (400_000, *blake3::hash(&data).as_bytes()));
+    assert_eq!(
+        (blob.size, blob.hash),
+        (400_000, *blake3::hash(&data).as_bytes())
+    );
     assert_eq!(state.put_blob(&data[..]).expect("again"), blob);
     let empty = state.put_blob(&b""[..]).expect("no bytes are content too");
     assert_eq!(content(&state, &empty), b"");
-    files.append(&Row::new("a").with("data", blob)).expect("new");
-    files.append(&Row::new("b").with("data", blob)).expect("new");
+    files
+        .append(&Row::new("a").with("data", blob))
+        .expect("new");
+    files
+        .append(&Row::new("b").with("data", blob))
+        .expect("new");
     let status = state.status().expect("a status");
     assert_eq!((status.blobs, status.blob_bytes), (2, 400_000));
     drop((files, state));
     let state = place.open();
-    let row = state.rows("files").expect("a table").get("b").expect("a read").expect("there");
+    let row = state
+        .rows("files")
+        .expect("a table")
+        .get("b")
+        .expect("a read")
+        .expect("there");
     assert_eq!(row.get("data"), Some(&Value::Blob(blob)));
     assert_eq!(content(&state, &blob), data);
     let mut reader = state.open_blob(&blob).expect("content");
@@ -58,9 +72,15 @@ fn a_record_whose_content_is_not_there_is_refused() {
     let files = files(&state);
     let blob = state.put_blob(&b"content"[..]).expect("content");
     let row = |blob: BlobRef| Row::new("a").with("data", blob);
-    let unknown = BlobRef { hash: [1; 32], ..blob };
+    let unknown = BlobRef {
+        hash: [1; 32],
+        ..blob
+    };
     let wrong_size = BlobRef { size: 8, ..blob };
-    let endless = BlobRef { size: u64::MAX, ..blob };
+    let endless = BlobRef {
+        size: u64::MAX,
+        ..blob
+    };
     for bad in [unknown, wrong_size, endless] {
         assert_eq!(refusal(files.append(&row(bad))), "NoSuchBlob", "{bad:?}");
         let good = Row::new("b").with("data", blob);
@@ -77,7 +97,10 @@ fn a_record_whose_content_is_not_there_is_refused() {
         Err(Error::Query("given up".into()))
     });
     assert!(gone.is_err());
-    let late = BlobRef { hash: *blake3::hash(b"late").as_bytes(), size: 4 };
+    let late = BlobRef {
+        hash: *blake3::hash(b"late").as_bytes(),
+        size: 4,
+    };
     assert_eq!(refusal(state.open_blob(&late)), "NoSuchBlob");
     assert_sound(&state);
 }
@@ -94,8 +117,13 @@ impl Read for Broken {
 fn a_reader_that_fails_puts_nothing() {
     let place = Place::new();
     let state = place.open();
-    let error = state.put_blob((&b"half"[..]).chain(Broken)).expect_err("it failed");
-    assert!(error.to_string().contains("the cable was pulled"), "{error}");
+    let error = state
+        .put_blob((&b"half"[..]).chain(Broken))
+        .expect_err("it failed");
+    assert!(
+        error.to_string().contains("the cable was pulled"),
+        "{error}"
+    );
     assert_eq!(state.status().expect("a status").blobs, 0);
 }
 
@@ -108,10 +136,18 @@ fn what_any_version_names_is_not_collected() {
     let put = |text: &str| state.put_blob(text.as_bytes()).expect("content");
     let (old, new, gone, never) = (put("old"), put("new"), put("gone"), put("never"));
     files.append(&Row::new("a").with("data", old)).expect("new");
-    files.update(&Row::new("a").with("data", new)).expect("there");
-    files.append(&Row::new("b").with("data", gone)).expect("new");
+    files
+        .update(&Row::new("a").with("data", new))
+        .expect("there");
+    files
+        .append(&Row::new("b").with("data", gone))
+        .expect("new");
     files.delete("b").expect("there");
-    assert_eq!(state.gc_blobs().expect("a collection").blobs, 0, "put just now");
+    assert_eq!(
+        state.gc_blobs().expect("a collection").blobs,
+        0,
+        "put just now"
+    );
     clock.step(61 * MINUTE);
     let collected = state.gc_blobs().expect("a collection");
     assert_eq!((collected.blobs, collected.bytes), (1, 5));
@@ -136,7 +172,9 @@ fn content_put_again_is_new_again() {
     // Nobody named it in time; somebody is about to.
     assert_eq!(state.put_blob(&b"content"[..]).expect("again"), blob);
     assert_eq!(state.gc_blobs().expect("a collection").blobs, 0);
-    files.append(&Row::new("a").with("data", blob)).expect("its content is there");
+    files
+        .append(&Row::new("a").with("data", blob))
+        .expect("its content is there");
     clock.step(2 * 60 * MINUTE);
     assert_eq!(state.gc_blobs().expect("a collection").blobs, 0);
     assert_sound(&state);

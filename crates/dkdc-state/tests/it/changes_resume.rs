@@ -37,7 +37,9 @@ fn busy(place: &Place) -> State {
             .expect("a transaction");
         if round == 15 {
             let column = dkdc_state::ColumnDef::new("x", dkdc_state::ColumnType::Int);
-            state.define(&TableDef::new("others").column(column)).expect("a column");
+            state
+                .define(&TableDef::new("others").column(column))
+                .expect("a column");
         }
         others.append(&Row::new(id(-1))).expect("new");
     }
@@ -55,7 +57,13 @@ fn from_the_beginning_they_are_all_there_and_in_order() {
     let events = state.events().expect("events");
     assert_eq!(changes.len() as u64, versions + events.len() as u64);
     let kinds: Vec<EventKind> = events.iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, [EventKind::Create; 3].into_iter().chain([EventKind::Alter]).collect::<Vec<_>>());
+    assert_eq!(
+        kinds,
+        [EventKind::Create; 3]
+            .into_iter()
+            .chain([EventKind::Alter])
+            .collect::<Vec<_>>()
+    );
     // Replayed, they give the current records.
     let mut copy = BTreeMap::new();
     for change in &changes {
@@ -86,7 +94,10 @@ fn whoever_stops_anywhere_resumes_with_whole_commits() {
         assert!(change.resume <= change.idx);
         let rest = all(&state, change.resume);
         // What comes again begins a commit, which had not come to its end.
-        let again = changes[..=at].iter().filter(|c| c.idx > change.resume).count();
+        let again = changes[..=at]
+            .iter()
+            .filter(|c| c.idx > change.resume)
+            .count();
         let idxs = |changes: &[Change]| changes.iter().map(|c| c.idx).collect::<Vec<_>>();
         assert_eq!(idxs(&rest), idxs(&changes[at + 1 - again..]));
         if again > 0 {
@@ -95,7 +106,9 @@ fn whoever_stops_anywhere_resumes_with_whole_commits() {
         }
         // A cursor that is no resume point does not split a commit either.
         let from_inside = all(&state, change.idx);
-        let first = from_inside.first().map_or(Idx::from_micros(i64::MAX), |c| c.idx);
+        let first = from_inside
+            .first()
+            .map_or(Idx::from_micros(i64::MAX), |c| c.idx);
         assert!(first > change.idx || first == rest[0].idx);
     }
 }
@@ -117,7 +130,11 @@ fn a_commit_larger_than_a_page_is_not_split() {
     }
     assert_eq!(changes[2999].resume, versions[2999].idx);
     assert_eq!(changes[3000].resume, changes[3000].idx);
-    assert_eq!(all(&state, versions[1500].idx).len(), 3001, "from inside: the whole commit");
+    assert_eq!(
+        all(&state, versions[1500].idx).len(),
+        3001,
+        "from inside: the whole commit"
+    );
 }
 
 #[test]

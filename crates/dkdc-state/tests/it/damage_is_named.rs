@@ -17,7 +17,9 @@ fn furnished(place: &Place) -> (State, Vec<Idx>) {
         .index(dkdc_state::IndexDef::new(["body"]).unique(dkdc_state::Nulls::Distinct));
     let table = state.define(&def).expect("a table");
     let mut versions = Vec::new();
-    table.append_all(&[note("a", 1), note("c", 3).with("data", blob)]).expect("new");
+    table
+        .append_all(&[note("a", 1), note("c", 3).with("data", blob)])
+        .expect("new");
     for n in 0..100 {
         versions.push(table.upsert(&note("b", 1000 + n)).expect("either").idx);
     }
@@ -36,13 +38,19 @@ fn damage(change: impl Fn(&Idx) -> String) -> Vec<String> {
     let place = Place::new();
     let (state, versions) = furnished(&place);
     let statements = change(&versions[50]);
-    intruder(&place.db()).execute_batch(&statements).expect(&statements);
-    let report = state.check().unwrap_or_else(|error| panic!("{statements}: {error}"));
+    intruder(&place.db())
+        .execute_batch(&statements)
+        .expect(&statements);
+    let report = state
+        .check()
+        .unwrap_or_else(|error| panic!("{statements}: {error}"));
     assert!(!report.is_sound(), "not found: {statements}");
     // Also by a process that opens it afterwards, unless it cannot at all.
     drop(state);
     if let Ok(state) = State::open(place.db()) {
-        let again = state.check().unwrap_or_else(|error| panic!("{statements}: {error}"));
+        let again = state
+            .check()
+            .unwrap_or_else(|error| panic!("{statements}: {error}"));
         assert_eq!(again.damage, report.damage);
     }
     report.damage
@@ -56,9 +64,20 @@ fn an_edited_row_is_named_with_its_version_and_record() {
     let edit = format!("UPDATE notes SET body = 'what nobody wrote' WHERE idx = {idx}");
     intruder(&place.db()).execute_batch(&edit).expect("an edit");
     let report = state.check().expect("a check");
-    assert_eq!(report.damage, [format!("notes: version {idx} of \"b\" is not what was written")]);
-    assert_eq!(report.tables[0].damage, [format!("version {idx} of \"b\" is not what was written")]);
-    assert_eq!((report.tables[0].versions, report.tables[0].records), (105, 4));
+    assert_eq!(
+        report.damage,
+        [format!(
+            "notes: version {idx} of \"b\" is not what was written"
+        )]
+    );
+    assert_eq!(
+        report.tables[0].damage,
+        [format!("version {idx} of \"b\" is not what was written")]
+    );
+    assert_eq!(
+        (report.tables[0].versions, report.tables[0].records),
+        (105, 4)
+    );
 }
 
 #[test]
@@ -92,19 +111,31 @@ fn every_cell_of_a_row_is_covered() {
 #[test]
 fn rows_that_were_taken_out_or_put_in_are_missed_or_met() {
     let lines = damage(|idx| format!("DELETE FROM notes WHERE idx = {idx}"));
-    assert!(lines.iter().any(|line| line.contains("of \"b\"")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("of \"b\"")),
+        "{lines:?}"
+    );
     let lines = damage(|idx| {
         format!(
             "INSERT INTO notes(idx, id, body, _op, _seal, _hash) \
              SELECT idx + 1000000, 'new', 'x', 1, _seal, _hash FROM notes WHERE idx = {idx}"
         )
     });
-    assert!(lines.iter().any(|line| line.contains("of \"new\"")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("of \"new\"")),
+        "{lines:?}"
+    );
     // The newest version of all, which no later hash covers.
     let lines = damage(|_| "DELETE FROM notes WHERE id = 'd'".to_owned());
-    assert!(lines.iter().any(|line| line.contains("the head of \"d\"")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("the head of \"d\"")),
+        "{lines:?}"
+    );
     let lines = damage(|_| "DELETE FROM notes WHERE id = 'gone' AND _op = 3".to_owned());
-    assert!(lines.iter().any(|line| line.contains("\"gone\"")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("\"gone\"")),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -119,7 +150,9 @@ fn heads_that_do_not_fit_the_log_are_named() {
         "INSERT INTO _dkdc_head_notes VALUES ('b2', 1, 0, 1)",
     ] {
         let lines = damage(|_| change.to_owned());
-        let named = lines.iter().any(|line| line.starts_with("notes: the head of \"b"));
+        let named = lines
+            .iter()
+            .any(|line| line.starts_with("notes: the head of \"b"));
         assert!(named, "{change}: {lines:?}");
     }
 }
@@ -137,7 +170,10 @@ fn waypoints_that_lead_astray_are_named() {
         "INSERT INTO _dkdc_waypoints VALUES (9, 'a', 5)",
     ] {
         let lines = damage(|_| change.to_owned());
-        assert!(lines.iter().any(|line| line.contains("waypoint")), "{change}: {lines:?}");
+        assert!(
+            lines.iter().any(|line| line.contains("waypoint")),
+            "{change}: {lines:?}"
+        );
     }
 }
 
@@ -165,15 +201,24 @@ fn events_are_chained_like_rows() {
         "DELETE FROM _dkdc_events WHERE \"table\" IS NULL",
     ] {
         let lines = damage(|_| change.to_owned());
-        assert!(lines.iter().any(|line| line.starts_with("event ")), "{change}: {lines:?}");
+        assert!(
+            lines.iter().any(|line| line.starts_with("event ")),
+            "{change}: {lines:?}"
+        );
     }
 }
 
 #[test]
 fn tables_and_guards_that_are_gone_are_named() {
     for (change, name) in [
-        ("DROP TRIGGER _dkdc_guard_delete_notes", "_dkdc_guard_delete_notes"),
-        ("DROP TRIGGER _dkdc_guard_insert__dkdc_store", "_dkdc_guard_insert__dkdc_store"),
+        (
+            "DROP TRIGGER _dkdc_guard_delete_notes",
+            "_dkdc_guard_delete_notes",
+        ),
+        (
+            "DROP TRIGGER _dkdc_guard_insert__dkdc_store",
+            "_dkdc_guard_insert__dkdc_store",
+        ),
         (
             "DROP TRIGGER _dkdc_guard_update_notes;
              CREATE TRIGGER _dkdc_guard_update_notes BEFORE UPDATE ON notes BEGIN SELECT 1; END",
@@ -185,10 +230,16 @@ fn tables_and_guards_that_are_gone_are_named() {
         ("DROP TABLE _dkdc_chunks", "_dkdc_chunks"),
         ("ALTER TABLE notes RENAME TO other", "notes"),
         ("CREATE INDEX mine ON notes(body)", "mine"),
-        ("CREATE TRIGGER mine AFTER INSERT ON _dkdc_head_notes BEGIN SELECT 1; END", "mine"),
+        (
+            "CREATE TRIGGER mine AFTER INSERT ON _dkdc_head_notes BEGIN SELECT 1; END",
+            "mine",
+        ),
     ] {
         let lines = damage(|_| change.to_owned());
-        assert!(lines.iter().any(|line| line.contains(name)), "{change}: {lines:?}");
+        assert!(
+            lines.iter().any(|line| line.contains(name)),
+            "{change}: {lines:?}"
+        );
     }
 }
 
@@ -199,7 +250,10 @@ fn a_column_that_another_program_changed_is_damage() {
         "ALTER TABLE notes RENAME COLUMN body TO text",
     ] {
         let lines = damage(|_| change.to_owned());
-        assert!(lines.iter().any(|line| line.contains("body")), "{change}: {lines:?}");
+        assert!(
+            lines.iter().any(|line| line.contains("body")),
+            "{change}: {lines:?}"
+        );
     }
 }
 
@@ -212,21 +266,37 @@ fn content_that_changed_is_named_and_not_handed_out() {
         "UPDATE _dkdc_chunks SET hash = zeroblob(32)",
     ] {
         let lines = damage(|_| change.to_owned());
-        assert!(lines.iter().any(|line| line.contains("content 1")), "{change}: {lines:?}");
+        assert!(
+            lines.iter().any(|line| line.contains("content 1")),
+            "{change}: {lines:?}"
+        );
     }
     let lines = damage(|_| "DELETE FROM _dkdc_chunks".to_owned());
-    assert!(lines.iter().any(|line| line.contains("\"c\"")), "a record without its content: {lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("\"c\"")),
+        "a record without its content: {lines:?}"
+    );
 
     let place = Place::new();
     let (state, _) = furnished(&place);
-    let row = state.rows("notes").expect("a table").get("c").expect("a read").expect("there");
+    let row = state
+        .rows("notes")
+        .expect("a table")
+        .get("c")
+        .expect("a read")
+        .expect("there");
     let Some(dkdc_state::Value::Blob(blob)) = row.get("data") else {
         panic!("{row:?}");
     };
     let flipped = "UPDATE _dkdc_chunks SET data = CAST('Content' AS BLOB)";
-    intruder(&place.db()).execute_batch(flipped).expect("an edit");
+    intruder(&place.db())
+        .execute_batch(flipped)
+        .expect("an edit");
     assert_eq!(refusal(state.open_blob(blob)), "Damaged");
-    let other = BlobRef { hash: [0; 32], ..*blob };
+    let other = BlobRef {
+        hash: [0; 32],
+        ..*blob
+    };
     assert_eq!(refusal(state.open_blob(&other)), "NoSuchBlob");
 }
 
@@ -241,7 +311,9 @@ fn a_value_that_fits_no_column_is_an_error_to_whoever_reads_it() {
         .column(ColumnDef::new("when", ColumnType::Timestamp))
         .column(ColumnDef::new("day", ColumnType::Date));
     let table = state.define(&def).expect("a table");
-    table.append_all(&[Row::new("good"), Row::new("bad")]).expect("new");
+    table
+        .append_all(&[Row::new("good"), Row::new("bad")])
+        .expect("new");
     for set in [
         "flag = 2",
         "id2 = 'no uuid'",
@@ -260,8 +332,11 @@ fn a_value_that_fits_no_column_is_an_error_to_whoever_reads_it() {
         assert_eq!(refusal(table.list(&Select::new())), "Damaged", "{set}");
         assert_eq!(refusal(table.history("bad")), "Damaged", "{set}");
         let error = table.get("bad").expect_err("damage");
-        assert!(matches!(&error, Error::Damaged { path, what }
-            if path == state.path() && what.starts_with("table t, version ")), "{error}");
+        assert!(
+            matches!(&error, Error::Damaged { path, what }
+            if path == state.path() && what.starts_with("table t, version ")),
+            "{error}"
+        );
         assert!(table.get("good").expect("a read").is_some(), "{set}");
         assert!(!state.check().expect("a check").is_sound());
     }

@@ -26,9 +26,14 @@ fn ten_thousand_writes_in_one_microsecond_are_in_order() {
             last = version.idx;
         }
     }
-    let newest = notes.list(&Select::new().order_desc("idx").limit(1)).expect("a list");
+    let newest = notes
+        .list(&Select::new().order_desc("idx").limit(1))
+        .expect("a list");
     assert_eq!(newest[0].idx(), last);
-    assert_eq!(notes.get("one").expect("a read").expect("there").get("n"), Some(&99.into()));
+    assert_eq!(
+        notes.get("one").expect("a read").expect("there").get("n"),
+        Some(&99.into())
+    );
     assert_sound(&state);
 }
 
@@ -52,7 +57,10 @@ fn a_clock_set_back_a_day_changes_no_order() {
     clock.set(NOON + DAY);
     let right = notes.update(&note("a", 4)).expect("there").idx;
     assert_eq!(right.as_micros(), NOON + DAY, "the right time again");
-    assert_eq!(notes.get("a").expect("a read").expect("there").get("n"), Some(&4.into()));
+    assert_eq!(
+        notes.get("a").expect("a read").expect("there").get("n"),
+        Some(&4.into())
+    );
     assert_sound(&state);
 }
 
@@ -70,7 +78,10 @@ fn a_clock_that_jumps_while_threads_write_changes_no_order() {
             scope.spawn(move || {
                 for n in 0..40 {
                     clock.step([MINUTE, -2 * MINUTE, 0, 1][usize::try_from(n % 4).expect("few")]);
-                    let own = notes.append(&note(&format!("{thread}/{n}"), n)).expect("new").idx;
+                    let own = notes
+                        .append(&note(&format!("{thread}/{n}"), n))
+                        .expect("new")
+                        .idx;
                     let mut seen = seen.lock().expect("no panic");
                     let next = notes.upsert(&note("shared", n)).expect("either").idx;
                     assert!(next > *seen && next > own, "{next} {seen} {own}");
@@ -94,7 +105,10 @@ fn at_the_end_of_all_numbers_a_write_is_refused_and_reading_goes_on() {
     // Three are asked for, two are left: none is written.
     let rows = ["b", "c", "d"].map(|id| note(id, 1));
     let refused = notes.append_all(&rows).expect_err("no number is left");
-    assert!(refused.to_string().contains("clock is at its end"), "{refused}");
+    assert!(
+        refused.to_string().contains("clock is at its end"),
+        "{refused}"
+    );
     assert_eq!(notes.count().expect("a count"), 1);
     clock.set(NOON);
     notes.append_all(&rows[..2]).expect("two are left");
@@ -107,18 +121,45 @@ fn at_the_end_of_all_numbers_a_write_is_refused_and_reading_goes_on() {
     }
     assert_eq!(notes.ids("", 9).expect("ids"), ["a", "b", "c"]);
     assert_eq!(notes.history("c").expect("a history").len(), 1);
-    let end = state.at(Idx::from_micros(i64::MAX).into()).expect("the newest");
-    assert_eq!(end.rows("notes").expect("a table").count().expect("a count"), 3);
+    let end = state
+        .at(Idx::from_micros(i64::MAX).into())
+        .expect("the newest");
+    assert_eq!(
+        end.rows("notes")
+            .expect("a table")
+            .count()
+            .expect("a count"),
+        3
+    );
     let early = state.at(early.idx.into()).expect("history");
-    assert_eq!(early.rows("notes").expect("a table").count().expect("a count"), 1);
+    assert_eq!(
+        early
+            .rows("notes")
+            .expect("a table")
+            .count()
+            .expect("a count"),
+        1
+    );
     let now = Moment::Time(Idx::from_micros(NOON + 1).timestamp());
     let then = state.at(now).expect("history");
     // The batch was written when the clock was right again: it is seen by then,
     // and everything before it.
-    assert_eq!(then.rows("notes").expect("a table").count().expect("a count"), 3);
+    assert_eq!(
+        then.rows("notes")
+            .expect("a table")
+            .count()
+            .expect("a count"),
+        3
+    );
     let changes = state.changes(Idx::ZERO).expect("changes").count();
     assert_eq!(changes, 2 + 3);
-    assert_eq!(state.changes(Idx::from_micros(i64::MAX)).expect("changes").count(), 0);
+    assert_eq!(
+        state
+            .changes(Idx::from_micros(i64::MAX))
+            .expect("changes")
+            .count(),
+        0
+    );
     assert!(state.status().is_ok());
     assert_sound(&state);
 }

@@ -12,9 +12,7 @@ use dkdc_state::{
     ColumnDef, ColumnType, Error, Idx, IndexDef, Nulls, Row, Select, State, Table, TableDef, Value,
 };
 
-use crate::support::{
-    Place, assert_sound, note, notes, other_program, quick, refusal, until,
-};
+use crate::support::{Place, assert_sound, note, notes, other_program, quick, refusal, until};
 use crate::workers::{Worker, listen, say};
 
 fn open(path: &str) -> State {
@@ -74,7 +72,13 @@ fn four_processes_of_four_threads_lose_nothing() {
     // This process reads and writes meanwhile.
     let mut own = Vec::new();
     for n in 0..25 {
-        own.push((table.append(&note(&format!("own/{n}"), n)).expect("new").idx, format!("own/{n}")));
+        own.push((
+            table
+                .append(&note(&format!("own/{n}"), n))
+                .expect("new")
+                .idx,
+            format!("own/{n}"),
+        ));
         add_one(&table);
         state.at(own[0].0.into()).expect("history");
     }
@@ -87,7 +91,14 @@ fn four_processes_of_four_threads_lose_nothing() {
             let idxs: Vec<Idx> = answers
                 .iter()
                 .filter(|answer| answer.contains(&part))
-                .map(|answer| answer.split(' ').next().expect("an idx").parse().expect("an idx"))
+                .map(|answer| {
+                    answer
+                        .split(' ')
+                        .next()
+                        .expect("an idx")
+                        .parse()
+                        .expect("an idx")
+                })
                 .collect();
             assert_eq!(idxs.len(), 25);
             assert!(idxs.is_sorted_by(|a, b| a < b));
@@ -101,10 +112,18 @@ fn four_processes_of_four_threads_lose_nothing() {
     let unique: BTreeSet<Idx> = acknowledged.iter().map(|(idx, _)| *idx).collect();
     assert_eq!(unique.len(), 425, "two versions have one number");
     for (idx, id) in &acknowledged {
-        assert_eq!(table.get(id).expect("a read").expect("acknowledged").idx(), *idx, "{id}");
+        assert_eq!(
+            table.get(id).expect("a read").expect("acknowledged").idx(),
+            *idx,
+            "{id}"
+        );
     }
     let sum = table.get("sum").expect("a read").expect("a sum");
-    assert_eq!(sum.get("n"), Some(&Value::Int(4 * 4 * 5 + 25)), "an increment is lost");
+    assert_eq!(
+        sum.get("n"),
+        Some(&Value::Int(4 * 4 * 5 + 25)),
+        "an increment is lost"
+    );
     assert_eq!(table.count().expect("a count"), 426);
     assert_sound(&state);
 }
@@ -129,9 +148,20 @@ fn twenty_processes_open_a_new_store_at_once() {
     let idxs: BTreeSet<String> = workers.into_iter().flat_map(Worker::finish).collect();
     assert_eq!(idxs.len(), 20, "{idxs:?}");
     let state = place.open();
-    assert_eq!(state.rows("notes").expect("a table").count().expect("a count"), 20);
+    assert_eq!(
+        state
+            .rows("notes")
+            .expect("a table")
+            .count()
+            .expect("a count"),
+        20
+    );
     let events = state.events().expect("events");
-    assert_eq!(events.len(), 2, "one store and one table were created: {events:?}");
+    assert_eq!(
+        events.len(),
+        2,
+        "one store and one table were created: {events:?}"
+    );
     assert_sound(&state);
 }
 
@@ -145,11 +175,13 @@ pub(crate) fn claim(args: &[String]) {
     std::thread::scope(|scope| {
         for thread in 0..25 {
             let table = &table;
-            scope.spawn(move || match table.update_if(&note("a", thread), expected) {
-                Ok(version) => say(format!("won {}", version.idx)),
-                Err(Error::Conflict { .. }) => say("lost"),
-                Err(error) => panic!("{error}"),
-            });
+            scope.spawn(
+                move || match table.update_if(&note("a", thread), expected) {
+                    Ok(version) => say(format!("won {}", version.idx)),
+                    Err(Error::Conflict { .. }) => say("lost"),
+                    Err(error) => panic!("{error}"),
+                },
+            );
         }
     });
 }
@@ -188,8 +220,12 @@ pub(crate) fn evolve(args: &[String]) {
                 table.append(&note("theirs", 1).with("x", 7)).expect("new");
             }
             "rename" => {
-                state.rename_column("notes", "body", "text").expect("a name");
-                table.update(&Row::new("theirs").with("text", "renamed")).expect("there");
+                state
+                    .rename_column("notes", "body", "text")
+                    .expect("a name");
+                table
+                    .update(&Row::new("theirs").with("text", "renamed"))
+                    .expect("there");
             }
             "unique" => {
                 let unique = IndexDef::new(["text"]).unique(Nulls::Distinct);
@@ -220,7 +256,10 @@ fn what_another_process_does_to_a_table_is_seen_at_once() {
         id: String,
         body: Option<String>,
     }
-    let old = |id: &str, body: &str| Old { id: id.into(), body: Some(body.into()) };
+    let old = |id: &str, body: &str| Old {
+        id: id.into(),
+        body: Some(body.into()),
+    };
 
     let place = Place::new();
     let state = place.open();
@@ -237,33 +276,84 @@ fn what_another_process_does_to_a_table_is_seen_at_once() {
     // Each is the first thing that this process does afterwards.
     ask("add");
     let theirs = rows.get("theirs").expect("a read").expect("there").record;
-    assert_eq!(theirs, note("theirs", 1).with("x", 7), "its new column is read");
-    assert_eq!(rows.get("a").expect("a read").expect("there").get("x"), Some(&5.into()));
-    typed.update(&old("theirs", "mine")).expect("an old program writes");
-    assert_eq!(rows.get("theirs").expect("a read").expect("there").get("x"), Some(&7.into()));
-    typed.append(&old("b", "two")).expect("an old program writes");
-    assert_eq!(rows.get("b").expect("a read").expect("there").get("x"), Some(&5.into()));
+    assert_eq!(
+        theirs,
+        note("theirs", 1).with("x", 7),
+        "its new column is read"
+    );
+    assert_eq!(
+        rows.get("a").expect("a read").expect("there").get("x"),
+        Some(&5.into())
+    );
+    typed
+        .update(&old("theirs", "mine"))
+        .expect("an old program writes");
+    assert_eq!(
+        rows.get("theirs").expect("a read").expect("there").get("x"),
+        Some(&7.into())
+    );
+    typed
+        .append(&old("b", "two"))
+        .expect("an old program writes");
+    assert_eq!(
+        rows.get("b").expect("a read").expect("there").get("x"),
+        Some(&5.into())
+    );
 
     ask("rename");
-    assert_eq!(typed.get("theirs").expect("a read").expect("there").body.as_deref(), Some("renamed"));
-    typed.update(&old("a", "three")).expect("an old program writes");
-    assert_eq!(rows.get("a").expect("a read").expect("there").get("text"), Some(&"three".into()));
-    rows.update(&Row::new("a").with("body", "four")).expect("by its old name");
-    assert_eq!(typed.list(&Select::new().eq("body", "four")).expect("a list").len(), 1);
+    assert_eq!(
+        typed
+            .get("theirs")
+            .expect("a read")
+            .expect("there")
+            .body
+            .as_deref(),
+        Some("renamed")
+    );
+    typed
+        .update(&old("a", "three"))
+        .expect("an old program writes");
+    assert_eq!(
+        rows.get("a").expect("a read").expect("there").get("text"),
+        Some(&"three".into())
+    );
+    rows.update(&Row::new("a").with("body", "four"))
+        .expect("by its old name");
+    assert_eq!(
+        typed
+            .list(&Select::new().eq("body", "four"))
+            .expect("a list")
+            .len(),
+        1
+    );
 
     ask("unique");
     assert_eq!(refusal(typed.append(&old("c", "four"))), "NotUnique");
-    assert_eq!(refusal(rows.append(&Row::new("c").with("text", "four"))), "NotUnique");
+    assert_eq!(
+        refusal(rows.append(&Row::new("c").with("text", "four"))),
+        "NotUnique"
+    );
     ask("new table");
-    assert!(state.rows("other").expect("a table").contains("a").expect("a read"));
+    assert!(
+        state
+            .rows("other")
+            .expect("a table")
+            .contains("a")
+            .expect("a read")
+    );
     let version = rows.history("a").expect("a history")[0].version.idx;
     ask("clear");
     assert!(rows.get("a").expect("a read").is_none());
     assert!(!typed.contains("a").expect("a read"));
     assert_eq!(refusal(rows.restore("a", version)), "NoSuchVersion");
     typed.append(&old("a", "again")).expect("the id is free");
-    let then = state.at(version.into()).expect("the store has history there");
-    assert_eq!(refusal(then.table::<Old>().expect("a table").get("a")), "OutsideHistory");
+    let then = state
+        .at(version.into())
+        .expect("the store has history there");
+    assert_eq!(
+        refusal(then.table::<Old>().expect("a table").get("a")),
+        "OutsideHistory"
+    );
     assert_sound(&state);
 }
 
@@ -277,12 +367,21 @@ fn a_column_that_another_process_added_can_be_written_at_once() {
     other.tell("add");
     assert_eq!(other.answer(), "done");
     // No read came between, from which this process could have learned of it.
-    rows.append(&note("mine", 1).with("x", 9)).expect("the column is there");
+    rows.append(&note("mine", 1).with("x", 9))
+        .expect("the column is there");
     other.tell("rename");
     assert_eq!(other.answer(), "done");
-    let row = rows.row_from_json("{\"id\": \"json\", \"text\": \"t\"}").expect("by its new name");
+    let row = rows
+        .row_from_json("{\"id\": \"json\", \"text\": \"t\"}")
+        .expect("by its new name");
     rows.append(&row).expect("new");
-    assert_eq!(rows.get("json").expect("a read").expect("there").get("text"), Some(&"t".into()));
+    assert_eq!(
+        rows.get("json")
+            .expect("a read")
+            .expect("there")
+            .get("text"),
+        Some(&"t".into())
+    );
     assert_sound(&state);
 }
 
@@ -304,9 +403,18 @@ fn a_writer_that_is_kept_waiting_is_told_so_and_reading_goes_on() {
     let mut holder = Worker::start("hold-lock", &place.db(), &[]);
     assert_eq!(holder.answer(), "held");
     let error = table.update(&note("a", 2)).expect_err("the lock is taken");
-    assert!(matches!(&error, Error::Busy { path, .. } if path == state.path()), "{error}");
-    assert_eq!(refusal(table.append_all(&[note("b", 1), note("c", 1)])), "Busy");
-    assert_eq!(refusal(state.transaction(|tx| tx.rows("notes").map(|_| ()))), "Busy");
+    assert!(
+        matches!(&error, Error::Busy { path, .. } if path == state.path()),
+        "{error}"
+    );
+    assert_eq!(
+        refusal(table.append_all(&[note("b", 1), note("c", 1)])),
+        "Busy"
+    );
+    assert_eq!(
+        refusal(state.transaction(|tx| tx.rows("notes").map(|_| ()))),
+        "Busy"
+    );
     assert_eq!(refusal(state.clear(&[])), "Busy");
     // All of them are told, also those that wait for another thread first.
     std::thread::scope(|scope| {
@@ -316,12 +424,26 @@ fn a_writer_that_is_kept_waiting_is_told_so_and_reading_goes_on() {
             assert_eq!(thread.join().expect("an answer"), "Busy");
         }
     });
-    assert_eq!(table.get("a").expect("reading goes on").expect("there").record, note("a", 1));
-    assert_eq!(table.list(&Select::new()).expect("reading goes on").len(), 1);
+    assert_eq!(
+        table
+            .get("a")
+            .expect("reading goes on")
+            .expect("there")
+            .record,
+        note("a", 1)
+    );
+    assert_eq!(
+        table.list(&Select::new()).expect("reading goes on").len(),
+        1
+    );
     holder.tell("let go");
     holder.finish();
     table.update(&note("a", 2)).expect("the lock is free");
-    assert_eq!(table.count().expect("a count"), 1, "what was told Busy is not there");
+    assert_eq!(
+        table.count().expect("a count"),
+        1,
+        "what was told Busy is not there"
+    );
     assert_sound(&state);
 }
 
@@ -345,12 +467,17 @@ fn following_sees_other_processes_commits() {
     let place = Place::new();
     let state = place.open();
     state.define(&notes()).expect("a table");
-    let mut follow = state.follow(state.last().expect("a read")).expect("changes");
+    let mut follow = state
+        .follow(state.last().expect("a read"))
+        .expect("changes");
     let deadline = || Some(Instant::now() + Duration::from_secs(60));
     for n in 0..3 {
         let mut writer = Worker::start("write-one", &place.db(), &[&n.to_string()]);
         writer.tell("go");
-        let change = follow.next_before(deadline()).expect("a read").expect("in a minute");
+        let change = follow
+            .next_before(deadline())
+            .expect("a read")
+            .expect("in a minute");
         assert_eq!(writer.finish(), [change.idx.to_string()]);
     }
 }
@@ -361,7 +488,8 @@ pub(crate) fn read_on(args: &[String]) {
     let path = Path::new(&args[0]);
     let reader = || {
         let conn = other_program(path);
-        conn.execute_batch("BEGIN; SELECT count(*) FROM notes").expect("a read");
+        conn.execute_batch("BEGIN; SELECT count(*) FROM notes")
+            .expect("a read");
         let count = conn.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0));
         count.expect("a read");
         conn
@@ -396,13 +524,19 @@ fn readers_that_are_always_there_neither_stop_writers_nor_swell_the_file() {
     let mut largest = 0;
     // 100 MB go through a -wal that is checkpointed at about 4 MB.
     for n in 0..250i64 {
-        let rows: Vec<Row> =
-            (0..20).map(|i| note(&i.to_string(), n).with("body", body.as_str())).collect();
-        table.upsert_all(&rows).expect("readers do not stop writers");
+        let rows: Vec<Row> = (0..20)
+            .map(|i| note(&i.to_string(), n).with("body", body.as_str()))
+            .collect();
+        table
+            .upsert_all(&rows)
+            .expect("readers do not stop writers");
         written += 20 * 20_000u64;
         largest = largest.max(state.status().expect("a status").wal_bytes);
     }
-    assert!(largest < written / 2, "the -wal grew to {largest} of {written} bytes");
+    assert!(
+        largest < written / 2,
+        "the -wal grew to {largest} of {written} bytes"
+    );
     reader.tell("stop");
     reader.finish();
     until("the -wal is in the file", || {

@@ -48,8 +48,14 @@ fn five_minutes_ago_still_means_that_after_a_write_in_2100() {
     drop((notes, state));
     let state = place.open_at(&clock);
     assert_eq!(ids(&state, ago(5)), ["10", "20", "before", "in 2100"]);
-    let phrase = Moment::parse("5 minutes ago", Idx::from_micros(NOON + 32 * MINUTE).timestamp());
-    assert_eq!(ids(&state, phrase.expect("a time")), ["10", "20", "before", "in 2100"]);
+    let phrase = Moment::parse(
+        "5 minutes ago",
+        Idx::from_micros(NOON + 32 * MINUTE).timestamp(),
+    );
+    assert_eq!(
+        ids(&state, phrase.expect("a time")),
+        ["10", "20", "before", "in 2100"]
+    );
 }
 
 #[test]
@@ -61,7 +67,9 @@ fn a_clock_set_back_a_day_leaves_its_commits_where_they_happened() {
     clock.step(2 * DAY);
     notes.append(&note("a", 1)).expect("new");
     clock.step(-DAY);
-    notes.append_all(&[note("b", 1), note("c", 1)]).expect("new");
+    notes
+        .append_all(&[note("b", 1), note("c", 1)])
+        .expect("new");
     clock.step(MINUTE);
     notes.append(&note("d", 1)).expect("new");
     // At the wall time of the second commit it was there, the third was not.
@@ -79,19 +87,30 @@ fn a_moment_inside_a_transaction_includes_all_of_it() {
     let notes = state.define(&notes()).expect("a table");
     notes.append(&note("a", 1)).expect("new");
     clock.step(SECOND);
-    let batch = notes.append_all(&["b", "c", "d"].map(|id| note(id, 1))).expect("new");
+    let batch = notes
+        .append_all(&["b", "c", "d"].map(|id| note(id, 1)))
+        .expect("new");
     clock.step(SECOND);
     notes.append(&note("e", 1)).expect("new");
     for version in &batch {
         assert_eq!(ids(&state, version.idx.into()), ["a", "b", "c", "d"]);
-        assert_eq!(ids(&state, time(version.idx.as_micros())), ["a", "b", "c", "d"]);
-        assert_eq!(state.at(version.idx.into()).expect("history").idx(), batch[2].idx);
+        assert_eq!(
+            ids(&state, time(version.idx.as_micros())),
+            ["a", "b", "c", "d"]
+        );
+        assert_eq!(
+            state.at(version.idx.into()).expect("history").idx(),
+            batch[2].idx
+        );
     }
     let before = Idx::from_micros(batch[0].idx.as_micros() - 1);
     assert_eq!(ids(&state, before.into()), ["a"]);
     // A batch that is refused in the middle of a group is no part of anything.
     assert!(notes.append_all(&[note("f", 1), note("a", 1)]).is_err());
-    assert_eq!(ids(&state, state.last().expect("a read").into()), ["a", "b", "c", "d", "e"]);
+    assert_eq!(
+        ids(&state, state.last().expect("a read").into()),
+        ["a", "b", "c", "d", "e"]
+    );
 }
 
 #[test]
@@ -108,16 +127,35 @@ fn what_history_does_not_cover_is_an_error() {
     assert_eq!(outside(Idx::ZERO.into()), "OutsideHistory");
     assert_eq!(outside(Idx::from_micros(i64::MIN).into()), "OutsideHistory");
     assert_eq!(outside(Idx::from_micros(i64::MAX).into()), "OutsideHistory");
-    assert_eq!(outside(Idx::from_micros(last.as_micros() + 1).into()), "OutsideHistory");
+    assert_eq!(
+        outside(Idx::from_micros(last.as_micros() + 1).into()),
+        "OutsideHistory"
+    );
     assert_eq!(outside(time(NOON + MINUTE + 1)), "OutsideHistory");
-    assert_eq!(outside("0001-01-01".parse().expect("a time")), "OutsideHistory");
-    assert_eq!(outside("9999-12-30".parse().expect("a time")), "OutsideHistory");
-    let why = state.at(time(NOON - 1)).expect_err("before the store").to_string();
+    assert_eq!(
+        outside("0001-01-01".parse().expect("a time")),
+        "OutsideHistory"
+    );
+    assert_eq!(
+        outside("9999-12-30".parse().expect("a time")),
+        "OutsideHistory"
+    );
+    let why = state
+        .at(time(NOON - 1))
+        .expect_err("before the store")
+        .to_string();
     assert!(why.contains("history begins at"), "{why}");
     // Idle time after the newest version is covered: nothing happened.
     clock.step(DAY);
     assert_eq!(ids(&state, time(NOON + DAY)), ["a"]);
-    assert_eq!(state.at(time(NOON)).expect("its first moment").idx().as_micros(), NOON);
+    assert_eq!(
+        state
+            .at(time(NOON))
+            .expect("its first moment")
+            .idx()
+            .as_micros(),
+        NOON
+    );
 }
 
 #[test]
@@ -126,13 +164,21 @@ fn before_a_clear_there_is_no_history() {
     let clock = TestClock::new(NOON);
     let state = place.open_at(&clock);
     let notes = state.define(&notes()).expect("a table");
-    let others = state.define(&dkdc_state::TableDef::new("others")).expect("a table");
+    let others = state
+        .define(&dkdc_state::TableDef::new("others"))
+        .expect("a table");
     clock.step(MINUTE);
     let v1 = notes.append(&note("a", 1)).expect("new").idx;
-    let kept = others.append(&dkdc_state::Row::new("kept")).expect("new").idx;
+    let kept = others
+        .append(&dkdc_state::Row::new("kept"))
+        .expect("new")
+        .idx;
     clock.step(MINUTE);
     let cleared = state.clear(&["notes"]).expect("a clear");
-    assert_eq!((cleared[0].table.as_str(), cleared[0].versions), ("notes", 1));
+    assert_eq!(
+        (cleared[0].table.as_str(), cleared[0].versions),
+        ("notes", 1)
+    );
     clock.step(MINUTE);
     notes.append(&note("b", 1)).expect("new");
 
@@ -146,15 +192,25 @@ fn before_a_clear_there_is_no_history() {
     assert_eq!(refusal(rows.history("a")), "OutsideHistory");
     let others = then.rows("others").expect("a table");
     assert!(others.contains("kept").expect("not cleared"));
-    assert!(ids(&state, time(NOON + 2 * MINUTE)).is_empty(), "at the clear, it is empty");
+    assert!(
+        ids(&state, time(NOON + 2 * MINUTE)).is_empty(),
+        "at the clear, it is empty"
+    );
     assert_eq!(ids(&state, time(NOON + 3 * MINUTE)), ["b"]);
     assert!(notes.history("a").expect("a read").is_empty());
     assert!(notes.version("a", v1).expect("a read").is_none());
     let event = state.events().expect("events").pop().expect("an event");
-    assert_eq!((event.kind, event.table.as_deref()), (dkdc_state::EventKind::Clear, Some("notes")));
+    assert_eq!(
+        (event.kind, event.table.as_deref()),
+        (dkdc_state::EventKind::Clear, Some("notes"))
+    );
     assert_eq!(event.detail["versions"], 1);
     assert_eq!(refusal(state.clear(&["notes", "nowhere"])), "UnknownTable");
-    assert_eq!(notes.count().expect("a count"), 1, "nothing is cleared when one is unknown");
+    assert_eq!(
+        notes.count().expect("a count"),
+        1,
+        "nothing is cleared when one is unknown"
+    );
     assert_sound(&state);
 }
 

@@ -19,7 +19,11 @@ fn refused(path: &Path, error: &str) {
     assert_eq!(refusal(State::open(path)), error, "{}", path.display());
     assert_eq!(refusal(State::options().read_only(true).open(path)), error);
     assert_eq!(refusal(State::options().create(false).open(path)), error);
-    assert_eq!(std::fs::read(path).expect("a file"), before, "it was changed");
+    assert_eq!(
+        std::fs::read(path).expect("a file"),
+        before,
+        "it was changed"
+    );
     let folder = std::fs::read_dir(path.parent().expect("a folder")).expect("a folder");
     for entry in folder {
         let name = entry.expect("an entry").file_name();
@@ -75,7 +79,10 @@ fn what_is_no_file() {
     std::fs::create_dir(&folder).expect("a folder");
     assert_eq!(refusal(State::open(&folder)), "NotAStore");
     let fifo = place.at("fifo");
-    let made = Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs");
+    let made = Command::new("mkfifo")
+        .arg(&fifo)
+        .status()
+        .expect("mkfifo runs");
     assert!(made.success());
     assert_eq!(refusal(State::open(&fifo)), "NotAStore");
     assert_eq!(refusal(State::open("/dev/null")), "NotAStore");
@@ -86,8 +93,14 @@ fn what_is_no_file() {
     let file = place.at("file");
     std::fs::write(&file, "x").expect("a file");
     assert_eq!(refusal(State::open(file.join("data.db"))), "Io");
-    for options in [State::options().create(false), State::options().read_only(true)] {
-        let error = options.open(place.db()).map(|_| ()).expect_err("there is none");
+    for options in [
+        State::options().create(false),
+        State::options().read_only(true),
+    ] {
+        let error = options
+            .open(place.db())
+            .map(|_| ())
+            .expect_err("there is none");
         assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
         assert!(!place.db().exists());
     }
@@ -96,9 +109,16 @@ fn what_is_no_file() {
 #[test]
 fn an_empty_file_becomes_a_store_where_it_is_meant() {
     let (place, path) = with(b"");
-    assert_eq!(refusal(State::options().read_only(true).open(&path)), "NotAStore");
+    assert_eq!(
+        refusal(State::options().read_only(true).open(&path)),
+        "NotAStore"
+    );
     let state = place.open();
-    state.define(&notes()).expect("a table").append(&note("a", 1)).expect("new");
+    state
+        .define(&notes())
+        .expect("a table")
+        .append(&note("a", 1))
+        .expect("new");
     assert_sound(&state);
 }
 
@@ -121,14 +141,29 @@ fn a_link_to_what_is_not_there_yet_is_followed() {
 fn a_newer_format_is_refused_untouched() {
     let place = Place::new();
     let state = place.open();
-    state.define(&notes()).expect("a table").append(&note("a", 1)).expect("new");
+    state
+        .define(&notes())
+        .expect("a table")
+        .append(&note("a", 1))
+        .expect("new");
     drop(state);
     let conn = intruder(&place.db());
-    conn.execute_batch("PRAGMA user_version = 7; PRAGMA wal_checkpoint(TRUNCATE)").expect("newer");
+    conn.execute_batch("PRAGMA user_version = 7; PRAGMA wal_checkpoint(TRUNCATE)")
+        .expect("newer");
     drop(conn);
     refused(&place.db(), "NewerFormat");
     let error = State::open(place.db()).map(|_| ()).expect_err("newer");
-    assert!(matches!(error, Error::NewerFormat { found: 7, supported: 1, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::NewerFormat {
+                found: 7,
+                supported: 1,
+                ..
+            }
+        ),
+        "{error}"
+    );
     assert!(error.to_string().contains("upgrade dkdc"), "{error}");
 }
 
@@ -136,27 +171,53 @@ fn a_newer_format_is_refused_untouched() {
 fn a_store_opened_read_only_reads_and_refuses_to_write() {
     let place = Place::new();
     let state = place.open();
-    let version = state.define(&notes()).expect("a table").append(&note("a", 1)).expect("new").idx;
+    let version = state
+        .define(&notes())
+        .expect("a table")
+        .append(&note("a", 1))
+        .expect("new")
+        .idx;
     drop(state);
     let before = std::fs::read(place.db()).expect("a file");
     let state = quick().read_only(true).open(place.db()).expect("a store");
     assert!(state.is_read_only());
     let table = state.define(&notes()).expect("it is as declared");
-    assert_eq!(table.get("a").expect("a read").expect("there").record, note("a", 1));
-    state.at(version.into()).expect("history").rows("notes").expect("a table");
+    assert_eq!(
+        table.get("a").expect("a read").expect("there").record,
+        note("a", 1)
+    );
+    state
+        .at(version.into())
+        .expect("history")
+        .rows("notes")
+        .expect("a table");
     let error = table.append(&note("b", 1)).expect_err("read-only");
-    assert!(error.to_string().contains("it was opened read-only"), "{error}");
+    assert!(
+        error.to_string().contains("it was opened read-only"),
+        "{error}"
+    );
     assert_eq!(refusal(table.delete("a")), "ReadOnly");
-    assert_eq!(refusal(state.define(&dkdc_state::TableDef::new("t")).map(|_| ())), "ReadOnly");
+    assert_eq!(
+        refusal(state.define(&dkdc_state::TableDef::new("t")).map(|_| ())),
+        "ReadOnly"
+    );
     assert_eq!(refusal(state.clear(&[])), "ReadOnly");
     assert_eq!(refusal(state.put_blob(&b"x"[..])), "ReadOnly");
-    assert_eq!(refusal(state.transaction(|_| Ok::<(), Error>(()))), "ReadOnly");
+    assert_eq!(
+        refusal(state.transaction(|_| Ok::<(), Error>(()))),
+        "ReadOnly"
+    );
     // Nor does the process get a handle that writes by opening it again.
     assert_eq!(refusal(State::open(place.db())), "ReadOnly");
     assert_sound(&state);
     drop((table, state));
     assert_eq!(std::fs::read(place.db()).expect("a file"), before);
-    place.open().rows("notes").expect("a table").append(&note("b", 1)).expect("new");
+    place
+        .open()
+        .rows("notes")
+        .expect("a table")
+        .append(&note("b", 1))
+        .expect("new");
 }
 
 /// Worker: opens a store and tells what can be done with it.
@@ -168,9 +229,18 @@ pub(crate) fn open_and_tell(args: &[String]) {
     let read = state.rows("notes").and_then(|table| table.get("a"));
     say(format!("read {}", read.is_ok_and(|row| row.is_some())));
     let then = state.at(Moment::Idx(state.last().expect("a read")));
-    say(format!("then {}", then.is_ok_and(|then| then.rows("notes").is_ok())));
-    say(format!("sound {}", state.check().is_ok_and(|report| report.is_sound())));
-    match state.rows("notes").and_then(|table| table.append(&note("b", 1))) {
+    say(format!(
+        "then {}",
+        then.is_ok_and(|then| then.rows("notes").is_ok())
+    ));
+    say(format!(
+        "sound {}",
+        state.check().is_ok_and(|report| report.is_sound())
+    ));
+    match state
+        .rows("notes")
+        .and_then(|table| table.append(&note("b", 1)))
+    {
         Ok(_) => say("written"),
         Err(error) => say(refusal::<()>(Err(error))),
     }
@@ -185,7 +255,11 @@ fn as_nobody(path: &Path) -> Option<Vec<String>> {
     let copy = path.parent()?.join("it-by-nobody");
     std::fs::copy(std::env::current_exe().ok()?, &copy).ok()?;
     let mut probe = Command::new(&copy);
-    probe.args(["--list"]).uid(NOBODY).gid(NOBODY).stdout(std::process::Stdio::null());
+    probe
+        .args(["--list"])
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .stdout(std::process::Stdio::null());
     if !probe.status().is_ok_and(|status| status.success()) {
         return None;
     }
@@ -204,9 +278,16 @@ fn where_nothing_can_be_written_reading_works_and_writing_is_the_error() {
     let place = Place::new();
     permit(place.folder(), 0o755);
     let state = place.open();
-    state.define(&notes()).expect("a table").append(&note("a", 1)).expect("new");
+    state
+        .define(&notes())
+        .expect("a table")
+        .append(&note("a", 1))
+        .expect("new");
     drop(state);
-    assert!(!place.at("data.db-wal").exists(), "the last one out tidies up");
+    assert!(
+        !place.at("data.db-wal").exists(),
+        "the last one out tidies up"
+    );
     permit(&place.db(), 0o444);
     let Some(answers) = as_nobody(&place.db()) else {
         println!("passed over: this user cannot start a process of another one");
@@ -216,7 +297,11 @@ fn where_nothing_can_be_written_reading_works_and_writing_is_the_error() {
     assert_eq!(answers, readable, "closed everywhere");
     // While a writer has it open, its -wal is there and may hold the newest.
     let state = place.open();
-    state.rows("notes").expect("a table").update(&note("a", 2)).expect("there");
+    state
+        .rows("notes")
+        .expect("a table")
+        .update(&note("a", 2))
+        .expect("there");
     for name in ["data.db-wal", "data.db-shm"] {
         permit(&place.at(name), 0o644);
     }

@@ -20,8 +20,10 @@ fn tables(conn: &Connection) -> Vec<String> {
 }
 
 fn count(conn: &Connection, table: &str) -> i64 {
-    conn.query_row(&format!("SELECT count(*) FROM \"{table}\""), [], |row| row.get(0))
-        .expect("a count")
+    conn.query_row(&format!("SELECT count(*) FROM \"{table}\""), [], |row| {
+        row.get(0)
+    })
+    .expect("a count")
 }
 
 #[test]
@@ -33,9 +35,12 @@ fn every_table_refuses_every_statement_and_says_who_may() {
     let table = state.define(&notes()).expect("a table");
     let odd = TableDef::new("o'dd \"table\"").column(ColumnDef::new("select", ColumnType::Int));
     let odd = state.define(&odd).expect("a table");
-    odd.append(&dkdc_state::Row::new("a").with("select", 1)).expect("new");
+    odd.append(&dkdc_state::Row::new("a").with("select", 1))
+        .expect("new");
     // A row in each table of the store's own: commits, waypoints, contents.
-    table.append_all(&[note("a", 1), note("b", 1)]).expect("new");
+    table
+        .append_all(&[note("a", 1), note("b", 1)])
+        .expect("new");
     for n in 0..40 {
         table.update(&note("a", n)).expect("there");
     }
@@ -49,7 +54,11 @@ fn every_table_refuses_every_statement_and_says_who_may() {
         let rows = count(&conn, &quoted);
         assert!(rows > 0, "{name} is empty: nothing would fire");
         let column: String = conn
-            .query_row("SELECT name FROM pragma_table_info(?1) LIMIT 1", [name], |row| row.get(0))
+            .query_row(
+                "SELECT name FROM pragma_table_info(?1) LIMIT 1",
+                [name],
+                |row| row.get(0),
+            )
             .expect("a column");
         let name = &quoted;
         for statement in [
@@ -60,13 +69,21 @@ fn every_table_refuses_every_statement_and_says_who_may() {
             format!("DELETE FROM \"{name}\""),
             format!("DELETE FROM \"{name}\" WHERE 1"),
         ] {
-            let error = conn.execute(&statement, []).expect_err(&statement).to_string();
-            assert!(error.contains("only_dkdc_may_write"), "{statement}: {error}");
+            let error = conn
+                .execute(&statement, [])
+                .expect_err(&statement)
+                .to_string();
+            assert!(
+                error.contains("only_dkdc_may_write"),
+                "{statement}: {error}"
+            );
         }
         assert_eq!(count(&conn, name), rows);
     }
     let body: String = conn
-        .query_row("SELECT body FROM notes WHERE id = 'b'", [], |row| row.get(0))
+        .query_row("SELECT body FROM notes WHERE id = 'b'", [], |row| {
+            row.get(0)
+        })
         .expect("anybody may read");
     assert_eq!(body, "body 1");
     assert_sound(&state);
@@ -81,7 +98,9 @@ fn a_table_that_grows_an_index_guards_it() {
     let index = dkdc_state::IndexDef::new(["body"]);
     state.define(&notes().index(index)).expect("an index");
     let conn = other_program(&place.db());
-    let error = conn.execute("DELETE FROM _dkdc_index_notes_2", []).expect_err("guarded");
+    let error = conn
+        .execute("DELETE FROM _dkdc_index_notes_2", [])
+        .expect_err("guarded");
     assert!(error.to_string().contains("only_dkdc_may_write"), "{error}");
 }
 
@@ -92,9 +111,14 @@ fn what_our_own_writes_need_is_no_guard() {
     let state = place.open();
     let table = state.define(&notes()).expect("a table");
     let conn = intruder(&place.db());
-    conn.execute_batch("CREATE TRIGGER spy AFTER INSERT ON notes BEGIN SELECT raise(ABORT, 'no'); END")
-        .expect("a trigger");
+    conn.execute_batch(
+        "CREATE TRIGGER spy AFTER INSERT ON notes BEGIN SELECT raise(ABORT, 'no'); END",
+    )
+    .expect("a trigger");
     table.append(&note("a", 1)).expect("the trigger is not run");
     let report = state.check().expect("a check");
-    assert_eq!(report.damage, ["another program put the trigger spy on table notes"]);
+    assert_eq!(
+        report.damage,
+        ["another program put the trigger spy on table notes"]
+    );
 }

@@ -63,24 +63,39 @@ fn a_new_field_shows_its_default_where_it_was_not() {
     let place = Place::new();
     let state = place.open();
     let old = state.table::<First>().expect("a table");
-    old.append_all(&[first("a", "one"), first("b", "two")]).expect("new");
+    old.append_all(&[first("a", "one"), first("b", "two")])
+        .expect("new");
     let before = old.delete("b").expect("there").idx;
 
     let new = state.table::<Second>().expect("two columns more");
-    assert_eq!(new.get("a").expect("a read").expect("there").record, second("a", "one", None, 100));
+    assert_eq!(
+        new.get("a").expect("a read").expect("there").record,
+        second("a", "one", None, 100)
+    );
     let then = state.at(before.into()).expect("history");
     let then = then.table::<Second>().expect("a table");
     assert_eq!(then.get("a").expect("a read").expect("there").priority, 100);
-    let found = new.list(&Select::new().eq("priority", 100)).expect("a list");
+    let found = new
+        .list(&Select::new().eq("priority", 100))
+        .expect("a list");
     assert_eq!(found.len(), 1, "the index has the old records");
-    let found = then.list(&Select::new().gt("priority", 99).order("priority")).expect("a list");
+    let found = then
+        .list(&Select::new().gt("priority", 99).order("priority"))
+        .expect("a list");
     assert_eq!(found.len(), 1);
     // The old program goes on: what it does not know, it keeps or gets.
     old.append(&first("c", "three")).expect("new");
-    assert_eq!(new.get("c").expect("a read").expect("there").record, second("c", "three", None, 100));
-    new.update(&second("a", "ONE", Some("ada"), 1)).expect("there");
+    assert_eq!(
+        new.get("c").expect("a read").expect("there").record,
+        second("c", "three", None, 100)
+    );
+    new.update(&second("a", "ONE", Some("ada"), 1))
+        .expect("there");
     old.update(&first("a", "One")).expect("there");
-    assert_eq!(new.get("a").expect("a read").expect("there").record, second("a", "One", Some("ada"), 1));
+    assert_eq!(
+        new.get("a").expect("a read").expect("there").record,
+        second("a", "One", Some("ada"), 1)
+    );
     // A deleted record comes back with the default too.
     let lost = new.list_deleted(&Select::new()).expect("a list");
     assert_eq!(lost[0].record, second("b", "two", None, 100));
@@ -106,14 +121,20 @@ fn a_default_is_for_rows_before_the_column_alone() {
     let with = notes().column(ColumnDef::new("x", ColumnType::Int).default(5));
     let table = state.define(&with).expect("a column");
     table.append(&note("unnamed", 1)).expect("new");
-    table.append(&note("null", 1).with("x", Value::Null)).expect("new");
+    table
+        .append(&note("null", 1).with("x", Value::Null))
+        .expect("new");
     let found = |x: Value| {
         let rows = table.list(&Select::new().eq("x", x)).expect("a list");
-        rows.into_iter().map(|row| row.record.id).collect::<Vec<_>>()
+        rows.into_iter()
+            .map(|row| row.record.id)
+            .collect::<Vec<_>>()
     };
     assert_eq!(found(5.into()), ["old", "unnamed"]);
     assert_eq!(found(Value::Null), ["null"]);
-    table.update(&Row::new("old").with("x", Value::Null)).expect("there");
+    table
+        .update(&Row::new("old").with("x", Value::Null))
+        .expect("there");
     assert_eq!(found(Value::Null), ["null", "old"]);
     assert_sound(&state);
 }
@@ -123,11 +144,22 @@ fn a_renamed_field_is_the_same_field() {
     let place = Place::new();
     let state = place.open();
     let old = state.table::<Second>().expect("a table");
-    let v1 = old.append(&second("a", "one", Some("ada"), 1)).expect("new").idx;
+    let v1 = old
+        .append(&second("a", "one", Some("ada"), 1))
+        .expect("new")
+        .idx;
     let new = state.table::<Third>().expect("a new name");
     assert_eq!(new.get("a").expect("a read").expect("there").text, "one");
-    new.update(&Third { id: "a".into(), owner: None, text: "two".into() }).expect("there");
-    assert_eq!(old.get("a").expect("a read").expect("there").record, second("a", "two", None, 1));
+    new.update(&Third {
+        id: "a".into(),
+        owner: None,
+        text: "two".into(),
+    })
+    .expect("there");
+    assert_eq!(
+        old.get("a").expect("a read").expect("there").record,
+        second("a", "two", None, 1)
+    );
     old.update(&second("a", "three", None, 2)).expect("there");
     assert_eq!(new.get("a").expect("a read").expect("there").text, "three");
     let then = state.at(v1.into()).expect("history");
@@ -141,9 +173,17 @@ fn a_renamed_field_is_the_same_field() {
     state.table::<Third>().expect("the new one");
     assert_eq!(state.last().expect("a read"), last);
     let rows = state.rows("tasks").expect("a table");
-    assert_eq!(rows.list(&Select::new().eq("body", "three")).expect("a list").len(), 1);
+    assert_eq!(
+        rows.list(&Select::new().eq("body", "three"))
+            .expect("a list")
+            .len(),
+        1
+    );
     let row = rows.get("a").expect("a read").expect("there").record;
-    assert_eq!((row.get("text"), row.get("body")), (Some(&"three".into()), None));
+    assert_eq!(
+        (row.get("text"), row.get("body")),
+        (Some(&"three".into()), None)
+    );
     assert_sound(&state);
 }
 
@@ -153,7 +193,9 @@ fn a_name_means_one_column_for_good() {
     let state = place.open();
     let table = state.define(&notes()).expect("a table");
     table.append(&note("a", 1)).expect("new");
-    state.rename_column("notes", "body", "text").expect("a new name");
+    state
+        .rename_column("notes", "body", "text")
+        .expect("a new name");
     for taken in ["n", "N", "body", "Body", "id", "IDX", "_op", "", "a\0b"] {
         let refused = state.rename_column("notes", "n", taken);
         if taken == "n" || taken == "N" {
@@ -164,15 +206,34 @@ fn a_name_means_one_column_for_good() {
     }
     let column = |name: &str| TableDef::new("notes").column(ColumnDef::new(name, ColumnType::Text));
     for twin in ["TEXT", "BODY"] {
-        assert_eq!(refusal(state.define(&column(twin)).map(|_| ())), "SchemaMismatch");
+        assert_eq!(
+            refusal(state.define(&column(twin)).map(|_| ())),
+            "SchemaMismatch"
+        );
     }
-    assert_eq!(refusal(state.rename_column("notes", "nothing", "x")), "UnknownColumn");
-    assert_eq!(refusal(state.rename_column("nowhere", "n", "x")), "UnknownTable");
+    assert_eq!(
+        refusal(state.rename_column("notes", "nothing", "x")),
+        "UnknownColumn"
+    );
+    assert_eq!(
+        refusal(state.rename_column("nowhere", "n", "x")),
+        "UnknownTable"
+    );
     let mut def = TableDef::new("notes").column(ColumnDef::new("Text", ColumnType::Int).was("n"));
-    assert_eq!(refusal(state.define(&def).map(|_| ())), "SchemaMismatch", "taken but for case");
+    assert_eq!(
+        refusal(state.define(&def).map(|_| ())),
+        "SchemaMismatch",
+        "taken but for case"
+    );
     def.columns[0].name = "BODY".to_owned();
-    assert_eq!(refusal(state.define(&def).map(|_| ())), "SchemaMismatch", "another's old name");
-    state.rename_column("notes", "text", "body").expect("its own old name");
+    assert_eq!(
+        refusal(state.define(&def).map(|_| ())),
+        "SchemaMismatch",
+        "another's old name"
+    );
+    state
+        .rename_column("notes", "text", "body")
+        .expect("its own old name");
     let row = table.get("a").expect("a read").expect("there").record;
     assert_eq!(row, Row::new("a").with("body", "body 1").with("N", 1));
     assert_sound(&state);
@@ -190,8 +251,15 @@ fn a_changed_type_is_refused_with_every_difference() {
         .column(ColumnDef::new("body", ColumnType::Json))
         .column(ColumnDef::new("n", ColumnType::Float))
         .column(ColumnDef::new("must", ColumnType::Text).required());
-    let error = state.define(&other).map(|_| ()).expect_err("three differences");
-    let Error::SchemaMismatch { table: name, differences } = &error else {
+    let error = state
+        .define(&other)
+        .map(|_| ())
+        .expect_err("three differences");
+    let Error::SchemaMismatch {
+        table: name,
+        differences,
+    } = &error
+    else {
         panic!("{error}");
     };
     assert_eq!((name.as_str(), differences.len()), ("notes", 3), "{error}");
@@ -199,7 +267,11 @@ fn a_changed_type_is_refused_with_every_difference() {
     assert!(differences[1].contains("column n: int in the store, float as declared"));
     assert!(differences[2].contains("column must: new and required"));
     assert!(error.to_string().lines().count() == 4, "{error}");
-    assert_eq!(state.last().expect("a read"), last, "the new column was not added either");
+    assert_eq!(
+        state.last().expect("a read"),
+        last,
+        "the new column was not added either"
+    );
     assert_eq!(table.schema().expect("a schema").columns.len(), 2);
 }
 
@@ -210,16 +282,30 @@ fn a_required_column_needs_a_default_once_there_are_records() {
     let base = TableDef::new("t");
     let must = |name: &str| ColumnDef::new(name, ColumnType::Text).required();
     let table = state.define(&base).expect("a table");
-    state.define(&base.clone().column(must("early"))).expect("nobody lacks it");
+    state
+        .define(&base.clone().column(must("early")))
+        .expect("nobody lacks it");
     assert_eq!(refusal(table.append(&Row::new("a"))), "InvalidValue");
-    table.append(&Row::new("a").with("early", "x")).expect("new");
-    assert_eq!(refusal(state.define(&base.clone().column(must("late"))).map(|_| ())), "SchemaMismatch");
-    state.define(&base.clone().column(must("late").default("y"))).expect("a default");
-    assert_eq!(table.get("a").expect("a read").expect("there").get("late"), Some(&"y".into()));
+    table
+        .append(&Row::new("a").with("early", "x"))
+        .expect("new");
+    assert_eq!(
+        refusal(state.define(&base.clone().column(must("late"))).map(|_| ())),
+        "SchemaMismatch"
+    );
+    state
+        .define(&base.clone().column(must("late").default("y")))
+        .expect("a default");
+    assert_eq!(
+        table.get("a").expect("a read").expect("there").get("late"),
+        Some(&"y".into())
+    );
     let null = Row::new("a").with("late", Value::Null);
     assert_eq!(refusal(table.update(&null)), "InvalidValue");
     // Whoever declares it optional makes it so, for all.
-    state.define(&base.column(ColumnDef::new("late", ColumnType::Text))).expect("optional");
+    state
+        .define(&base.column(ColumnDef::new("late", ColumnType::Text)))
+        .expect("optional");
     table.update(&null).expect("optional now");
     assert_sound(&state);
 }
@@ -229,15 +315,26 @@ fn a_constraint_that_does_not_hold_is_refused_and_changes_nothing() {
     let place = Place::new();
     let state = place.open();
     let table = state.define(&notes()).expect("a table");
-    table.append_all(&[note("a", 1), note("b", 1), note("c", 2)]).expect("new");
-    let before = (state.last().expect("a read"), table.schema().expect("a schema"));
+    table
+        .append_all(&[note("a", 1), note("b", 1), note("c", 2)])
+        .expect("new");
+    let before = (
+        state.last().expect("a read"),
+        table.schema().expect("a schema"),
+    );
     let unique = notes()
         .column(ColumnDef::new("x", ColumnType::Int))
         .index(IndexDef::new(["n"]).unique(Nulls::Distinct));
     for _ in 0..2 {
         let error = state.define(&unique).map(|_| ()).expect_err("two have 1");
-        assert!(matches!(&error, Error::NotUnique { columns, .. } if columns == &["n"]), "{error}");
-        let after = (state.last().expect("a read"), table.schema().expect("a schema"));
+        assert!(
+            matches!(&error, Error::NotUnique { columns, .. } if columns == &["n"]),
+            "{error}"
+        );
+        let after = (
+            state.last().expect("a read"),
+            table.schema().expect("a schema"),
+        );
         assert_eq!(after, before);
     }
     assert_sound(&state);
@@ -260,7 +357,9 @@ fn an_index_that_comes_late_has_every_record() {
     table.delete("003").expect("there");
     let ordered = Select::new().eq("n", 3).order("body").order_desc("id");
     let without = table.list(&ordered).expect("a list");
-    let table = state.define(&notes().index(IndexDef::new(["n", "body", "-id"]))).expect("an index");
+    let table = state
+        .define(&notes().index(IndexDef::new(["n", "body", "-id"])))
+        .expect("an index");
     assert_eq!(table.list(&ordered).expect("a list"), without);
     assert_eq!(without.len(), 70);
     table.append(&note("new", 3)).expect("new");
@@ -270,8 +369,21 @@ fn an_index_that_comes_late_has_every_record() {
 
 /// What SQL or the log's own statements might trip over.
 const NAMES: [&str; 15] = [
-    "select", "from", "order", "table", "index", "group by", "it's", "say \"hi\"", "a;b--c", "\u{e9}t\u{e9}",
-    "\u{1f600}", "a\u{301}", "rowid", "key", "asof",
+    "select",
+    "from",
+    "order",
+    "table",
+    "index",
+    "group by",
+    "it's",
+    "say \"hi\"",
+    "a;b--c",
+    "\u{e9}t\u{e9}",
+    "\u{1f600}",
+    "a\u{301}",
+    "rowid",
+    "key",
+    "asof",
 ];
 
 #[test]
@@ -289,9 +401,16 @@ fn tables_and_columns_may_be_called_anything() {
         let row = Row::new("a").with("tags", vec!["x"]).with(name, "1");
         let v1 = table.append(&row).expect(name).idx;
         table.update(&Row::new("a").with(name, "2")).expect(name);
-        let select = Select::new().eq(name, "2").has("tags", "x").order_desc(name);
+        let select = Select::new()
+            .eq(name, "2")
+            .has("tags", "x")
+            .order_desc(name);
         assert_eq!(table.list(&select).expect(name).len(), 1, "{name}");
-        let then = state.at(v1.into()).expect("history").rows(name).expect(name);
+        let then = state
+            .at(v1.into())
+            .expect("history")
+            .rows(name)
+            .expect(name);
         let select = Select::new().eq(name, "1").order(name);
         assert_eq!(then.list(&select).expect(name).len(), 1, "{name}");
         assert_eq!(then.count().expect(name), 1, "{name}");
@@ -316,23 +435,44 @@ fn names_that_differ_only_in_case_are_one_too_many() {
     let place = Place::new();
     let state = place.open();
     state.define(&TableDef::new("Notes")).expect("a table");
-    assert_eq!(refusal(state.define(&TableDef::new("notes")).map(|_| ())), "InvalidSchema");
+    assert_eq!(
+        refusal(state.define(&TableDef::new("notes")).map(|_| ())),
+        "InvalidSchema"
+    );
     assert_eq!(refusal(state.rows("notes").map(|_| ())), "UnknownTable");
     let twice = TableDef::new("t")
         .column(ColumnDef::new("a", ColumnType::Int))
         .column(ColumnDef::new("A", ColumnType::Int));
     assert_eq!(refusal(state.define(&twice).map(|_| ())), "InvalidSchema");
-    for name in ["", "_x", "sqlite_x", "a\0b", &"x".repeat(129), "_dkdc_store", "JSON_each"] {
-        assert_eq!(refusal(state.define(&TableDef::new(name)).map(|_| ())), "InvalidSchema");
+    for name in [
+        "",
+        "_x",
+        "sqlite_x",
+        "a\0b",
+        &"x".repeat(129),
+        "_dkdc_store",
+        "JSON_each",
+    ] {
+        assert_eq!(
+            refusal(state.define(&TableDef::new(name)).map(|_| ())),
+            "InvalidSchema"
+        );
     }
     let longest = "x".repeat(128);
-    state.define(&TableDef::new(&longest)).expect("128 bytes").append(&Row::new("a")).expect("new");
+    state
+        .define(&TableDef::new(&longest))
+        .expect("128 bytes")
+        .append(&Row::new("a"))
+        .expect("new");
     assert_sound(&state);
 }
 
 #[test]
 fn every_default_survives_being_stored() {
-    let blob = dkdc_state::BlobRef { hash: [7; 32], size: 9 };
+    let blob = dkdc_state::BlobRef {
+        hash: [7; 32],
+        size: 9,
+    };
     let list = |item| ColumnType::List(item);
     use dkdc_state::ListItem;
     let defaults: Vec<(ColumnType, Value)> = vec![
@@ -344,15 +484,30 @@ fn every_default_survives_being_stored() {
         (ColumnType::Bool, false.into()),
         (ColumnType::Bytes, vec![0u8, 255].into()),
         (ColumnType::Timestamp, jiff::Timestamp::MIN.into()),
-        (ColumnType::Timestamp, jiff::Timestamp::from_second(-1).expect("in range").into()),
+        (
+            ColumnType::Timestamp,
+            jiff::Timestamp::from_second(-1).expect("in range").into(),
+        ),
         (ColumnType::Date, jiff::civil::Date::MIN.into()),
         (ColumnType::Uuid, uuid::Uuid::nil().into()),
-        (ColumnType::Json, serde_json::json!({"a": [1, null, "x"]}).into()),
+        (
+            ColumnType::Json,
+            serde_json::json!({"a": [1, null, "x"]}).into(),
+        ),
         (ColumnType::Json, Value::Json(serde_json::Value::Null)),
         (list(ListItem::Text), Value::List(vec![])),
-        (list(ListItem::Int), Value::List(vec![Value::Null, 1.into()])),
-        (list(ListItem::Float), Value::List(vec![1.5.into(), 2.into()])),
-        (list(ListItem::Json), Value::List(vec![Value::Json(serde_json::json!("x"))])),
+        (
+            list(ListItem::Int),
+            Value::List(vec![Value::Null, 1.into()]),
+        ),
+        (
+            list(ListItem::Float),
+            Value::List(vec![1.5.into(), 2.into()]),
+        ),
+        (
+            list(ListItem::Json),
+            Value::List(vec![Value::Json(serde_json::json!("x"))]),
+        ),
         (ColumnType::Blob, blob.into()),
     ];
     let cannot_be = [
@@ -372,13 +527,23 @@ fn every_default_survives_being_stored() {
             Err(Error::InvalidSchema { .. }) if cannot_be.contains(&default) => continue,
             other => other.expect("a default"),
         };
-        let shown = table.get("old").expect("a read").expect("there").get("x").cloned();
+        let shown = table
+            .get("old")
+            .expect("a read")
+            .expect("there")
+            .get("x")
+            .cloned();
         drop((table, state));
         let state = State::open(place.db()).unwrap_or_else(|error| panic!("{default:?}: {error}"));
         let table = state.rows("t").expect("a table");
         table.append(&Row::new("new")).expect("new");
         for id in ["old", "new"] {
-            let found = table.get(id).expect("a read").expect("there").get("x").cloned();
+            let found = table
+                .get(id)
+                .expect("a read")
+                .expect("there")
+                .get("x")
+                .cloned();
             assert_eq!(found, shown, "{id}, the default {default:?}");
         }
         assert_sound(&state);

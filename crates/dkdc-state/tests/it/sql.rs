@@ -8,9 +8,7 @@ use dkdc_state::arrow_array::cast::AsArray;
 use dkdc_state::arrow_array::types::Int64Type;
 use dkdc_state::arrow_array::{Array, RecordBatch};
 use dkdc_state::arrow_schema::{DataType, TimeUnit};
-use dkdc_state::{
-    ColumnDef, ColumnType, Error, ListItem, Result, Row, State, Table, TableDef,
-};
+use dkdc_state::{ColumnDef, ColumnType, Error, ListItem, Result, Row, State, Table, TableDef};
 
 fn store() -> (tempfile::TempDir, State) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -33,7 +31,9 @@ fn int(state: &State, query: &str) -> i64 {
     let batches = answer(state, query).unwrap_or_else(|error| panic!("{query}: {error}"));
     let column = batches[0].column(0);
     let column = dkdc_state::arrow_array::cast::AsArray::as_primitive_opt::<Int64Type>(column);
-    column.unwrap_or_else(|| panic!("{query}: no integer")).value(0)
+    column
+        .unwrap_or_else(|| panic!("{query}: no integer"))
+        .value(0)
 }
 
 fn refusal(state: &State, query: &str) -> Error {
@@ -48,10 +48,14 @@ fn a_question_sees_the_write_before_it() {
     let (_folder, state) = store();
     let numbers = numbers(&state);
     for n in 1..=20 {
-        numbers.append(&Row::new(format!("r{n}")).with("n", n)).expect("appended");
+        numbers
+            .append(&Row::new(format!("r{n}")).with("n", n))
+            .expect("appended");
         assert_eq!(int(&state, "select count(*) from numbers"), n);
     }
-    numbers.update(&Row::new("r1").with("n", 100)).expect("updated");
+    numbers
+        .update(&Row::new("r1").with("n", 100))
+        .expect("updated");
     numbers.delete("r2").expect("deleted");
     assert_eq!(int(&state, "select max(n) from numbers"), 100);
     assert_eq!(int(&state, "select count(*) from numbers"), 19);
@@ -62,9 +66,13 @@ fn a_question_sees_the_write_before_it() {
 fn a_snapshot_answers_for_its_moment() {
     let (_folder, state) = store();
     let numbers = numbers(&state);
-    let first = numbers.append(&Row::new("a").with("n", 1)).expect("appended");
+    let first = numbers
+        .append(&Row::new("a").with("n", 1))
+        .expect("appended");
     let then = state.snapshot().expect("a snapshot");
-    let second = numbers.update(&Row::new("a").with("n", 2)).expect("updated");
+    let second = numbers
+        .update(&Row::new("a").with("n", 2))
+        .expect("updated");
     numbers.delete("a").expect("deleted");
     let old: Vec<_> = then
         .sql("select n from numbers")
@@ -75,7 +83,10 @@ fn a_snapshot_answers_for_its_moment() {
     for (idx, n) in [(first.idx, 1), (second.idx, 2)] {
         assert_eq!(int(&state, &format!("select n from numbers_at({idx})")), n);
         let time = idx.timestamp().to_string();
-        assert_eq!(int(&state, &format!("select n from numbers_at('{time}')")), n);
+        assert_eq!(
+            int(&state, &format!("select n from numbers_at('{time}')")),
+            n
+        );
         let time = time.trim_end_matches('Z').replace('T', " ");
         let query = format!("select n from numbers_at(timestamp '{time}')");
         assert_eq!(int(&state, &query), n);
@@ -89,9 +100,15 @@ fn a_snapshot_answers_for_its_moment() {
 #[test]
 fn documented_time_expressions_are_understood() {
     let (_folder, state) = store();
-    numbers(&state).append(&Row::new("a").with("n", 1)).expect("appended");
+    numbers(&state)
+        .append(&Row::new("a").with("n", 1))
+        .expect("appended");
     for now in ["'now'", "'0 seconds ago'", "now()::timestamp"] {
-        assert_eq!(int(&state, &format!("select count(*) from numbers_at({now})")), 1, "{now}");
+        assert_eq!(
+            int(&state, &format!("select count(*) from numbers_at({now})")),
+            1,
+            "{now}"
+        );
     }
     for before in [
         "'5 minutes ago'",
@@ -99,7 +116,10 @@ fn documented_time_expressions_are_understood() {
         "now()::timestamp - interval 5 minutes",
     ] {
         let error = refusal(&state, &format!("from numbers_at({before})"));
-        assert!(matches!(error, Error::OutsideHistory { .. }), "{before}: {error}");
+        assert!(
+            matches!(error, Error::OutsideHistory { .. }),
+            "{before}: {error}"
+        );
     }
     let error = refusal(&state, "from numbers_at('soon')");
     assert!(matches!(error, Error::InvalidTime { .. }), "{error}");
@@ -109,12 +129,17 @@ fn documented_time_expressions_are_understood() {
 fn a_cleared_table_has_no_history_before() {
     let (_folder, state) = store();
     let numbers = numbers(&state);
-    let before = numbers.append(&Row::new("a").with("n", 1)).expect("appended");
+    let before = numbers
+        .append(&Row::new("a").with("n", 1))
+        .expect("appended");
     let then = state.snapshot().expect("a snapshot");
     state.clear(&["numbers"]).expect("cleared");
     assert_eq!(int(&state, "select count(*) from history.numbers"), 0);
     let error = then.sql("from numbers").err();
-    assert!(matches!(error, Some(Error::OutsideHistory { .. })), "{error:?}");
+    assert!(
+        matches!(error, Some(Error::OutsideHistory { .. })),
+        "{error:?}"
+    );
     let error = refusal(&state, &format!("from numbers_at({})", before.idx));
     assert!(matches!(error, Error::OutsideHistory { .. }), "{error}");
 }
@@ -128,7 +153,11 @@ fn every_type_arrives_as_itself() {
         ("f", "float", DataType::Float64),
         ("b", "bool", DataType::Boolean),
         ("y", "bytes", DataType::Binary),
-        ("moment", "timestamp", DataType::Timestamp(TimeUnit::Microsecond, None)),
+        (
+            "moment",
+            "timestamp",
+            DataType::Timestamp(TimeUnit::Microsecond, None),
+        ),
         ("on_day", "date", DataType::Date32),
         ("u", "uuid", DataType::Utf8),
         ("j", "json", DataType::Utf8),
@@ -137,7 +166,16 @@ fn every_type_arrives_as_itself() {
     for (name, ty, _) in &types {
         table = table.column(ColumnDef::new(*name, ty.parse().expect("a type")));
     }
-    for item in ["text", "int", "float", "bool", "timestamp", "date", "uuid", "json"] {
+    for item in [
+        "text",
+        "int",
+        "float",
+        "bool",
+        "timestamp",
+        "date",
+        "uuid",
+        "json",
+    ] {
         let ty = format!("list<{item}>").parse().expect("a type");
         table = table.column(ColumnDef::new(format!("l_{item}"), ty));
     }
@@ -160,10 +198,17 @@ fn every_type_arrives_as_itself() {
     let batches = answer(&state, "select * from all_types order by id").expect("an answer");
     let schema = batches[0].schema();
     for (name, _, ty) in &types {
-        assert_eq!(schema.field_with_name(name).expect("a column").data_type(), ty);
+        assert_eq!(
+            schema.field_with_name(name).expect("a column").data_type(),
+            ty
+        );
     }
     for column in 2..schema.fields().len() {
-        assert!(batches[0].column(column).is_null(1), "{}", schema.field(column).name());
+        assert!(
+            batches[0].column(column).is_null(1),
+            "{}",
+            schema.field(column).name()
+        );
     }
     let checks = "select count(*) from all_types where i = -9223372036854775808 and f = -1.5 and b \
         and y = '\\x00\\xFF'::blob and moment = timestamp '1969-12-31 23:59:59.999999' \
@@ -178,7 +223,9 @@ fn every_type_arrives_as_itself() {
 #[test]
 fn a_question_can_only_read() {
     let (folder, state) = store();
-    numbers(&state).append(&Row::new("a").with("n", 1)).expect("appended");
+    numbers(&state)
+        .append(&Row::new("a").with("n", 1))
+        .expect("appended");
     let secret = folder.path().join("secret.csv");
     std::fs::write(&secret, "a\n1\n").expect("a file");
     let out = folder.path().join("out.csv");
@@ -233,7 +280,9 @@ fn what_a_question_does_inside_duckdb_is_gone_with_it() {
 #[test]
 fn questions_that_read_are_answered_in_every_form() {
     let (_folder, state) = store();
-    numbers(&state).append(&Row::new("a").with("n", 1)).expect("appended");
+    numbers(&state)
+        .append(&Row::new("a").with("n", 1))
+        .expect("appended");
     for query in [
         "from numbers",
         "with x as (select 1 as a) select a from x",
@@ -261,22 +310,33 @@ fn a_schema_that_changes_changes_the_names() {
     let rows = numbers(&state);
     rows.append(&Row::new("a").with("n", 1)).expect("appended");
     assert_eq!(int(&state, "select n from numbers"), 1);
-    state.rename_column("numbers", "n", "amount").expect("renamed");
+    state
+        .rename_column("numbers", "n", "amount")
+        .expect("renamed");
     let wider = TableDef::new("numbers").column(ColumnDef::new("unit", ColumnType::Int).default(7));
     state.define(&wider).expect("a column");
     assert_eq!(int(&state, "select amount + unit from numbers"), 8);
-    assert!(matches!(refusal(&state, "select n from numbers"), Error::Query(_)));
+    assert!(matches!(
+        refusal(&state, "select n from numbers"),
+        Error::Query(_)
+    ));
     let names = TableDef::new("order \"by\"").column(ColumnDef::new("select", ColumnType::Int));
     let odd = state.define(&names).expect("a table");
-    odd.append(&Row::new("x").with("select", 3)).expect("appended");
-    assert_eq!(int(&state, "select \"select\" from \"order \"\"by\"\"\""), 3);
+    odd.append(&Row::new("x").with("select", 3))
+        .expect("appended");
+    assert_eq!(
+        int(&state, "select \"select\" from \"order \"\"by\"\"\""),
+        3
+    );
 }
 
 #[test]
 fn rows_stream_and_an_answer_may_be_left_unread() {
     let (_folder, state) = store();
     let rows = numbers(&state);
-    let many: Vec<Row> = (0..50_000).map(|n| Row::new(format!("{n:05}")).with("n", n)).collect();
+    let many: Vec<Row> = (0..50_000)
+        .map(|n| Row::new(format!("{n:05}")).with("n", n))
+        .collect();
     rows.append_all(&many).expect("appended");
     let mut batches = state.sql("select * from numbers").expect("an answer");
     assert_eq!(batches.schema().fields().len(), 4);
@@ -318,8 +378,10 @@ fn threads_ask_and_write_at_once() {
 fn inside_a_transaction_the_state_does_not_answer() {
     let (_folder, state) = store();
     let answer = state.transaction(|_| {
-        Ok::<_, Error>(matches!(state.sql("select 1"), Err(Error::InsideTransaction)))
+        Ok::<_, Error>(matches!(
+            state.sql("select 1"),
+            Err(Error::InsideTransaction)
+        ))
     });
     assert!(answer.expect("committed"));
 }
-

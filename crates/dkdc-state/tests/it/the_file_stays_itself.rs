@@ -20,7 +20,10 @@ fn made(path: &Path, name: &str) {
     table.append(&note(name, 1)).expect("new");
 }
 
-#[expect(clippy::disallowed_methods, reason = "the tests play the other programs")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests play the other programs"
+)]
 fn rename(from: &Path, to: &Path) {
     std::fs::rename(from, to).expect("a rename");
 }
@@ -42,7 +45,9 @@ fn is_lost(state: &State, table: &Table<Row>) {
         for found in [
             table.get("theirs").map(|row| row.is_some()),
             table.contains("theirs"),
-            table.list(&Select::new().eq("id", "theirs")).map(|rows| !rows.is_empty()),
+            table
+                .list(&Select::new().eq("id", "theirs"))
+                .map(|rows| !rows.is_empty()),
             std::thread::scope(|scope| {
                 // Held by another thread meanwhile, the pool has no reader left.
                 let rows = scope.spawn(|| table.ids("theirs", 1).map(|ids| !ids.is_empty()));
@@ -73,7 +78,11 @@ fn replaced() {
         is_lost(&state, &table);
         drop((table, state));
         let state = place.open();
-        let ids = state.rows("notes").expect("a table").ids("", 9).expect("ids");
+        let ids = state
+            .rows("notes")
+            .expect("a table")
+            .ids("", 9)
+            .expect("ids");
         assert_eq!(ids, ["theirs"], "the file that took its place is as it was");
         assert_sound(&state);
     }
@@ -91,9 +100,16 @@ fn replaced_and_put_back() {
     assert_eq!(refusal(table.append(&note("lost", 1))), "Replaced");
     rename(&place.db(), &place.at("other.db"));
     rename(&place.at("mine.db"), &place.db());
-    table.append(&note("kept", 1)).expect("it is the file again");
+    table
+        .append(&note("kept", 1))
+        .expect("it is the file again");
     drop((table, state));
-    let ids = place.open().rows("notes").expect("a table").ids("", 9).expect("ids");
+    let ids = place
+        .open()
+        .rows("notes")
+        .expect("a table")
+        .ids("", 9)
+        .expect("ids");
     assert_eq!(ids, ["kept", "mine"]);
 }
 
@@ -164,16 +180,27 @@ fn a_copy_that_took_its_place_is_another_file() {
     table.append(&note("mine", 1)).expect("new");
     until("the file alone is complete", || {
         copy_outside(&place.db(), &place.at("copy.db"));
-        let count = intruder(&place.at("copy.db"))
-            .query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0));
+        let count =
+            intruder(&place.at("copy.db"))
+                .query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0));
         count.is_ok_and(|count| count == 1)
     });
     // As `sed -i` and editors do it.
-    let moved = Command::new("mv").arg(place.at("copy.db")).arg(place.db()).status();
+    let moved = Command::new("mv")
+        .arg(place.at("copy.db"))
+        .arg(place.db())
+        .status();
     assert!(moved.expect("mv runs").success());
     assert_eq!(refusal(table.append(&note("lost", 1))), "Replaced");
     drop((table, state));
     let state = place.open();
-    assert_eq!(state.rows("notes").expect("a table").count().expect("a count"), 1);
+    assert_eq!(
+        state
+            .rows("notes")
+            .expect("a table")
+            .count()
+            .expect("a count"),
+        1
+    );
     assert_sound(&state);
 }

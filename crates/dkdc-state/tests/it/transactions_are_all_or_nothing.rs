@@ -43,7 +43,10 @@ fn what_a_closure_did_is_undone_when_it_fails() {
     let state = place.open();
     let notes = state.define(&notes()).expect("a table");
     notes.append(&note("a", 1)).expect("new");
-    let (last, tables) = (state.last().expect("a read"), state.tables().expect("tables"));
+    let (last, tables) = (
+        state.last().expect("a read"),
+        state.tables().expect("tables"),
+    );
     let gone: Result<(), Error> = state.transaction(|tx| {
         let notes = tx.rows("notes")?;
         notes.update(&note("a", 2))?;
@@ -58,7 +61,10 @@ fn what_a_closure_did_is_undone_when_it_fails() {
     assert_eq!(state.tables().expect("tables"), tables);
     assert_eq!(state.status().expect("a status").blobs, 0);
     assert_eq!(notes.list(&Select::new()).expect("a list").len(), 1);
-    assert_eq!(notes.get("a").expect("a read").expect("there").record, note("a", 1));
+    assert_eq!(
+        notes.get("a").expect("a read").expect("there").record,
+        note("a", 1)
+    );
     assert_sound(&state);
     // The table that was not made can be made, and used.
     let accounts = state.table::<Account>().expect("a table");
@@ -81,7 +87,9 @@ fn a_panic_inside_leaves_the_store_usable() {
         }));
         assert!(panicked.is_err());
         assert!(!notes.contains("a").expect("a read, on the same thread"));
-        notes.upsert(&note("b", round)).expect("a write, on the same thread");
+        notes
+            .upsert(&note("b", round))
+            .expect("a write, on the same thread");
     }
     std::thread::scope(|scope| {
         scope.spawn(|| notes.append(&note("c", 1)).expect("a write, on another"));
@@ -148,11 +156,20 @@ fn a_refusal_that_is_handled_leaves_the_rest() {
             assert_eq!(refusal(notes.update_if(&note("a", 9), b)), "Conflict");
             assert_eq!(refusal(notes.restore("b", v1)), "NoSuchVersion");
             assert_eq!(refusal(notes.append(&note("", 1))), "InvalidId");
-            assert_eq!(refusal(notes.append(&Row::new("d").with("m", 1))), "UnknownColumn");
-            assert_eq!(refusal(notes.append(&Row::new("d").with("n", "x"))), "InvalidValue");
+            assert_eq!(
+                refusal(notes.append(&Row::new("d").with("m", 1))),
+                "UnknownColumn"
+            );
+            assert_eq!(
+                refusal(notes.append(&Row::new("d").with("n", "x"))),
+                "InvalidValue"
+            );
             assert_eq!(refusal(tx.rows("nowhere").map(|_| ())), "UnknownTable");
             // Reads see what was written, and not what was refused.
-            assert_eq!(notes.get("b")?.expect("its own write").get("n"), Some(&1.into()));
+            assert_eq!(
+                notes.get("b")?.expect("its own write").get("n"),
+                Some(&1.into())
+            );
             assert_eq!(notes.list(&Select::new().eq("n", 1))?.len(), 2);
             assert_eq!(notes.history("a")?.len(), 1);
             notes.delete("a")?;
@@ -172,8 +189,13 @@ fn a_declaration_that_is_refused_inside_leaves_nothing_of_itself() {
     let place = Place::new();
     let state = place.open();
     let accounts = state.table::<Account>().expect("a table");
-    accounts.append_all(&[account("ada", 5), account("bob", 5)]).expect("new");
-    let before = (accounts.schema().expect("a schema"), state.events().expect("events"));
+    accounts
+        .append_all(&[account("ada", 5), account("bob", 5)])
+        .expect("new");
+    let before = (
+        accounts.schema().expect("a schema"),
+        state.events().expect("events"),
+    );
     state
         .transaction(|tx| {
             tx.table::<Account>()?.append(&account("eve", 6))?;
@@ -183,14 +205,24 @@ fn a_declaration_that_is_refused_inside_leaves_nothing_of_itself() {
             Ok::<(), Error>(())
         })
         .expect("the refusal was handled");
-    assert_eq!(accounts.ids("", 9).expect("ids"), ["ada", "bob", "eve", "joe"]);
-    let after = (accounts.schema().expect("a schema"), state.events().expect("events"));
+    assert_eq!(
+        accounts.ids("", 9).expect("ids"),
+        ["ada", "bob", "eve", "joe"]
+    );
+    let after = (
+        accounts.schema().expect("a schema"),
+        state.events().expect("events"),
+    );
     assert_eq!(after, before, "a part of the refused declaration was kept");
     assert_sound(&state);
     // Once the values are unique, the same declaration is taken.
     accounts.update(&account("bob", 8)).expect("there");
     let unique = state.table::<UniqueAccount>().expect("unique now");
-    let twin = UniqueAccount { id: "twin".into(), cents: 8, owner: None };
+    let twin = UniqueAccount {
+        id: "twin".into(),
+        cents: 8,
+        owner: None,
+    };
     assert_eq!(refusal(unique.append(&twin)), "NotUnique");
     assert_sound(&state);
 }
@@ -210,10 +242,21 @@ fn several_tables_change_in_one_moment() {
         .expect("both tables");
     notes.update(&note("a", 3)).expect("there");
     let then = state.at(first.into()).expect("history");
-    let found = then.rows("notes").expect("a table").get("a").expect("a read");
-    assert_eq!(found.expect("there").record, note("a", 2), "half a transaction");
+    let found = then
+        .rows("notes")
+        .expect("a table")
+        .get("a")
+        .expect("a read");
+    assert_eq!(
+        found.expect("there").record,
+        note("a", 2),
+        "half a transaction"
+    );
     let accounts = then.table::<Account>().expect("a table");
-    assert!(accounts.contains("ada").expect("a read"), "half a transaction");
+    assert!(
+        accounts.contains("ada").expect("a read"),
+        "half a transaction"
+    );
 }
 
 #[test]
@@ -222,7 +265,9 @@ fn uniqueness_is_judged_at_the_end() {
     let state = place.open();
     let slots = slots(&state, Nulls::Distinct);
     let slot = |id: &str, n: i64| Row::new(id).with("slot", n);
-    slots.append_all(&[slot("a", 1), slot("b", 2)]).expect("new");
+    slots
+        .append_all(&[slot("a", 1), slot("b", 2)])
+        .expect("new");
     let swap = state.transaction(|tx| {
         let slots = tx.rows("slots")?;
         slots.update(&slot("a", 2))?;
@@ -230,7 +275,9 @@ fn uniqueness_is_judged_at_the_end() {
         Ok::<(), Error>(())
     });
     swap.expect("two values are swapped");
-    slots.update_all(&[slot("a", 1), slot("b", 2)]).expect("also in a batch");
+    slots
+        .update_all(&[slot("a", 1), slot("b", 2)])
+        .expect("also in a batch");
     let half: Result<(), Error> = state.transaction(|tx| {
         let slots = tx.rows("slots")?;
         slots.update(&slot("a", 2))?;
@@ -238,10 +285,16 @@ fn uniqueness_is_judged_at_the_end() {
         Ok(())
     });
     let error = half.expect_err("two have 2");
-    let Error::NotUnique { columns, id, other, .. } = &error else {
+    let Error::NotUnique {
+        columns, id, other, ..
+    } = &error
+    else {
         panic!("{error}");
     };
-    assert_eq!((columns.as_slice(), id.as_str(), other.as_str()), (&["slot".into()][..], "a", "b"));
+    assert_eq!(
+        (columns.as_slice(), id.as_str(), other.as_str()),
+        (&["slot".into()][..], "a", "b")
+    );
     assert!(!slots.contains("c").expect("a read"));
     // What is deleted or moved away by the end holds nothing.
     let moved = state.transaction(|tx| {
@@ -274,7 +327,10 @@ fn a_restore_is_judged_like_any_other_write() {
     let place = Place::new();
     let state = place.open();
     let slots = slots(&state, Nulls::Distinct);
-    let old = slots.append(&Row::new("a").with("slot", 1)).expect("new").idx;
+    let old = slots
+        .append(&Row::new("a").with("slot", 1))
+        .expect("new")
+        .idx;
     slots.delete("a").expect("there");
     slots.append(&Row::new("b").with("slot", 1)).expect("free");
     assert_eq!(refusal(slots.restore("a", old)), "NotUnique");
@@ -290,9 +346,16 @@ fn nulls_repeat_or_not_as_declared() {
         let slots = slots(&state, nulls);
         slots.append(&Row::new("a")).expect("new");
         assert_eq!(slots.append(&Row::new("b")).is_ok(), repeats, "{nulls:?}");
-        slots.upsert(&Row::new("a").with("slot", 1)).expect("a value");
+        slots
+            .upsert(&Row::new("a").with("slot", 1))
+            .expect("a value");
         slots.upsert(&Row::new("b")).expect("now there is one NULL");
-        assert_eq!(slots.update(&Row::new("a").with("slot", dkdc_state::Value::Null)).is_ok(), repeats);
+        assert_eq!(
+            slots
+                .update(&Row::new("a").with("slot", dkdc_state::Value::Null))
+                .is_ok(),
+            repeats
+        );
         let nulls = slots.list(&Select::new().is_null("slot")).expect("a list");
         assert_eq!(nulls.len(), if repeats { 2 } else { 1 });
         assert_sound(&state);

@@ -32,12 +32,19 @@ fn becomes(place: &Place, table: &Table<Row>, value: Value, expected: &Value) {
         assert_eq!(format!("{found:?}"), format!("{expected:?}"));
     };
     same(&get(table));
-    let listed = table.list(&Select::new().eq("x", expected.clone())).expect("a list");
+    let listed = table
+        .list(&Select::new().eq("x", expected.clone()))
+        .expect("a list");
     same(listed[0].get("x").expect("a value"));
     let again = place.open();
     same(&get(&again.rows("t").expect("a table")));
     let then = again.at(version.idx.into()).expect("history");
-    let found = then.rows("t").expect("a table").get("a").expect("a read").expect("there");
+    let found = then
+        .rows("t")
+        .expect("a table")
+        .get("a")
+        .expect("a read")
+        .expect("there");
     same(found.get("x").expect("a value"));
 }
 
@@ -53,7 +60,10 @@ fn date(text: &str) -> Value {
 fn extreme_values_come_back() {
     let json = |text: &str| Value::Json(serde_json::from_str(text).expect("JSON"));
     let values: Vec<(ColumnType, Vec<Value>)> = vec![
-        (ColumnType::Int, vec![i64::MIN.into(), i64::MAX.into(), 0.into()]),
+        (
+            ColumnType::Int,
+            vec![i64::MIN.into(), i64::MAX.into(), 0.into()],
+        ),
         (
             ColumnType::Float,
             vec![
@@ -68,11 +78,23 @@ fn extreme_values_come_back() {
         ),
         (
             ColumnType::Text,
-            ["", "\0", "a\0b", "\u{feff}", "\u{1f600}", "e\u{301}", "\u{e9}", "\u{10ffff}"]
-                .map(Value::from)
-                .to_vec(),
+            [
+                "",
+                "\0",
+                "a\0b",
+                "\u{feff}",
+                "\u{1f600}",
+                "e\u{301}",
+                "\u{e9}",
+                "\u{10ffff}",
+            ]
+            .map(Value::from)
+            .to_vec(),
         ),
-        (ColumnType::Bytes, vec![vec![0u8; 0].into(), vec![0u8, 255, 0].into()]),
+        (
+            ColumnType::Bytes,
+            vec![vec![0u8; 0].into(), vec![0u8, 255, 0].into()],
+        ),
         (
             ColumnType::Timestamp,
             vec![
@@ -81,9 +103,15 @@ fn extreme_values_come_back() {
                 timestamp("1969-12-31T23:59:59.999999Z"),
             ],
         ),
-        (ColumnType::Date, vec![date("0001-01-01"), date("9999-12-31"), date("1970-01-01")]),
+        (
+            ColumnType::Date,
+            vec![date("0001-01-01"), date("9999-12-31"), date("1970-01-01")],
+        ),
         (ColumnType::Bool, vec![true.into(), false.into()]),
-        (ColumnType::Uuid, vec![uuid::Uuid::nil().into(), uuid::Uuid::max().into()]),
+        (
+            ColumnType::Uuid,
+            vec![uuid::Uuid::nil().into(), uuid::Uuid::max().into()],
+        ),
         (
             ColumnType::Json,
             vec![
@@ -97,15 +125,25 @@ fn extreme_values_come_back() {
         ),
         (
             ColumnType::List(ListItem::Text),
-            vec![vec!["a,b", "", "\0", "\"", "e\u{301}"].into(), Value::List(Vec::new())],
+            vec![
+                vec!["a,b", "", "\0", "\"", "e\u{301}"].into(),
+                Value::List(Vec::new()),
+            ],
         ),
         (
             ColumnType::List(ListItem::Int),
-            vec![Value::List(vec![i64::MIN.into(), Value::Null, i64::MAX.into()])],
+            vec![Value::List(vec![
+                i64::MIN.into(),
+                Value::Null,
+                i64::MAX.into(),
+            ])],
         ),
         (
             ColumnType::List(ListItem::Timestamp),
-            vec![Value::List(vec![timestamp("0001-01-01T00:00:00Z"), Value::Null])],
+            vec![Value::List(vec![
+                timestamp("0001-01-01T00:00:00Z"),
+                Value::Null,
+            ])],
         ),
     ];
     for (ty, values) in values {
@@ -125,11 +163,21 @@ fn what_has_two_forms_comes_back_in_one() {
     let table = one(&place, ColumnType::Float);
     becomes(&place, &table, Value::Float(-0.0), &Value::Float(0.0));
     becomes(&place, &table, Value::Int(3), &Value::Float(3.0));
-    becomes(&place, &table, Value::Int(1 << 60), &Value::Float((1i64 << 60) as f64));
+    becomes(
+        &place,
+        &table,
+        Value::Int(1 << 60),
+        &Value::Float((1i64 << 60) as f64),
+    );
     let place = Place::new();
     let table = one(&place, ColumnType::List(ListItem::Float));
     let given = Value::List(vec![(-0.0).into(), 2.into()]);
-    becomes(&place, &table, given, &Value::List(vec![0.0.into(), 2.0.into()]));
+    becomes(
+        &place,
+        &table,
+        given,
+        &Value::List(vec![0.0.into(), 2.0.into()]),
+    );
 }
 
 #[test]
@@ -157,23 +205,41 @@ fn what_cannot_be_kept_is_refused_with_the_column() {
     ] {
         let place = Place::new();
         let table = one(&place, ty);
-        let error = table.append(&row(value.clone())).expect_err("it cannot be kept");
-        assert!(matches!(error, Error::InvalidValue { .. }), "{ty} {value:?}: {error}");
-        assert!(error.to_string().starts_with("t \"a\": column x: "), "{error}");
+        let error = table
+            .append(&row(value.clone()))
+            .expect_err("it cannot be kept");
+        assert!(
+            matches!(error, Error::InvalidValue { .. }),
+            "{ty} {value:?}: {error}"
+        );
+        assert!(
+            error.to_string().starts_with("t \"a\": column x: "),
+            "{error}"
+        );
         assert_eq!(table.count().expect("a count"), 0);
         // A condition that no value could meet is no condition.
-        assert_eq!(refusal(table.list(&Select::new().eq("x", value))), "InvalidValue");
+        assert_eq!(
+            refusal(table.list(&Select::new().eq("x", value))),
+            "InvalidValue"
+        );
     }
     let place = Place::new();
-    let error = one(&place, ColumnType::Int).append(&row("a".repeat(1000))).expect_err("text");
-    assert!(error.to_string().len() < 150, "the value is shown shortened: {error}");
+    let error = one(&place, ColumnType::Int)
+        .append(&row("a".repeat(1000)))
+        .expect_err("text");
+    assert!(
+        error.to_string().len() < 150,
+        "the value is shown shortened: {error}"
+    );
 }
 
 #[test]
 fn json_that_is_too_deep_is_refused_and_nothing_overflows() {
     /// Nested so often, without recursion.
     fn nested(depth: usize) -> serde_json::Value {
-        (1..depth).fold(serde_json::json!([]), |inner, _| serde_json::Value::Array(vec![inner]))
+        (1..depth).fold(serde_json::json!([]), |inner, _| {
+            serde_json::Value::Array(vec![inner])
+        })
     }
     /// Dropped level by level: the type itself drops by recursion.
     fn dismantle(mut json: serde_json::Value) {
@@ -190,13 +256,21 @@ fn json_that_is_too_deep_is_refused_and_nothing_overflows() {
             break;
         };
         deepest = depth;
-        let found = table.get("a").expect("it was acknowledged").expect("there").record;
+        let found = table
+            .get("a")
+            .expect("it was acknowledged")
+            .expect("there")
+            .record;
         let shown = found.to_json().to_string();
         let back = table.row_from_json(&shown).expect("what was shown");
         assert_eq!(back.get("x"), found.get("x"), "depth {depth}");
     }
     assert!((64..200).contains(&deepest), "{deepest}");
-    for ty in [ColumnType::Json, ColumnType::List(ListItem::Json), ColumnType::Int] {
+    for ty in [
+        ColumnType::Json,
+        ColumnType::List(ListItem::Json),
+        ColumnType::Int,
+    ] {
         let place = Place::new();
         let table = one(&place, ty);
         for depth in [deepest + 1, 1000, 100_000] {
@@ -221,7 +295,11 @@ fn json_that_is_too_deep_is_refused_and_nothing_overflows() {
             }
         }
     }
-    let text = format!("{{\"id\": \"b\", \"x\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let text = format!(
+        "{{\"id\": \"b\", \"x\": {}{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
     assert_eq!(refusal(table.row_from_json(&text)), "InvalidRow");
     let text = "[".repeat(100_000);
     let fields = [("id", Some("b")), ("x", Some(text.as_str()))];
@@ -235,10 +313,17 @@ fn bytes_up_to_the_limit_are_kept_and_one_more_is_refused() {
     let table = one(&place, ColumnType::Bytes);
     let over = row(vec![1u8; LIMIT + 1]);
     let error = table.append(&over).expect_err("one byte more");
-    assert!(error.to_string().contains("268435457 bytes is more than the 268435456"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("268435457 bytes is more than the 268435456"),
+        "{error}"
+    );
     drop(over);
     assert_eq!(table.count().expect("a count"), 0);
-    let error = place.open().put_blob(std::io::repeat(0).take_(LIMIT as u64 + 1));
+    let error = place
+        .open()
+        .put_blob(std::io::repeat(0).take_(LIMIT as u64 + 1));
     assert_eq!(refusal(error), "BlobTooLarge");
 }
 
@@ -259,8 +344,24 @@ fn ids_are_bytes() {
     let longest = "x".repeat(1024);
     let wide = "\u{1f600}".repeat(256);
     let ids = [
-        "a", "A", "a\0", "\0", "..", "'", "\"", "\u{1f600}", "e\u{301}", "\u{e9}", " a", "a ", "%",
-        "1", "1.0", "NULL", &longest, &wide,
+        "a",
+        "A",
+        "a\0",
+        "\0",
+        "..",
+        "'",
+        "\"",
+        "\u{1f600}",
+        "e\u{301}",
+        "\u{e9}",
+        " a",
+        "a ",
+        "%",
+        "1",
+        "1.0",
+        "NULL",
+        &longest,
+        &wide,
     ];
     for (n, id) in (0i64..).zip(ids) {
         table.append(&note(id, n)).expect(id);
@@ -270,13 +371,23 @@ fn ids_are_bytes() {
         assert_eq!((found.id.as_str(), found.get("n")), (id, Some(&n.into())));
         let listed = table.list(&Select::new().eq("id", id)).expect("a list");
         assert_eq!(listed.len(), 1, "{id:?}");
-        assert!(table.ids(id, 99).expect("ids").iter().all(|found| found.starts_with(id)));
+        assert!(
+            table
+                .ids(id, 99)
+                .expect("ids")
+                .iter()
+                .all(|found| found.starts_with(id))
+        );
     }
     assert_eq!(table.count().expect("a count"), ids.len() as u64);
     let mut sorted = ids.to_vec();
     sorted.sort_unstable();
     assert_eq!(table.ids("", 99).expect("ids"), sorted);
-    for (id, len) in [("", 0), (&"x".repeat(1025), 1025), (&"\u{e9}".repeat(513), 1026)] {
+    for (id, len) in [
+        ("", 0),
+        (&"x".repeat(1025), 1025),
+        (&"\u{e9}".repeat(513), 1026),
+    ] {
         let refused = table.append(&note(id, 1)).expect_err("no id");
         assert!(matches!(refused, Error::InvalidId { len: found, .. } if found == len));
         assert_eq!(refusal(table.upsert(&note(id, 1))), "InvalidId");
@@ -312,23 +423,55 @@ fn rows_from_json_are_exact_or_refused() {
         ("{\"id\": \"a\", \"m\": 1}", "UnknownColumn"),
         ("{\"id\": \"a\", \"I\": 1}", "UnknownColumn"),
         ("{\"id\": \"a\", \"i\": 1.0}", "InvalidValue"),
-        ("{\"id\": \"a\", \"i\": 9223372036854775808}", "InvalidValue"),
-        ("{\"id\": \"a\", \"i\": 18446744073709551615}", "InvalidValue"),
+        (
+            "{\"id\": \"a\", \"i\": 9223372036854775808}",
+            "InvalidValue",
+        ),
+        (
+            "{\"id\": \"a\", \"i\": 18446744073709551615}",
+            "InvalidValue",
+        ),
         ("{\"id\": \"a\", \"i\": \"1\"}", "InvalidValue"),
         ("{\"id\": \"a\", \"f\": 9007199254740993}", "InvalidValue"),
-        ("{\"id\": \"a\", \"f\": 9223372036854775809}", "InvalidValue"),
+        (
+            "{\"id\": \"a\", \"f\": 9223372036854775809}",
+            "InvalidValue",
+        ),
         ("{\"id\": \"a\", \"f\": \"NaN\"}", "InvalidValue"),
-        ("{\"id\": \"a\", \"when\": \"2026-11-22T10:00:00.0000001Z\"}", "InvalidValue"),
+        (
+            "{\"id\": \"a\", \"when\": \"2026-11-22T10:00:00.0000001Z\"}",
+            "InvalidValue",
+        ),
         ("{\"id\": \"a\", \"when\": 5}", "InvalidValue"),
     ] {
         assert_eq!(refusal(table.row_from_json(text)), refused, "{text}");
     }
     for (text, column, value) in [
-        ("{\"id\": \"a\", \"i\": -9223372036854775808}", "i", Value::Int(i64::MIN)),
-        ("{\"id\": \"a\", \"f\": 9007199254740992}", "f", Value::Float((1i64 << 53) as f64)),
-        ("{\"id\": \"a\", \"f\": 9223372036854775808}", "f", Value::Float(2f64.powi(63))),
-        ("{\"id\": \"a\", \"f\": \"-Infinity\"}", "f", Value::Float(f64::NEG_INFINITY)),
-        ("{\"id\": \"a\", \"f\": 0.1, \"idx\": 5, \"op\": \"x\"}", "f", Value::Float(0.1)),
+        (
+            "{\"id\": \"a\", \"i\": -9223372036854775808}",
+            "i",
+            Value::Int(i64::MIN),
+        ),
+        (
+            "{\"id\": \"a\", \"f\": 9007199254740992}",
+            "f",
+            Value::Float((1i64 << 53) as f64),
+        ),
+        (
+            "{\"id\": \"a\", \"f\": 9223372036854775808}",
+            "f",
+            Value::Float(2f64.powi(63)),
+        ),
+        (
+            "{\"id\": \"a\", \"f\": \"-Infinity\"}",
+            "f",
+            Value::Float(f64::NEG_INFINITY),
+        ),
+        (
+            "{\"id\": \"a\", \"f\": 0.1, \"idx\": 5, \"op\": \"x\"}",
+            "f",
+            Value::Float(0.1),
+        ),
         ("{\"id\": \"a\", \"j\": null}", "j", Value::Null),
     ] {
         let row = table.row_from_json(text).expect(text);
