@@ -42,6 +42,7 @@ pub mod clock;
 mod blob;
 mod error;
 mod log;
+mod mirror;
 #[cfg(feature = "query")]
 mod query;
 mod record;

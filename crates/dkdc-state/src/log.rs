@@ -28,12 +28,12 @@ pub(crate) mod identity;
 pub(crate) mod idle;
 pub(crate) mod index;
 pub(crate) mod list;
+pub(crate) mod manifest;
 pub(crate) mod migrate;
 pub(crate) mod moment;
 pub(crate) mod open;
 pub(crate) mod read;
 pub(crate) mod registry;
-#[cfg(feature = "query")]
 pub(crate) mod scan;
 pub(crate) mod status;
 pub(crate) mod writer;
@@ -83,6 +83,7 @@ pub(crate) struct Store {
     catalog: RwLock<Arc<Catalog>>,
     poison: OnceLock<String>,
     idle: OnceLock<idle::Checkpointer>,
+    pub(crate) trust: crate::mirror::Trust,
     /// DuckDB over this store, opened at the first question.
     #[cfg(feature = "query")]
     pub(crate) engine: Mutex<Option<Arc<crate::query::Engine>>>,

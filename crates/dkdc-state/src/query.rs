@@ -111,8 +111,14 @@ impl Query {
         let engine = if self.files.is_empty() {
             store.engine()?
         } else {
-            Arc::new(Engine::with_files(&self.files)?)
+            Arc::new(Engine::with_files(store, &self.files)?)
         };
+        if store.read_only.is_none() {
+            // A cache that cannot be written is done without.
+            if let Err(error) = store.seal_due() {
+                tracing::warn!(%error, "the mirror was not brought up to date");
+            }
+        }
         let pinned = Pinned::new(Arc::clone(store), self.snapshot.idx)?;
         Batches::start(&engine, pinned, query.to_owned())
     }

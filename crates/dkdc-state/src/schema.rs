@@ -6,7 +6,6 @@
 //! number `n` is `columns[n - 1]`. No I/O happens here; [`sql`] and [`arrow`]
 //! are the only mappings to an engine's types.
 
-#[cfg(feature = "query")]
 pub(crate) mod arrow;
 pub(crate) mod declare;
 pub(crate) mod evolve;

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::catalog::TableMeta;
 use super::event::EventKind;
-use super::format;
 use super::writer::Tx;
 use super::{DbResult, Store};
+use super::{format, manifest};
 use crate::error::Result;
 use crate::record::hex;
 use crate::schema::TableSchema;
@@ -30,7 +30,7 @@ pub struct Cleared {
 impl Store {
     /// Empties the tables named; all, when none is.
     pub(crate) fn clear(&self, tables: &[&str]) -> Result<Vec<Cleared>> {
-        self.write(|tx| {
+        let cleared = self.write(|tx| {
             let all: Vec<Arc<TableMeta>> = match tables {
                 [] => tx.catalog.tables.clone(),
                 names => names
@@ -38,8 +38,15 @@ impl Store {
                     .map(|name| tx.catalog.table(name).cloned())
                     .collect::<Result<_>>()?,
             };
-            all.iter().map(|meta| tx.clear(meta)).collect()
-        })
+            let files = manifest::read(tx.conn)?;
+            let numbers: Vec<u32> = all.iter().map(|meta| meta.schema.number).collect();
+            let cleared: Result<Vec<Cleared>> = all.iter().map(|meta| tx.clear(meta)).collect();
+            let theirs = files.into_iter().filter(|f| numbers.contains(&f.table));
+            Ok((cleared?, theirs.collect::<Vec<_>>()))
+        });
+        let (cleared, files) = cleared?;
+        self.remove_files(&files);
+        Ok(cleared)
     }
 }
 
@@ -55,6 +62,7 @@ impl Tx<'_> {
         self.conn
             .execute("DELETE FROM _dkdc_waypoints WHERE \"table\" = ?1", [number])
             .db()?;
+        self.forget(number)?;
         self.set_chain(number, None);
         let detail = json!({"versions": versions, "last_hash": hex(&anchor)});
         let idx = self.event(EventKind::Clear, Some(number), &detail)?;

@@ -58,16 +58,27 @@ CREATE TABLE _dkdc_chunks(
   put INTEGER NOT NULL,
   data BLOB NOT NULL
 ) STRICT;
+CREATE TABLE _dkdc_mirror(
+  file TEXT PRIMARY KEY,
+  \"table\" INTEGER NOT NULL,
+  after INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  rows INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  event INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// The store's own tables, by name.
-pub(crate) const STORE_TABLE_NAMES: [&str; 6] = [
+pub(crate) const STORE_TABLE_NAMES: [&str; 7] = [
     "_dkdc_store",
     "_dkdc_tables",
     "_dkdc_events",
     "_dkdc_commits",
     "_dkdc_waypoints",
     "_dkdc_chunks",
+    "_dkdc_mirror",
 ];
 
 /// Triggers that keep other programs from writing a table. The function they

@@ -114,6 +114,7 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
         catalog: RwLock::new(Arc::new(catalog)),
         poison: OnceLock::new(),
         idle: OnceLock::new(),
+        trust: crate::mirror::Trust::default(),
         config,
         #[cfg(feature = "query")]
         engine: Mutex::default(),

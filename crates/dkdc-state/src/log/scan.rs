@@ -52,9 +52,21 @@ impl Scanned {
 
     pub(crate) fn ty(self, schema: &TableSchema) -> ColumnType {
         match self {
-            Scanned::Idx | Scanned::Prev | Scanned::Op => ColumnType::Int,
+            Scanned::Idx | Scanned::Prev => ColumnType::Timestamp,
+            Scanned::Op => ColumnType::Int,
             Scanned::Id => ColumnType::Text,
             Scanned::Column(at) => schema.columns[at].ty,
+        }
+    }
+
+    /// The column's permanent number in the mirror's files.
+    pub(crate) fn field_id(self) -> usize {
+        match self {
+            Scanned::Idx => 1,
+            Scanned::Id => 2,
+            Scanned::Prev => 3,
+            Scanned::Op => 4,
+            Scanned::Column(at) => 101 + at,
         }
     }
 
@@ -65,7 +77,11 @@ impl Scanned {
 
 /// The Arrow schema of a scan.
 pub(crate) fn arrow_schema(schema: &TableSchema, columns: &[Scanned]) -> SchemaRef {
-    let field = |c: &Scanned| Field::new(c.name(schema), c.data_type(schema), true);
+    let field = |c: &Scanned| {
+        let id = ("PARQUET:field_id".to_owned(), c.field_id().to_string());
+        Field::new(c.name(schema), c.data_type(schema), true)
+            .with_metadata(std::collections::HashMap::from([id]))
+    };
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 

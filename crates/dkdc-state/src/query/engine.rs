@@ -9,13 +9,14 @@ use super::scan::{self, Pinned};
 use super::{Answer, views};
 use crate::error::{Error, Result};
 use crate::log::Store;
+use crate::mirror::{self, Pieces};
 use crate::record::Idx;
 
 /// One DuckDB.
 pub(crate) struct Engine {
     connection: Mutex<Connection>,
-    /// The newest event that the views know of.
-    views: Mutex<Option<Idx>>,
+    /// What the views were made of: the newest event, and the tables' pieces.
+    views: Mutex<Option<(Idx, Vec<Pieces>)>>,
 }
 
 impl Store {
@@ -25,7 +26,7 @@ impl Store {
         if let Some(engine) = &*engine {
             return Ok(Arc::clone(engine));
         }
-        let opened = Arc::new(Engine::with_files(&[])?);
+        let opened = Arc::new(Engine::with_files(self, &[])?);
         *engine = Some(Arc::clone(&opened));
         Ok(opened)
     }
@@ -41,13 +42,18 @@ fn refused(error: duckdb::Error) -> Error {
 
 impl Engine {
     /// Opens DuckDB, loads these files as tables, and locks it down.
-    pub(crate) fn with_files(files: &[(String, PathBuf)]) -> Result<Engine> {
+    pub(crate) fn with_files(store: &Store, files: &[(String, PathBuf)]) -> Result<Engine> {
         let connection = open().map_err(refused)?;
         for (name, path) in files {
             load(&connection, name, path)?;
         }
+        let mirror = mirror::folder(&store.path);
+        let mirror = views::literal(&format!("{}/", mirror.to_string_lossy()));
         connection
-            .execute_batch("SET enable_external_access = false; SET lock_configuration = true")
+            .execute_batch(&format!(
+                "SET allowed_directories = [{mirror}]; SET enable_external_access = false; \
+                 SET lock_configuration = true"
+            ))
             .map_err(refused)?;
         scan::register(&connection).map_err(refused)?;
         Ok(Engine {
@@ -91,7 +97,11 @@ impl Engine {
     ) -> Result<()> {
         let token = pinned.token();
         connection
-            .execute_batch(&format!("SET VARIABLE dkdc = {token}::BIGINT"))
+            .execute_batch(&format!(
+                "SET VARIABLE dkdc = {token}::BIGINT; \
+                 SET VARIABLE dkdc_idx = make_timestamp({})",
+                pinned.idx()
+            ))
             .map_err(refused)?;
         self.refresh_views(connection, pinned)?;
         only_reads(connection, query)?;
@@ -114,12 +124,16 @@ impl Engine {
     /// Makes the views those of the tables there are now.
     fn refresh_views(&self, connection: &Connection, pinned: &Pinned) -> Result<()> {
         let mut known = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known == Some(pinned.catalog.event) {
+        let event = pinned.catalog.event;
+        if known
+            .as_ref()
+            .is_some_and(|(at, pieces)| *at == event && *pieces == pinned.pieces)
+        {
             return Ok(());
         }
-        let sql = views::create_all(&pinned.catalog);
+        let sql = views::create_all(&pinned.catalog, &pinned.pieces);
         connection.execute_batch(&sql).map_err(refused)?;
-        *known = Some(pinned.catalog.event);
+        *known = Some((event, pinned.pieces.clone()));
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! The table functions through which DuckDB reads the log.
 //!
-//! `dkdc_scan(table, token)` gives a table's log rows up to the snapshot that
-//! the token stands for, `dkdc_scan_at(table, token, moment)` up to a moment
-//! within it. A token is random and lives as long as its question, so that a
+//! `dkdc_scan(table, token, after, upto)` gives a table's log rows of a range, up
+//! to the snapshot that the token stands for; `dkdc_scan_at` up to a moment
+//! within it, which `dkdc_moment` gives as a row. A token is random and lives as long as its question, so that a
 //! question cannot name another one's snapshot.
 
 use std::collections::HashMap;
@@ -19,7 +19,8 @@ use duckdb::vtab::{
 use crate::error::{Error, Result};
 use crate::log::catalog::Catalog;
 use crate::log::scan::{self, Scanned};
-use crate::log::{Store, hash, moment};
+use crate::log::{Store, hash, manifest, moment};
+use crate::mirror::Pieces;
 use crate::record::Idx;
 use crate::time::Moment;
 
@@ -58,11 +59,16 @@ pub(super) struct Pinned {
     token: i64,
     pin: Arc<Pin>,
     pub(super) catalog: Arc<Catalog>,
+    /// From where each table is read, by number minus one.
+    pub(super) pieces: Vec<Pieces>,
 }
 
 impl Pinned {
     pub(super) fn new(store: Arc<Store>, idx: Idx) -> Result<Pinned> {
-        let catalog = store.read(|_, catalog| Ok(Arc::clone(catalog)))?;
+        let (catalog, files) =
+            store.read(|conn, catalog| Ok((Arc::clone(catalog), manifest::read(conn)?)))?;
+        let numbers = catalog.tables.iter().map(|meta| meta.schema.number);
+        let pieces = numbers.map(|number| store.pieces(&files, number)).collect();
         let mut token = [0; 8];
         hash::random(&mut token)?;
         let token = i64::from_le_bytes(token);
@@ -77,7 +83,13 @@ impl Pinned {
             token,
             pin,
             catalog,
+            pieces,
         })
+    }
+
+    /// The snapshot's version.
+    pub(super) fn idx(&self) -> Idx {
+        self.pin.idx
     }
 
     pub(super) fn token(&self) -> i64 {
@@ -108,7 +120,8 @@ fn lock() -> std::sync::MutexGuard<'static, HashMap<i64, Arc<Pin>>> {
 /// Registers the table functions.
 pub(super) fn register(connection: &duckdb::Connection) -> duckdb::Result<()> {
     connection.register_table_function::<Scan<false>>("dkdc_scan")?;
-    connection.register_table_function::<Scan<true>>("dkdc_scan_at")
+    connection.register_table_function::<Scan<true>>("dkdc_scan_at")?;
+    connection.register_table_function::<At>("dkdc_moment")
 }
 
 /// The table function; with a moment or without.
@@ -118,6 +131,7 @@ struct Scan<const AT: bool>;
 struct Bound {
     pin: Arc<Pin>,
     table: u32,
+    after: Idx,
     upto: Idx,
     columns: Vec<Scanned>,
 }
@@ -130,7 +144,8 @@ struct Position {
 }
 
 struct Cursor {
-    after: Idx,
+    /// The last row read.
+    after: Option<Idx>,
     page: usize,
     done: bool,
     ready: VecDeque<RecordBatch>,
@@ -141,19 +156,9 @@ impl<const AT: bool> VTab for Scan<AT> {
     type InitData = Position;
 
     fn bind(bind: &BindInfo) -> Result<Bound, Failure> {
-        let token = bind.get_parameter(1);
-        let pin = if token.is_null() {
-            None
-        } else {
-            lock().get(&token.to_int64()).cloned()
-        };
-        let pin = pin.ok_or("dkdc's table functions serve only its own views")?;
-        let table = u32::try_from(bind.get_parameter(0).to_int64())?;
-        let at = AT.then(|| bind.get_parameter(2));
-        if at.as_ref().is_some_and(|at| at.is_null()) {
-            return Err("the moment is NULL".into());
-        }
-        let at = at.map(|at| at.to_string());
+        let (pin, table) = pin_of(bind)?;
+        let idx = |place| Idx::from_micros(bind.get_parameter(place).to_int64());
+        let at = if AT { Some(moment_of(bind, 4)?) } else { None };
         let bound = bound(&pin, table, at.as_deref());
         let (upto, schema) = bound.map_err(|error| pin.fail(error))?;
         let columns = scan::all_columns(&schema);
@@ -164,7 +169,8 @@ impl<const AT: bool> VTab for Scan<AT> {
         Ok(Bound {
             pin,
             table,
-            upto,
+            after: idx(2),
+            upto: upto.min(idx(3)),
             columns,
         })
     }
@@ -176,7 +182,7 @@ impl<const AT: bool> VTab for Scan<AT> {
         Ok(Position {
             wanted: wanted.into_iter().map(place).collect(),
             cursor: Mutex::new(Cursor {
-                after: Idx::from_micros(i64::MIN),
+                after: None,
                 page: FIRST_PAGE,
                 done: false,
                 ready: VecDeque::new(),
@@ -211,16 +217,78 @@ impl<const AT: bool> VTab for Scan<AT> {
     }
 
     fn parameters() -> Option<Vec<LogicalTypeHandle>> {
-        let mut parameters = vec![LogicalTypeId::Bigint, LogicalTypeId::Bigint];
-        if AT {
-            parameters.push(LogicalTypeId::Varchar);
+        let moment = AT.then_some(LogicalTypeId::Varchar);
+        let parameters = [LogicalTypeId::Bigint; 4].into_iter().chain(moment);
+        Some(parameters.map(LogicalTypeHandle::from).collect())
+    }
+}
+
+/// The snapshot and the table that the first parameters name.
+fn pin_of(bind: &BindInfo) -> Result<(Arc<Pin>, u32), Failure> {
+    let token = bind.get_parameter(1);
+    let pin = if token.is_null() {
+        None
+    } else {
+        lock().get(&token.to_int64()).cloned()
+    };
+    let pin = pin.ok_or("dkdc's table functions serve only its own views")?;
+    let table = u32::try_from(bind.get_parameter(0).to_int64())?;
+    Ok((pin, table))
+}
+
+fn moment_of(bind: &BindInfo, place: u64) -> Result<String, Failure> {
+    let at = bind.get_parameter(place);
+    if at.is_null() {
+        return Err("the moment is NULL".into());
+    }
+    Ok(at.to_string())
+}
+
+/// The table function that resolves a moment: one row, the version it means.
+struct At;
+
+/// One row, once.
+struct Once(std::sync::atomic::AtomicBool);
+
+impl VTab for At {
+    type BindData = Idx;
+    type InitData = Once;
+
+    fn bind(bind: &BindInfo) -> Result<Idx, Failure> {
+        let (pin, table) = pin_of(bind)?;
+        let at = moment_of(bind, 2)?;
+        let (upto, _) = bound(&pin, table, Some(&at)).map_err(|error| pin.fail(error))?;
+        let ty = LogicalTypeHandle::from(LogicalTypeId::Timestamp);
+        bind.add_result_column("idx", ty);
+        Ok(upto)
+    }
+
+    fn init(_: &InitInfo) -> Result<Once, Failure> {
+        Ok(Once(false.into()))
+    }
+
+    fn func(
+        function: &TableFunctionInfo<Self>,
+        output: &mut DataChunkHandle,
+    ) -> Result<(), Failure> {
+        use std::sync::atomic::Ordering;
+        if function.get_init_data().0.swap(true, Ordering::Relaxed) {
+            output.set_len(0);
+            return Ok(());
         }
-        Some(
-            parameters
-                .into_iter()
-                .map(LogicalTypeHandle::from)
-                .collect(),
-        )
+        let idx = function.get_bind_data().as_micros();
+        let idx = arrow_array::TimestampMicrosecondArray::from(vec![idx]);
+        let batch = RecordBatch::try_from_iter([("idx", Arc::new(idx) as arrow_array::ArrayRef)])?;
+        record_batch_to_duckdb_data_chunk(&batch, output)
+    }
+
+    fn parameters() -> Option<Vec<LogicalTypeHandle>> {
+        let parameters = [
+            LogicalTypeId::Bigint,
+            LogicalTypeId::Bigint,
+            LogicalTypeId::Varchar,
+        ];
+        Some(parameters.map(LogicalTypeHandle::from).into())
     }
 }
 
@@ -264,7 +332,7 @@ fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<
         .iter()
         .map(|at| bound.columns.get(*at).copied().unwrap_or(any))
         .collect();
-    let range = (cursor.after, bound.upto);
+    let range = (cursor.after.unwrap_or(bound.after), bound.upto);
     let limit = cursor.page;
     let read = bound.pin.store.read(|conn, catalog| {
         let meta = catalog.by_number(bound.table)?;
@@ -277,7 +345,7 @@ fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<
         return Ok(());
     };
     cursor.done = batch.num_rows() < limit;
-    cursor.after = last;
+    cursor.after = Some(last);
     for from in (0..batch.num_rows()).step_by(VECTOR) {
         let rows = VECTOR.min(batch.num_rows() - from);
         cursor.ready.push_back(batch.slice(from, rows));

@@ -23,3 +23,5 @@ mod the_model;
 mod transactions_are_all_or_nothing;
 mod values_come_back_exactly;
 mod workers;
+#[cfg(feature = "query")]
+mod the_mirror_is_a_cache;

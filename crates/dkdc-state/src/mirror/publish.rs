@@ -1,0 +1,101 @@
+//! Publishing a file: written, synced, renamed, and the folder synced, in this
+//! order, so that a final name never stands for half a file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::log::hash::{self, Hash};
+
+/// A file that has not got its name yet; removed when dropped before.
+pub(super) struct Draft {
+    path: PathBuf,
+    file: BufWriter<File>,
+    hasher: blake3::Hasher,
+    bytes: u64,
+    published: bool,
+}
+
+/// What was published.
+pub(super) struct Published {
+    pub(super) bytes: u64,
+    pub(super) hash: Hash,
+}
+
+impl Draft {
+    /// A new file in the folder, which is made if it is not there.
+    pub(super) fn create(folder: &Path) -> Result<Draft> {
+        fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        let mut random = [0; 8];
+        hash::random(&mut random)?;
+        let path = folder.join(format!("draft-{}", crate::record::hex(&random)));
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(|error| Error::io(&path, error))?;
+        Ok(Draft {
+            path,
+            file: BufWriter::with_capacity(1 << 20, file),
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+            published: false,
+        })
+    }
+
+    /// Gives the file its name, for good: nobody writes it any more.
+    pub(super) fn publish(mut self, name: &str) -> Result<Published> {
+        let to = self.path.with_file_name(name);
+        self.name(&to).map_err(|error| Error::io(&to, error))?;
+        Ok(Published {
+            bytes: self.bytes,
+            hash: self.hasher.finalize().into(),
+        })
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where files are published"
+    )]
+    fn name(&mut self, to: &Path) -> io::Result<()> {
+        self.file.flush()?;
+        let file = self.file.get_ref();
+        let mut permissions = file.metadata()?.permissions();
+        permissions.set_readonly(true);
+        file.set_permissions(permissions)?;
+        file.sync_all()?;
+        fs::rename(&self.path, to)?;
+        self.published = true;
+        sync_folder(to.parent().unwrap_or(Path::new(".")))
+    }
+}
+
+/// Makes names in a folder durable, where the system has such a thing.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.published
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "a draft stays behind");
+        }
+    }
+}

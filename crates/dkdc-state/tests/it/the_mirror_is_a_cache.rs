@@ -1,0 +1,237 @@
+//! A file of the mirror went bad, and nobody noticed for a month.
+//!
+//! It was truncated by a full disk, flipped by a failing one, swapped with one
+//! of another store, deleted by a tidy colleague. Each time the answer must be
+//! the log's, and the file written again when it is due.
+
+use std::fs;
+use std::path::PathBuf;
+
+use dkdc_state::arrow_array::cast::AsArray;
+use dkdc_state::arrow_array::types::Int64Type;
+use dkdc_state::{ColumnDef, ColumnType, ListItem, Result, Row, State, Table, TableDef, Value};
+
+const ROWS: i64 = 20_000;
+
+struct Place {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Place {
+    fn new() -> Place {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("data.db");
+        Place {
+            _folder: folder,
+            path,
+        }
+    }
+
+    fn open(&self) -> State {
+        State::open(&self.path).expect("a store")
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let folder = self.path.with_file_name("data.db-mirror");
+        let Ok(entries) = fs::read_dir(folder) else {
+            return Vec::new();
+        };
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let mut files: Vec<PathBuf> = paths.collect();
+        files.sort();
+        files
+    }
+}
+
+fn fill(state: &State) -> Table<Row> {
+    let table = TableDef::new("t")
+        .column(ColumnDef::new("n", ColumnType::Int))
+        .column(ColumnDef::new("tags", ColumnType::List(ListItem::Text)))
+        .column(ColumnDef::new("content", ColumnType::Blob))
+        .column(ColumnDef::new("raw", ColumnType::Bytes));
+    let table = state.define(&table).expect("a table");
+    let blob = state.put_blob(&b"hello"[..]).expect("content");
+    let rows: Vec<Row> = (0..ROWS)
+        .map(|n| {
+            Row::new(format!("{n:05}"))
+                .with("n", n)
+                .with("tags", vec!["a,b", "c"])
+                .with("content", blob)
+                .with("raw", vec![0u8, 255])
+        })
+        .collect();
+    table.append_all(&rows).expect("appended");
+    table
+        .update(&Row::new("00001").with("n", 0))
+        .expect("updated");
+    table.delete("00002").expect("deleted");
+    table
+}
+
+fn int(state: &State, query: &str) -> i64 {
+    let batches: Result<Vec<_>> = state.sql(query).and_then(Iterator::collect);
+    let batches = batches.unwrap_or_else(|error| panic!("{query}: {error}"));
+    batches[0].column(0).as_primitive::<Int64Type>().value(0)
+}
+
+/// What the rows of [`fill`] answer.
+fn assert_whole(state: &State) {
+    let sum = ROWS * (ROWS - 1) / 2;
+    assert_eq!(int(state, "select count(*) from t"), ROWS - 1);
+    assert_eq!(int(state, "select sum(n)::bigint from t"), sum - 1 - 2);
+    assert_eq!(int(state, "select count(*) from history.t"), ROWS + 2);
+    assert_eq!(int(state, "select count(*) from t_at('now')"), ROWS - 1);
+    let whole = "select count(*) from t where tags[1] = 'a,b' and len(tags) = 2 \
+                 and content.size = 5 and len(content.hash) = 64 and raw = '\\x00\\xFF'::blob";
+    assert_eq!(int(state, whole), ROWS - 1);
+}
+
+#[test]
+fn a_large_tail_is_sealed_and_answers_stay_the_same() {
+    let place = Place::new();
+    let state = place.open();
+    let table = fill(&state);
+    let before = state.snapshot().expect("a snapshot");
+    assert_whole(&state);
+    assert_eq!(place.files().len(), 1);
+    // A tail on top of the file, and a snapshot from before the tail.
+    table
+        .update(&Row::new("00003").with("n", 1_000_000))
+        .expect("updated");
+    assert_eq!(int(&state, "select max(n) from t"), 1_000_000);
+    let old: Vec<_> = before
+        .sql("select max(n) from t")
+        .and_then(Iterator::collect::<Result<_>>)
+        .expect("an answer");
+    assert_eq!(
+        old[0].column(0).as_primitive::<Int64Type>().value(0),
+        ROWS - 1
+    );
+    assert_eq!(place.files().len(), 1, "a small tail is not sealed");
+    drop(state);
+    let state = place.open();
+    assert_eq!(int(&state, "select max(n) from t"), 1_000_000);
+}
+
+#[test]
+fn a_damaged_file_is_never_read() {
+    let damages: [(&str, fn(&mut Vec<u8>)); 6] = [
+        ("empty", Vec::clear),
+        ("one byte", |bytes| bytes.truncate(1)),
+        ("half", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("a byte short", |bytes| bytes.truncate(bytes.len() - 1)),
+        ("a bit flipped", |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 4;
+        }),
+        ("longer", |bytes| bytes.push(0)),
+    ];
+    for (what, damage) in damages {
+        let place = Place::new();
+        let state = place.open();
+        fill(&state);
+        assert_whole(&state);
+        let files = place.files();
+        let mut bytes = fs::read(&files[0]).expect("a file");
+        damage(&mut bytes);
+        // As a new file, and while the store stays open.
+        fs::remove_file(&files[0]).expect("removed");
+        fs::write(&files[0], &bytes).expect("written");
+        assert_whole(&state);
+        // The file was written again, under another name.
+        assert_eq!(place.files().len(), 1, "{what}");
+        assert_ne!(place.files(), files, "{what}");
+        drop(state);
+        assert_whole(&place.open());
+        assert!(place.open().check().expect("checked").is_sound(), "{what}");
+    }
+}
+
+#[test]
+fn a_missing_folder_is_no_loss() {
+    let place = Place::new();
+    let state = place.open();
+    fill(&state);
+    assert_whole(&state);
+    fs::remove_dir_all(place.path.with_file_name("data.db-mirror")).expect("removed");
+    assert_whole(&state);
+    drop(state);
+    assert_whole(&place.open());
+}
+
+#[test]
+fn a_file_of_another_store_is_never_read() {
+    let (place, other) = (Place::new(), Place::new());
+    let (state, stranger) = (place.open(), other.open());
+    fill(&state);
+    assert_whole(&state);
+    let rows = fill(&stranger);
+    rows.update(&Row::new("00000").with("n", 77))
+        .expect("updated");
+    assert_eq!(
+        int(&stranger, "select max(n) from t where id = '00000'"),
+        77
+    );
+    let (ours, theirs) = (place.files(), other.files());
+    fs::remove_file(&ours[0]).expect("removed");
+    fs::copy(&theirs[0], &ours[0]).expect("copied");
+    assert_whole(&state);
+}
+
+#[test]
+fn files_outlive_changes_of_the_schema() {
+    let place = Place::new();
+    let state = place.open();
+    let table = fill(&state);
+    assert_whole(&state);
+    state.rename_column("t", "n", "amount").expect("renamed");
+    let wider = TableDef::new("t")
+        .column(ColumnDef::new("unit", ColumnType::Text).default("it's"))
+        .column(
+            ColumnDef::new("seen", ColumnType::List(ListItem::Int))
+                .default(Value::List(vec![Value::Int(1), Value::Int(2)])),
+        );
+    state.define(&wider).expect("columns");
+    table
+        .append(&Row::new("new").with("amount", 5).with("unit", Value::Null))
+        .expect("appended");
+    assert_eq!(
+        int(&state, "select count(*) from t where unit = 'it''s'"),
+        ROWS - 1
+    );
+    assert_eq!(
+        int(&state, "select count(*) from t where seen = [1, 2]"),
+        ROWS
+    );
+    assert_eq!(int(&state, "select count(*) from t where unit is null"), 1);
+    let deleted = "select count(*) from history.t where op = 'delete' and unit is null";
+    assert_eq!(int(&state, deleted), 1);
+    assert_eq!(int(&state, "select max(amount) from t"), ROWS - 1);
+}
+
+#[test]
+fn a_clear_takes_the_files_with_it() {
+    let place = Place::new();
+    let state = place.open();
+    let table = fill(&state);
+    assert_whole(&state);
+    state.clear(&["t"]).expect("cleared");
+    assert_eq!(int(&state, "select count(*) from history.t"), 0);
+    assert_eq!(place.files().len(), 0);
+    table.append(&Row::new("a").with("n", 1)).expect("appended");
+    assert_eq!(int(&state, "select count(*) from t"), 1);
+}
+
+#[test]
+fn two_handles_that_seal_at_once_leave_one_file() {
+    let place = Place::new();
+    let state = place.open();
+    fill(&state);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_whole(&state));
+        }
+    });
+    assert_eq!(place.files().len(), 1);
+}
