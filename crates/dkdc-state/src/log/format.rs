@@ -61,6 +61,7 @@ CREATE TABLE _dkdc_chunks(
 CREATE TABLE _dkdc_mirror(
   file TEXT PRIMARY KEY,
   \"table\" INTEGER NOT NULL,
+  kind TEXT NOT NULL,
   after INTEGER NOT NULL,
   upto INTEGER NOT NULL,
   rows INTEGER NOT NULL,

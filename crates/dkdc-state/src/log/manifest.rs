@@ -2,7 +2,7 @@
 //!
 //! A row of `_dkdc_mirror` says everything about one file: its table, what it
 //! holds, the versions it covers, its size and its BLAKE3, and the newest event
-//! when it was written. Files of one table and kind cover ranges that meet
+//! when it was written. The files of a table's history cover ranges that meet
 //! without a gap, so the newest `upto` is the table's watermark.
 
 use rusqlite::Connection;
@@ -28,16 +28,19 @@ pub(crate) struct Sealed {
     pub(crate) hash: Hash,
 }
 
-/// Every file, by table and range.
+/// The kind of file that holds every version of a range.
+const HISTORY: &str = "history";
+
+/// Every file of history, by table and range.
 pub(crate) fn read(conn: &Connection) -> Result<Vec<Sealed>> {
     let mut statement = conn
         .prepare_cached(
             "SELECT file, \"table\", after, upto, rows, bytes, hash FROM _dkdc_mirror \
-             ORDER BY \"table\", upto",
+             WHERE kind = ?1 ORDER BY \"table\", upto",
         )
         .db()?;
     let rows = statement
-        .query_map([], |row| {
+        .query_map([HISTORY], |row| {
             let count = |n: i64| u64::try_from(n).unwrap_or(0);
             Ok(Sealed {
                 file: row.get(0)?,
@@ -94,11 +97,12 @@ impl Tx<'_> {
         let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.conn
             .execute(
-                "INSERT INTO _dkdc_mirror(file, \"table\", after, upto, rows, bytes, hash, event) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO _dkdc_mirror(file, \"table\", kind, after, upto, rows, bytes, hash, event) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 (
                     &sealed.file,
                     sealed.table,
+                    HISTORY,
                     sealed.after.as_micros(),
                     sealed.upto.as_micros(),
                     int(sealed.rows),
