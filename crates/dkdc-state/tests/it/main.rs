@@ -3,15 +3,18 @@
 mod acknowledged_writes_are_there;
 mod adoption;
 mod an_idle_file_is_complete;
+mod bad_input_is_refused;
 mod blobs_are_kept_once;
 mod changes_resume;
 mod damage_is_named;
+mod declarations_are_taken_at_their_word;
 mod derive;
 mod history_is_complete;
 mod idx_always_increases;
 mod lists_do_not_depend_on_indexes;
 mod many_processes_share_a_store;
 mod moments_mean_commits;
+mod nobody_waits_for_ever;
 mod only_stores_are_opened;
 mod other_programs_cannot_write;
 mod schemas_evolve;
@@ -19,9 +22,9 @@ mod schemas_evolve;
 mod sql;
 mod support;
 mod the_file_stays_itself;
+#[cfg(feature = "query")]
+mod the_mirror_is_a_cache;
 mod the_model;
 mod transactions_are_all_or_nothing;
 mod values_come_back_exactly;
 mod workers;
-#[cfg(feature = "query")]
-mod the_mirror_is_a_cache;

@@ -13,6 +13,8 @@ use dkdc_state::{ColumnDef, ColumnType, ListItem, Result, Row, State, Table, Tab
 
 const ROWS: i64 = 20_000;
 
+type Damage = fn(&mut Vec<u8>);
+
 struct Place {
     _folder: tempfile::TempDir,
     path: PathBuf,
@@ -116,7 +118,7 @@ fn a_large_tail_is_sealed_and_answers_stay_the_same() {
 
 #[test]
 fn a_damaged_file_is_never_read() {
-    let damages: [(&str, fn(&mut Vec<u8>)); 6] = [
+    let damages: [(&str, Damage); 6] = [
         ("empty", Vec::clear),
         ("one byte", |bytes| bytes.truncate(1)),
         ("half", |bytes| bytes.truncate(bytes.len() / 2)),
