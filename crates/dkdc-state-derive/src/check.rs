@@ -76,7 +76,7 @@ fn column_name(name: &Name) -> syn::Result<()> {
     let text = &name.text;
     let why = if text.starts_with('_') {
         "names that begin with _ are dkdc's own; use `rename`"
-    } else if ["id", "idx"]
+    } else if ["id", "idx", "op", "prev"]
         .iter()
         .any(|own| text.eq_ignore_ascii_case(own))
     {

@@ -147,10 +147,11 @@ impl Batches {
         let (tell, told) = sync_channel(1);
         let (send, batches) = sync_channel(AHEAD);
         let engine = Arc::clone(engine);
-        let thread = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().spawn(move || {
             let answer = Answer { tell, send };
             engine.answer(connection, &pinned, &query, &answer);
         });
+        let thread = thread.map_err(|error| Error::io(Path::new("a question's thread"), error))?;
         let mut started = Batches {
             schema: Arc::new(arrow_schema::Schema::empty()),
             batches: Some(batches),

@@ -117,8 +117,9 @@ impl Catalog {
 
     /// The table with this number, which a caller got from this store.
     pub(crate) fn by_number(&self, number: u32) -> Result<&Arc<TableMeta>> {
-        self.tables
-            .get(number as usize - 1)
+        (number as usize)
+            .checked_sub(1)
+            .and_then(|at| self.tables.get(at))
             .ok_or_else(|| damaged(format!("table number {number} is gone")))
     }
 

@@ -183,8 +183,10 @@ pub(crate) struct TableSql {
 
 impl TableSql {
     pub(crate) fn new(schema: &TableSchema) -> TableSql {
-        let table = quote(&schema.name);
-        let head_table = quote(&head_name(&schema.name));
+        // With their schema: a name of a statement's own, or a temporary table,
+        // must not stand for a user's table.
+        let table = format!("main.{}", quote(&schema.name));
+        let head_table = format!("main.{}", quote(&head_name(&schema.name)));
         let names: String = schema
             .columns
             .iter()

@@ -162,8 +162,9 @@ impl Group {
     fn lead(&self, store: &Store, own: Batch, since: Instant) -> Answer {
         // Also when this thread panics, the next one must lead.
         let _hand_over = HandOver(self);
-        let mut jobs = Vec::new();
-        let answers = self.write_group(store, own, since, &mut jobs);
+        let mut jobs = Taken(Vec::new());
+        let answers = self.write_group(store, own, since, &mut jobs.0);
+        let jobs = std::mem::take(&mut jobs.0);
         match answers {
             Ok((own, others)) => {
                 for (job, answer) in jobs.iter().zip(others) {
@@ -240,6 +241,18 @@ impl Group {
         let checkpointed = writer.as_ref().map(|w| writer::truncate(&w.conn, now));
         if let Some(Err(error)) = checkpointed {
             tracing::warn!(%error, "checkpoint on close failed");
+        }
+    }
+}
+
+/// Jobs that wait for the leader's answer, and get one should it panic.
+struct Taken(Vec<Arc<Job>>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        for job in &self.0 {
+            let why = "BUG: the thread that wrote for this one panicked";
+            job.set(State::Done(Err(super::damaged(why))));
         }
     }
 }

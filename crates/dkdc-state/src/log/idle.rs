@@ -1,19 +1,21 @@
 //! The idle checkpoint: when writes pause, the `.db` file alone is complete.
 //!
-//! A thread of its own, with a connection of its
-//! own, so that no writer waits for it. It sleeps until a write wakes it, waits
-//! for a pause, and checkpoints; readers that hold a transaction delay it.
+//! A thread of its own, with a connection of its own, so that no writer waits
+//! for it. It sleeps until a write wakes it, waits for a pause, and checkpoints;
+//! readers that hold a transaction delay it.
 //!
 //! Where readers overlap without end, no commit ever finds a `-wal` that nobody
 //! reads, and so begins it anew: it would grow without end too. When it is
-//! large, this thread stops writers for a moment, in which new readers need the
-//! file alone.
+//! large, this thread asks the next writer to wait a moment after its commit:
+//! readers that come then need the file alone, and the others leave.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
 
 use super::identity::beside;
 use super::{Config, Store, open, writer};
@@ -39,6 +41,10 @@ pub(crate) struct Checkpointer {
 struct Shared {
     /// Commits so far.
     commits: AtomicU64,
+    /// The next writer is to begin the `-wal` anew.
+    asked: AtomicBool,
+    /// Readers did not let the last one that was asked.
+    prevented: AtomicBool,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -61,12 +67,29 @@ impl Store {
             idle.shared.wake.notify_one();
         }
     }
+
+    /// Begins the `-wal` anew when that is asked for. Called after a commit, on
+    /// the writer's connection: nothing is written meanwhile.
+    pub(super) fn tidy(&self, conn: &Connection) {
+        let Some(idle) = self.idle.get() else { return };
+        if !idle.shared.asked.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let done = writer::truncate(conn, PATIENCE);
+        let prevented = !done.is_ok_and(|checkpoint| checkpoint.complete);
+        idle.shared.prevented.store(prevented, Ordering::Release);
+        if let Err(error) = conn.busy_timeout(self.config.busy_timeout) {
+            tracing::warn!(%error, "the writer's patience");
+        }
+    }
 }
 
 impl Checkpointer {
     fn start(store: &Store) -> Checkpointer {
         let shared = Arc::new(Shared {
             commits: AtomicU64::new(0),
+            asked: AtomicBool::new(false),
+            prevented: AtomicBool::new(false),
             state: Mutex::new(State::Awake),
             wake: Condvar::new(),
         });
@@ -96,14 +119,17 @@ impl Shared {
         let mut conn = None;
         let mut seen = 0;
         let mut pause = PAUSE;
-        let mut prevented: Option<Instant> = None;
+        let mut asked: Option<Instant> = None;
         while self.sleep(pause) {
             pause = PAUSE;
+            let due = !self.prevented.load(Ordering::Acquire)
+                || asked.is_none_or(|at| at.elapsed() >= SELDOM);
+            if due && std::fs::metadata(&wal).is_ok_and(|meta| meta.len() >= LARGE) {
+                asked = Some(Instant::now());
+                self.asked.store(true, Ordering::Release);
+            }
             let commits = self.commits.load(Ordering::Acquire);
-            let writing = std::mem::replace(&mut seen, commits) != commits;
-            let large = prevented.is_none_or(|at| at.elapsed() >= SELDOM)
-                && std::fs::metadata(&wal).is_ok_and(|meta| meta.len() >= LARGE);
-            if writing && !large {
+            if std::mem::replace(&mut seen, commits) != commits {
                 continue;
             }
             if conn.is_none() {
@@ -112,19 +138,11 @@ impl Shared {
                     .ok();
             }
             let complete = conn.as_ref().is_some_and(|conn| {
-                let done = if large {
-                    writer::truncate(conn, PATIENCE)
-                } else {
-                    writer::checkpoint(conn)
-                };
-                done.is_ok_and(|checkpoint| checkpoint.complete)
+                writer::checkpoint(conn).is_ok_and(|checkpoint| checkpoint.complete)
             });
-            if large {
-                prevented = (!complete).then(Instant::now);
-            }
-            if complete && !writing {
+            if complete {
                 self.fall_asleep(seen);
-            } else if !complete {
+            } else {
                 pause = RETRY;
             }
         }

@@ -96,8 +96,9 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
     let catalog = match &mode {
         Mode::Write => prepare(&conn, path, &config)?,
         Mode::Read(_) | Mode::Immutable(_) => {
-            recognise(&conn, path, false)?;
-            Catalog::read(&conn)?
+            let tx = read_transaction(&conn)?;
+            recognise(&tx, path, false)?;
+            Catalog::read(&tx)?
         }
     };
     let key = file_key(path).ok_or_else(|| Error::Replaced {
@@ -228,6 +229,13 @@ fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connecti
     // statement again whenever they change, four times the cost of a `get`.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .db()?;
+    // A quoted name that is no column is an error, not a text.
+    for quoted_text in [
+        DbConfig::SQLITE_DBCONFIG_DQS_DML,
+        DbConfig::SQLITE_DBCONFIG_DQS_DDL,
+    ] {
+        conn.set_db_config(quoted_text, false).db()?;
+    }
     conn.pragma_update(None, "trusted_schema", false).db()?;
     conn.pragma_update(None, "mmap_size", 0).db()?;
     conn.pragma_update(None, "cache_size", -CACHE_KIB).db()?;
@@ -266,7 +274,7 @@ enum Found {
 
 /// Sets up the connection that writes, and the file if it is new.
 fn prepare(conn: &Connection, path: &Path, config: &Config) -> Result<Catalog> {
-    let found = recognise(conn, path, true)?;
+    let found = recognise(&*read_transaction(conn)?, path, true)?;
     if found == Found::Empty {
         // Before the first page; every process that creates says the same.
         conn.pragma_update(None, "page_size", 4096).db()?;
@@ -292,7 +300,13 @@ fn prepare(conn: &Connection, path: &Path, config: &Config) -> Result<Catalog> {
     if found == Found::Empty || version(conn)? < FORMAT {
         make(conn, path, config)?;
     }
-    Catalog::read(conn)
+    Catalog::read(&*read_transaction(conn)?)
+}
+
+/// What is read in several statements must be of one moment: another process
+/// may be making the store, or a table.
+fn read_transaction(conn: &Connection) -> Result<rusqlite::Transaction<'_>> {
+    rusqlite::Transaction::new_unchecked(conn, TransactionBehavior::Deferred).db()
 }
 
 /// Makes the file a store of the newest format, in one transaction.
@@ -317,7 +331,8 @@ fn into_wal(conn: &Connection, timeout: Duration) -> Result<()> {
             conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
         match mode {
             Ok(mode) if mode == "wal" => return Ok(()),
-            Ok(_) | Err(_) if Instant::now() < deadline => {
+            Ok(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(2));
             }
             Ok(mode) => {
@@ -330,6 +345,14 @@ fn into_wal(conn: &Connection, timeout: Duration) -> Result<()> {
             Err(error) => return Err(error).db(),
         }
     }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(
+        error.sqlite_error_code(),
+        Some(DatabaseBusy | DatabaseLocked)
+    )
 }
 
 fn version(conn: &Connection) -> Result<i64> {

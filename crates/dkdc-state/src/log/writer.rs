@@ -15,7 +15,7 @@ use super::catalog::Catalog;
 use super::event::{self, EventKind};
 use super::hash::Hash;
 use super::{DbResult, Store, damaged};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::record::Idx;
 
 /// A commit whose clock is further behind than this records the wall time.
@@ -78,6 +78,9 @@ pub(crate) struct Tx<'w> {
     pub(crate) now: i64,
     unit: Unit,
     open: bool,
+    /// The first error that was no refusal: SQLite may have rolled back
+    /// everything, or a write may be half done. Nothing goes on from there.
+    broken: Option<Error>,
 }
 
 impl<'w> Tx<'w> {
@@ -107,6 +110,7 @@ impl<'w> Tx<'w> {
             now: store.config.clock.now(),
             unit: Unit::default(),
             open: true,
+            broken: None,
         };
         tx.catch_up()?;
         Ok(tx)
@@ -237,10 +241,35 @@ impl<'w> Tx<'w> {
         }
         if result.is_err() {
             (*self.tail, self.catalog, self.unit) = before;
-            run(self.conn, "ROLLBACK TO part")?;
+            // When even this fails, what was written so far must not commit.
+            if let Err(error) = run(self.conn, "ROLLBACK TO part") {
+                self.broken = Some(error.clone());
+                return Err(error.into());
+            }
         }
         run(self.conn, "RELEASE part")?;
         result
+    }
+
+    /// Runs one step of a caller's transaction. After an error that is no
+    /// refusal every further step meets the same one, and so does the commit.
+    pub(crate) fn step<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.refuse_broken()?;
+        step(self).map_err(|error| {
+            let error = self.locate(error);
+            let refused = !matches!(
+                error.kind(),
+                ErrorKind::Failure | ErrorKind::Damaged | ErrorKind::Busy
+            );
+            if !refused || self.conn.is_autocommit() {
+                self.broken = Some(error.clone());
+            }
+            error
+        })
+    }
+
+    fn refuse_broken(&self) -> Result<()> {
+        self.broken.clone().map_or(Ok(()), Err)
     }
 
     /// Puts the store's path into an error.
@@ -249,6 +278,7 @@ impl<'w> Tx<'w> {
     }
 
     fn end_unit(&mut self) -> Result<()> {
+        self.refuse_broken()?;
         for touched in std::mem::take(&mut self.unit.unique) {
             self.judge(touched)?;
         }
@@ -310,6 +340,7 @@ impl<'w> Tx<'w> {
 
     /// Makes everything durable, and only then says so.
     pub(crate) fn commit(mut self) -> Result<()> {
+        self.refuse_broken()?;
         self.open = false;
         let committed = run(self.conn, "COMMIT").and_then(|()| self.store.identity.verify());
         if let Err(error) = committed {
@@ -325,6 +356,7 @@ impl<'w> Tx<'w> {
         }
         self.store.publish(&self.catalog);
         self.store.wrote();
+        self.store.tidy(self.conn);
         Ok(())
     }
 }

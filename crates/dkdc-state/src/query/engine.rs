@@ -79,12 +79,15 @@ impl Engine {
         query: &str,
         answer: &Answer,
     ) {
-        if let Err(error) = self.ask(&connection, pinned, query, answer) {
+        let mut told = false;
+        if let Err(error) = self.ask(&connection, pinned, query, answer, &mut told) {
             let error = pinned.take_error().unwrap_or(error);
-            // Whoever asked is waiting for the columns, or for rows, or gone.
-            if answer.tell.try_send(Err(error.clone())).is_err() {
-                let _ = answer.send.send(Err(error));
-            }
+            // Whoever asked waits for the columns or for rows, or is gone.
+            let _ = if told {
+                answer.send.send(Err(error)).is_ok()
+            } else {
+                answer.tell.send(Err(error)).is_ok()
+            };
         }
     }
 
@@ -94,6 +97,7 @@ impl Engine {
         pinned: &Pinned,
         query: &str,
         answer: &Answer,
+        told: &mut bool,
     ) -> Result<()> {
         let token = pinned.token();
         connection
@@ -112,6 +116,7 @@ impl Engine {
         if answer.tell.send(Ok(rows.get_schema())).is_err() {
             return Ok(());
         }
+        *told = true;
         for batch in rows {
             let batch = batch.map_err(refused)?;
             if answer.send.send(Ok(batch)).is_err() {
@@ -201,28 +206,22 @@ fn explained(query: &str) -> &str {
 /// the beginning of the text.
 fn only_reads(connection: &Connection, query: &str) -> Result<()> {
     let explained = explained(query);
-    let parsed: String = connection
+    let (refused_by, statements): (Option<String>, Option<i64>) = connection
         .query_row(
-            "SELECT json_serialize_sql(?::VARCHAR)",
+            "SELECT CASE WHEN (j->'error')::BOOLEAN THEN j->>'error_message' END, \
+                    json_array_length(j, '$.statements')::BIGINT \
+             FROM (SELECT json_serialize_sql(?::VARCHAR) AS j)",
             [explained],
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .map_err(refused)?;
-    let parsed: serde_json::Value =
-        serde_json::from_str(&parsed).map_err(|error| Error::Query(error.to_string()))?;
-    if parsed["error"] == serde_json::Value::Bool(true) {
-        let why = parsed["error_message"]
-            .as_str()
-            .unwrap_or("it does not parse");
-        return Err(Error::Query(if why.contains("Only SELECT") {
-            "only statements that read are answered, such as SELECT, FROM or DESCRIBE".to_owned()
-        } else {
-            why.to_owned()
-        }));
-    }
-    match parsed["statements"].as_array().map(Vec::len) {
-        Some(1) => Ok(()),
-        _ => Err(Error::Query(
+    match (refused_by, statements) {
+        (Some(why), _) if why.contains("Only SELECT") => Err(Error::Query(
+            "only statements that read are answered, such as SELECT, FROM or DESCRIBE".to_owned(),
+        )),
+        (Some(why), _) => Err(Error::Query(why)),
+        (None, Some(1)) => Ok(()),
+        (None, _) => Err(Error::Query(
             "one statement at a time is answered".to_owned(),
         )),
     }

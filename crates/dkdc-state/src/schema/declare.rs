@@ -218,7 +218,7 @@ impl TableDef {
 }
 
 /// Names the log itself uses in every table.
-pub(crate) const RESERVED: [&str; 2] = ["id", "idx"];
+pub(crate) const RESERVED: [&str; 4] = ["id", "idx", "op", "prev"];
 
 fn check_column_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > 128 {

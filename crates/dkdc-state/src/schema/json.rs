@@ -159,8 +159,8 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// The row that one JSON object means in this table. `idx`, `op` and `prev`
-/// are passed over, so that what the shell prints can be read back.
+/// The row that one JSON object means in this table. `idx` is
+/// passed over, so that what the shell prints can be read back.
 pub(crate) fn row_from_json(schema: &TableSchema, text: &str) -> Result<Row> {
     let invalid = |why: String| Error::InvalidRow {
         table: schema.name.clone(),
@@ -175,7 +175,7 @@ pub(crate) fn row_from_json(schema: &TableSchema, text: &str) -> Result<Row> {
                 Json::String(text) => id = Some(text),
                 other => return Err(invalid(format!("the id must be a string, not {other}"))),
             }
-        } else if !is_log_column(schema, &key) {
+        } else if !is_log_column(&key) {
             fields.push((key, json));
         }
     }
@@ -208,7 +208,7 @@ pub(crate) fn row_from_text(schema: &TableSchema, pairs: &[(&str, Option<&str>)]
     let id = id.ok_or_else(|| invalid("the row has no id"))?;
     let mut fields = Vec::with_capacity(pairs.len());
     for (key, text) in pairs {
-        if *key == "id" || is_log_column(schema, key) {
+        if *key == "id" || is_log_column(key) {
             continue;
         }
         let (_, column) = schema.column(key)?;
@@ -230,9 +230,9 @@ pub(crate) fn row_from_text(schema: &TableSchema, pairs: &[(&str, Option<&str>)]
     })
 }
 
-/// What reads show beside the user's columns.
-fn is_log_column(schema: &TableSchema, key: &str) -> bool {
-    matches!(key, "idx" | "op" | "prev") && schema.position(key).is_none()
+/// The version's number, which reads show beside the user's columns.
+fn is_log_column(key: &str) -> bool {
+    key == "idx"
 }
 
 /// A default in the stored schema, with its type, so that it reads back as is.

@@ -86,9 +86,14 @@ impl Shape<Row> {
                     let (at, column) = schema.column(name)?;
                     let checked = value.check_depth();
                     let value = checked.and_then(|()| value.clone().check(column.ty));
-                    cells[at] = Some(
-                        value.map_err(|e| invalid(schema, &row.id, e.in_column(&column.name)))?,
-                    );
+                    let value =
+                        value.map_err(|e| invalid(schema, &row.id, e.in_column(&column.name)))?;
+                    if cells[at].replace(value).is_some() {
+                        return Err(Error::InvalidRow {
+                            table: schema.name.clone(),
+                            why: format!("column {} is named twice", column.name),
+                        });
+                    }
                 }
                 Ok(cells)
             },

@@ -241,7 +241,11 @@ impl<R> Table<R> {
     fn with_columns<T>(&self, run: impl Fn(&TableSchema) -> Result<T>) -> Result<T> {
         let known = self.state.store().catalog();
         match run(&known.by_number(self.shape.table)?.schema) {
-            Err(Error::UnknownColumn { .. }) => run(&*self.schema()?),
+            Err(unknown @ Error::UnknownColumn { .. }) => match self.schema() {
+                Ok(fresh) => run(&fresh),
+                Err(Error::InsideTransaction) => Err(unknown),
+                Err(error) => Err(error),
+            },
             done => done,
         }
     }

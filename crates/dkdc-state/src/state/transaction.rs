@@ -39,8 +39,7 @@ impl<'t, 'w> Transaction<'t, 'w> {
     /// As [`State::table`](crate::State::table).
     pub fn table<R: Record>(&self) -> Result<TxTable<'_, 't, 'w, R>> {
         let mut tx = self.tx.borrow_mut();
-        let declared = tx.savepoint(|tx| tx.declare(&R::table()));
-        let number = declared.map_err(|error| tx.locate(error))?;
+        let number = tx.step(|tx| tx.savepoint(|tx| tx.declare(&R::table())))?;
         let shape = Shape::typed(&tx.catalog.by_number(number)?.schema)?;
         Ok(TxTable { owner: self, shape })
     }
@@ -51,8 +50,8 @@ impl<'t, 'w> Transaction<'t, 'w> {
     /// As [`State::define`](crate::State::define).
     pub fn define(&self, declared: &TableDef) -> Result<TxTable<'_, 't, 'w, Row>> {
         let mut tx = self.tx.borrow_mut();
-        let number = tx.savepoint(|tx| tx.declare(declared));
-        let shape = Shape::untyped(number.map_err(|error| tx.locate(error))?);
+        let number = tx.step(|tx| tx.savepoint(|tx| tx.declare(declared)))?;
+        let shape = Shape::untyped(number);
         Ok(TxTable { owner: self, shape })
     }
 
@@ -72,8 +71,8 @@ impl<'t, 'w> Transaction<'t, 'w> {
     /// As [`State::put_blob`](crate::State::put_blob).
     pub fn put_blob(&self, reader: impl Read) -> Result<BlobRef> {
         let (blob, data) = blob::take(reader)?;
-        let tx = self.tx.borrow();
-        chunks::insert(tx.conn, &blob, &data, tx.now).map_err(|error| tx.locate(error))?;
+        let mut tx = self.tx.borrow_mut();
+        tx.step(|tx| chunks::insert(tx.conn, &blob, &data, tx.now))?;
         Ok(blob)
     }
 }
@@ -214,7 +213,7 @@ impl<R> TxTable<'_, '_, '_, R> {
         // One write is judged before its first row: when it is refused, nothing
         // has been written, and the transaction may go on.
         let mut tx = self.owner.tx.borrow_mut();
-        let versions = tx.apply(batch).map_err(|error| tx.locate(error))?;
+        let versions = tx.step(|tx| tx.apply(batch))?;
         let version = versions.into_iter().next();
         version.ok_or_else(|| damaged("BUG: a write without a version"))
     }

@@ -5,7 +5,7 @@
 //! with another's result, or is taken back with a neighbour's that was refused.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 
 use dkdc_state::{
     ColumnDef, ColumnType, Error, Idx, IndexDef, Nulls, Op, Row, Select, State, TableDef,

@@ -1,5 +1,6 @@
 //! The promises of dkdc-state, each a test named after it.
 
+mod a_name_means_one_thing;
 mod acknowledged_writes_are_there;
 mod adoption;
 mod an_idle_file_is_complete;

@@ -5,14 +5,12 @@
 //! the other changed it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::time::{Duration, Instant};
 
 use dkdc_state::{
     ColumnDef, ColumnType, Error, Idx, IndexDef, Nulls, Row, Select, State, Table, TableDef, Value,
 };
 
-use crate::support::{Place, assert_sound, note, notes, other_program, quick, refusal, until};
+use crate::support::{Place, assert_sound, note, notes, quick, refusal};
 use crate::workers::{Worker, listen, say};
 
 fn open(path: &str) -> State {
@@ -382,169 +380,5 @@ fn a_column_that_another_process_added_can_be_written_at_once() {
             .get("text"),
         Some(&"t".into())
     );
-    assert_sound(&state);
-}
-
-/// Worker: holds SQLite's write lock, by no code of ours, until told.
-pub(crate) fn hold_lock(args: &[String]) {
-    let conn = other_program(Path::new(&args[0]));
-    conn.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-    say("held");
-    listen();
-}
-
-#[test]
-fn a_writer_that_is_kept_waiting_is_told_so_and_reading_goes_on() {
-    let place = Place::new();
-    let options = quick().busy_timeout(Duration::from_millis(100));
-    let state = options.open(place.db()).expect("a store");
-    let table = state.define(&notes()).expect("a table");
-    table.append(&note("a", 1)).expect("new");
-    let mut holder = Worker::start("hold-lock", &place.db(), &[]);
-    assert_eq!(holder.answer(), "held");
-    let error = table.update(&note("a", 2)).expect_err("the lock is taken");
-    assert!(
-        matches!(&error, Error::Busy { path, .. } if path == state.path()),
-        "{error}"
-    );
-    assert_eq!(
-        refusal(table.append_all(&[note("b", 1), note("c", 1)])),
-        "Busy"
-    );
-    assert_eq!(
-        refusal(state.transaction(|tx| tx.rows("notes").map(|_| ()))),
-        "Busy"
-    );
-    assert_eq!(refusal(state.clear(&[])), "Busy");
-    // All of them are told, also those that wait for another thread first.
-    std::thread::scope(|scope| {
-        let tell = |n: i64| refusal(table.append(&note(&n.to_string(), n)));
-        let threads: Vec<_> = (0..8).map(|n| scope.spawn(move || tell(n))).collect();
-        for thread in threads {
-            assert_eq!(thread.join().expect("an answer"), "Busy");
-        }
-    });
-    assert_eq!(
-        table
-            .get("a")
-            .expect("reading goes on")
-            .expect("there")
-            .record,
-        note("a", 1)
-    );
-    assert_eq!(
-        table.list(&Select::new()).expect("reading goes on").len(),
-        1
-    );
-    holder.tell("let go");
-    holder.finish();
-    table.update(&note("a", 2)).expect("the lock is free");
-    assert_eq!(
-        table.count().expect("a count"),
-        1,
-        "what was told Busy is not there"
-    );
-    assert_sound(&state);
-}
-
-#[test]
-fn a_writer_that_dies_with_the_lock_leaves_it() {
-    let place = Place::new();
-    let state = place.open();
-    let table = state.define(&notes()).expect("a table");
-    let mut holder = Worker::start("hold-lock", &place.db(), &[]);
-    assert_eq!(holder.answer(), "held");
-    std::thread::scope(|scope| {
-        let waits = scope.spawn(|| table.append(&note("a", 1)));
-        drop(holder); // killed
-        waits.join().expect("an answer").expect("the lock is free");
-    });
-    assert_sound(&state);
-}
-
-#[test]
-fn following_sees_other_processes_commits() {
-    let place = Place::new();
-    let state = place.open();
-    state.define(&notes()).expect("a table");
-    let mut follow = state
-        .follow(state.last().expect("a read"))
-        .expect("changes");
-    let deadline = || Some(Instant::now() + Duration::from_secs(60));
-    for n in 0..3 {
-        let mut writer = Worker::start("write-one", &place.db(), &[&n.to_string()]);
-        writer.tell("go");
-        let change = follow
-            .next_before(deadline())
-            .expect("a read")
-            .expect("in a minute");
-        assert_eq!(writer.finish(), [change.idx.to_string()]);
-    }
-}
-
-/// Worker: keeps a read transaction open at all times, each overlapping the
-/// one before, until its input ends.
-pub(crate) fn read_on(args: &[String]) {
-    let path = Path::new(&args[0]);
-    let reader = || {
-        let conn = other_program(path);
-        conn.execute_batch("BEGIN; SELECT count(*) FROM notes")
-            .expect("a read");
-        let count = conn.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0));
-        count.expect("a read");
-        conn
-    };
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            listen();
-            done.store(true, std::sync::atomic::Ordering::SeqCst);
-        });
-        let mut held = reader();
-        say("reading");
-        while !done.load(std::sync::atomic::Ordering::SeqCst) {
-            let next = reader();
-            std::thread::sleep(Duration::from_millis(5));
-            held = next;
-        }
-        drop(held);
-    });
-}
-
-#[test]
-fn readers_that_are_always_there_neither_stop_writers_nor_swell_the_file() {
-    let place = Place::new();
-    let state = place.open();
-    let table = state.define(&notes()).expect("a table");
-    table.append(&note("a", 0)).expect("new");
-    let mut reader = Worker::start("read-on", &place.db(), &[]);
-    assert_eq!(reader.answer(), "reading");
-    let body = "x".repeat(20_000);
-    let mut written = 0;
-    let mut largest = 0;
-    // 100 MB go through a -wal that is checkpointed at about 4 MB.
-    for n in 0..250i64 {
-        let rows: Vec<Row> = (0..20)
-            .map(|i| note(&i.to_string(), n).with("body", body.as_str()))
-            .collect();
-        table
-            .upsert_all(&rows)
-            .expect("readers do not stop writers");
-        written += 20 * 20_000u64;
-        largest = largest.max(state.status().expect("a status").wal_bytes);
-    }
-    assert!(
-        largest < written / 2,
-        "the -wal grew to {largest} of {written} bytes"
-    );
-    reader.tell("stop");
-    reader.finish();
-    until("the -wal is in the file", || {
-        let copy = place.at("copy.db");
-        crate::support::copy_outside(&place.db(), &copy);
-        let conn = other_program(&copy);
-        let count = conn.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0));
-        count.is_ok_and(|count| count == 5001)
-    });
     assert_sound(&state);
 }

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::{many_processes_share_a_store, only_stores_are_opened};
+use crate::{many_processes_share_a_store, nobody_waits_for_ever, only_stores_are_opened};
 
 const ROLE: &str = "DKDC_TEST_WORKER_ROLE";
 const ARGS: &str = "DKDC_TEST_WORKER_ARGS";
@@ -19,10 +19,10 @@ type Role = fn(&[String]);
 const ROLES: &[(&str, Role)] = &[
     ("claim", many_processes_share_a_store::claim),
     ("evolve", many_processes_share_a_store::evolve),
-    ("hold-lock", many_processes_share_a_store::hold_lock),
+    ("hold-lock", nobody_waits_for_ever::hold_lock),
     ("increment", many_processes_share_a_store::increment),
     ("open-and-tell", only_stores_are_opened::open_and_tell),
-    ("read-on", many_processes_share_a_store::read_on),
+    ("read-on", nobody_waits_for_ever::read_on),
     ("write-one", many_processes_share_a_store::write_one),
 ];
 

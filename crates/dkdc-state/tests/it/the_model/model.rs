@@ -419,7 +419,7 @@ impl Picker {
     pub(super) fn version(&self, table: usize, id: &str, pick: Pick) -> Idx {
         let mut versions = self.0[table].iter().filter(|v| v.0 == id).map(|v| v.1);
         let found = match pick {
-            Pick::Newest => versions.last(),
+            Pick::Newest => versions.next_back(),
             Pick::Earlier(nth) => versions.nth(nth),
             Pick::Never => None,
         };
