@@ -5,7 +5,7 @@ use dkdc_state::{Idx, Versioned};
 use dkdc_todo::{DEFAULT_PRIORITY, Edit, Todo, TodoFilter, Todos};
 
 use crate::cli::{AsOf, parse_idx};
-use crate::exit::Result;
+use crate::exit::{Failure, Result};
 use crate::output::Output;
 use crate::records::{self, in_shell, say_deleted};
 use crate::store::Stores;
@@ -171,6 +171,7 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
         Command::Ls(ls) => list(&todos, ls, output),
         Command::Show { id, as_of } => one(output, show(&todos, &id, &as_of)?),
         Command::Edit(Edits { id, changes }) => {
+            changes.check()?;
             let id = todos.resolve(&id)?;
             one(output, todos.edit(&id, &changes.into_edit())?)
         }
@@ -256,6 +257,24 @@ impl Add {
 }
 
 impl Changes {
+    /// Refuses to give a column a value and take it at once.
+    fn check(&self) -> Result<()> {
+        let both = |column: &Nullable| match column {
+            Nullable::Body => self.body.is_some(),
+            Nullable::User => self.user.is_some(),
+            Nullable::Subject => self.subject.is_some(),
+            Nullable::Status => self.status.is_some(),
+            Nullable::Description => self.description.is_some(),
+            Nullable::Labels => !self.labels.is_empty(),
+        };
+        if self.null.iter().any(both) {
+            return Err(Failure::usage(
+                "--null names a column that is given a value",
+            ));
+        }
+        Ok(())
+    }
+
     fn into_edit(self) -> Edit {
         let mut edit = Edit::new();
         if let Some(body) = &self.body {

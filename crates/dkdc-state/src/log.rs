@@ -28,6 +28,10 @@ pub(crate) mod identity;
 pub(crate) mod idle;
 pub(crate) mod index;
 pub(crate) mod list;
+#[cfg_attr(
+    not(feature = "query"),
+    expect(dead_code, reason = "questions alone read the mirror so far")
+)]
 pub(crate) mod manifest;
 pub(crate) mod migrate;
 pub(crate) mod moment;
@@ -83,6 +87,10 @@ pub(crate) struct Store {
     catalog: RwLock<Arc<Catalog>>,
     poison: OnceLock<String>,
     idle: OnceLock<idle::Checkpointer>,
+    #[cfg_attr(
+        not(feature = "query"),
+        expect(dead_code, reason = "questions alone read the mirror so far")
+    )]
     pub(crate) trust: crate::mirror::Trust,
     /// DuckDB over this store, opened at the first question.
     #[cfg(feature = "query")]
@@ -301,6 +309,13 @@ impl<T> DbResult<T> for rusqlite::Result<T> {
 }
 
 fn from_sqlite(error: rusqlite::Error) -> Error {
+    use rusqlite::Error as E;
+    if let E::FromSqlConversionFailure(..)
+    | E::InvalidColumnType(..)
+    | E::IntegralValueOutOfRange(..) = error
+    {
+        return damaged(format!("a value that no write makes: {error}"));
+    }
     let code = match &error {
         // A statement that does not compile, as when a column has a new name.
         rusqlite::Error::SqlInputError { error, .. } => error.extended_code,

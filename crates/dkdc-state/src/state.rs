@@ -111,7 +111,8 @@ impl OpenOptions {
     }
 
     /// Opens the store at `path`. A store that this process has open already is
-    /// shared, with the options it was opened with first.
+    /// shared, with the options it was opened with first; asked for
+    /// [`Durability::Full`], it has that from then on.
     ///
     /// # Errors
     /// [`Error::NoStore`], [`Error::NotAStore`], [`Error::NewerFormat`],

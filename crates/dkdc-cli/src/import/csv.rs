@@ -1,6 +1,7 @@
 //! CSV and TSV: a line of names, then a line a record; an empty field is NULL.
 
 use std::fs::File;
+use std::io::Read;
 
 use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
 use dkdc_state::TableSchema;
@@ -56,12 +57,30 @@ pub(super) fn rows<'s>(
     }))
 }
 
-fn reader(source: &Source<'_>, delimiter: u8) -> Result<Reader<File>> {
-    let mut builder = ReaderBuilder::new();
-    Ok(builder.delimiter(delimiter).from_reader(source.open()?))
+/// A file whose quotes are counted: an odd number of them means that the last
+/// field, and so what came before the end of the file, is not all there.
+struct Quotes {
+    file: File,
+    odd: bool,
 }
 
-fn header(source: &Source<'_>, reader: &mut Reader<File>) -> Result<Vec<String>> {
+impl Read for Quotes {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        let quotes = buffer[..read].iter().filter(|byte| **byte == b'"').count();
+        self.odd ^= quotes % 2 == 1;
+        Ok(read)
+    }
+}
+
+fn reader(source: &Source<'_>, delimiter: u8) -> Result<Reader<Quotes>> {
+    let file = source.open()?;
+    let mut builder = ReaderBuilder::new();
+    let builder = builder.delimiter(delimiter);
+    Ok(builder.from_reader(Quotes { file, odd: false }))
+}
+
+fn header(source: &Source<'_>, reader: &mut Reader<Quotes>) -> Result<Vec<String>> {
     let header = reader.headers().map_err(|error| refused(source, &error))?;
     let names: Vec<String> = header
         .iter()
@@ -79,11 +98,15 @@ fn header(source: &Source<'_>, reader: &mut Reader<File>) -> Result<Vec<String>>
 /// Reads a record; the number of the line that it begins in.
 fn next(
     source: &Source<'_>,
-    reader: &mut Reader<File>,
+    reader: &mut Reader<Quotes>,
     record: &mut StringRecord,
 ) -> Result<Option<u64>> {
     let read = reader.read_record(record);
     if !read.map_err(|error| refused(source, &error))? {
+        if reader.get_ref().odd {
+            let end = reader.position().line();
+            return Err(source.wrong(end, "the file ends inside a quoted field"));
+        }
         return Ok(None);
     }
     Ok(Some(record.position().map_or(0, csv::Position::line)))

@@ -71,3 +71,12 @@ fn a_put_keeps_what_an_earlier_one_said() {
     assert_eq!(text(&put[0], "status"), "draft");
     assert_eq!(put[0]["labels"], json!(["x"]));
 }
+
+#[test]
+fn an_edit_does_not_give_and_take_at_once() {
+    let shell = Shell::new();
+    shell.dkdc(&["todo", "add", "x", "--id", "a"]);
+    let ended = shell.dkdc(&["todo", "edit", "a", "--body", "y", "--null", "body"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert_eq!(text(&shell.json(&["todo", "show", "a"])[0], "body"), "x");
+}

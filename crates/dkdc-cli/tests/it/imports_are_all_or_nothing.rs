@@ -290,3 +290,13 @@ fn a_table_whose_rows_are_refused_is_not_declared() {
     let tables = shell.json(&["--db", "data.db", "table", "ls"]);
     assert!(tables.is_empty(), "{tables:?}");
 }
+
+#[test]
+fn a_file_that_was_cut_off_inside_a_field_is_refused() {
+    let shell = Shell::new();
+    shell.write("cut.csv", "id,a\n1,\"x\n2,y\n3,z\n");
+    let ended = shell.dkdc(&["--db", "data.db", "import", "cut", "cut.csv"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.err.contains("inside a quoted field"), "{}", ended.err);
+    assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
+}

@@ -134,11 +134,17 @@ fn check(
 fn unreadable(error: Error) -> Result<String> {
     match error {
         Error::Damaged { what, .. } => Ok(what),
-        Error::Sqlite { code, message, .. } if code & 0xff == rusqlite::ffi::SQLITE_ERROR => {
+        Error::Sqlite { code, message, .. } if tells_of_the_file(code) => {
             Ok(format!("it cannot be read: {message}"))
         }
         error => Err(error),
     }
+}
+
+/// True for SQLite's words about a damaged file, rather than about the system.
+fn tells_of_the_file(code: i32) -> bool {
+    use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_ERROR, SQLITE_NOTADB};
+    [SQLITE_ERROR, SQLITE_CORRUPT, SQLITE_NOTADB].contains(&(code & 0xff))
 }
 
 /// SQLite's own verification of its pages.

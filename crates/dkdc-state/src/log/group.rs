@@ -14,7 +14,7 @@ use rusqlite::Connection;
 
 use super::append::Batch;
 use super::writer::{Tx, Writer};
-use super::{Store, writer};
+use super::{DbResult, Store, writer};
 use crate::error::{Error, Result};
 use crate::record::Version;
 
@@ -231,6 +231,14 @@ impl Group {
         let value = tx.unit(false, write)?;
         tx.commit()?;
         Ok(value)
+    }
+
+    /// From the next commit on, every commit is synced before it is
+    /// acknowledged.
+    pub(crate) fn make_full(&self, store: &Store) -> Result<()> {
+        let mut lease = self.lease(store, Instant::now())?;
+        let conn = &lease.writer().conn;
+        conn.pragma_update(None, "synchronous", "FULL").db()
     }
 
     /// Moves what the `-wal` holds into the file and empties it, as far as

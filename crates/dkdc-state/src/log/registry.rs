@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use super::identity::FileKey;
 use super::{Config, Store, open};
 use crate::error::{Error, Result};
+use crate::state::Durability;
 
 static OPEN: LazyLock<Mutex<HashMap<FileKey, Weak<Store>>>> = LazyLock::new(Mutex::default);
 
@@ -38,6 +39,10 @@ fn share(store: Arc<Store>, config: &Config) -> Result<Arc<Store>> {
             path: store.path.clone(),
             why: "this process has it open read-only".to_owned(),
         });
+    }
+    // Whoever asks for more than the first one gets it, for all.
+    if config.durability == Durability::Full && store.config.durability == Durability::Relaxed {
+        store.group.make_full(&store)?;
     }
     Ok(store)
 }
