@@ -2,10 +2,11 @@
 //! DuckDB.
 //!
 //! One DuckDB in memory per store, opened at the first question and locked
-//! down: no extensions, no files, no network. A question runs on a connection
-//! and a thread of its own, in a transaction that is rolled back, so that
-//! nothing one question does is seen by another. Its views read the log through
-//! the table function of [`scan`]; which snapshot they see is a variable of the
+//! down: no extensions, no network, no files but the mirror's and those that a
+//! caller names. A question runs on a connection and a thread of its own, in a
+//! transaction that is rolled back, so that nothing one question does is seen by
+//! another. Its views read the mirror's files, and the log through the table
+//! function of [`scan`]; which snapshot they see is a variable of the
 //! connection. Rows stream: a few batches exist at a time.
 
 mod engine;

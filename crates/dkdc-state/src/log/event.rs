@@ -1,7 +1,8 @@
 //! Events: what was done to tables rather than to records.
 //!
-//! Numbered by the same clock as versions and chained like them, so that a
-//! `clear` cannot be hidden. A reader that meets a new event drops whatever it
+//! Numbered by the same clock as versions and chained like them, so that an
+//! event cannot be changed, or taken from between others, unnoticed; the newest
+//! could be cut off. A reader that meets a new event drops whatever it
 //! cached of the table.
 
 use std::fmt;

@@ -1,8 +1,8 @@
 //! Lists of records: filter, order and limit, by an index where one fits.
 //!
 //! Every condition stays in the SQL text; an index only narrows what is looked
-//! at and gives the order, so that a wrong choice could cost time but never a
-//! row.
+//! at and gives the order, so that a wrong choice of index costs time only. An
+//! index whose entries are damaged could hide a row: `check` compares them.
 
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
