@@ -4,7 +4,7 @@
 //! `tests/fixtures/original.sqlite` is such a file; `original.py` beside it
 //! made it, in the post's schema and through Ibis, as those packages did.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dkdc_lake::{Edit, FileName, Idx, Lake, Moment};
 use dkdc_todo::{Todo, Todos};
@@ -13,10 +13,9 @@ use tempfile::TempDir;
 use crate::{Outcome, names, put, text};
 
 fn original() -> Result<(TempDir, PathBuf), Box<dyn std::error::Error>> {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/original.sqlite");
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("data.db");
-    std::fs::copy(fixture, &path)?;
+    std::fs::write(&path, include_bytes!("../fixtures/original.sqlite"))?;
     Ok((folder, path))
 }
 
