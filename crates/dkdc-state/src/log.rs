@@ -37,6 +37,7 @@ pub(crate) mod migrate;
 pub(crate) mod moment;
 pub(crate) mod open;
 pub(crate) mod read;
+pub(crate) mod recent;
 pub(crate) mod registry;
 pub(crate) mod scan;
 pub(crate) mod status;
@@ -132,8 +133,10 @@ impl Store {
             let result = self
                 .current_catalog(conn)
                 .and_then(|catalog| read(conn, &catalog));
-            // A reader that cannot end its transaction is not used again.
-            let ended = conn.execute_batch("ROLLBACK").db();
+            // What was learned of the heads stays. A reader that cannot end its
+            // transaction is not used again.
+            let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
+            let ended = conn.execute_batch(end).db();
             result.and_then(|value| ended.map(|()| value))
         })
     }
@@ -281,6 +284,9 @@ impl Drop for Store {
         // checkpoint: do it now, as far as their readers let us. When another
         // file took the place of ours, a `-wal` with content would be taken for
         // the other's.
+        if self.poison.get().is_none() && self.identity.verify().is_ok() {
+            self.group.fold();
+        }
         if self.poison.get().is_none() || self.identity.verify().is_err() {
             self.group.checkpoint();
         }

@@ -91,11 +91,9 @@ fn walker(path: &Path) -> Result<Connection> {
 
 /// From the newest version back to the one at or before `asof`.
 fn walk(conn: &Connection, id: &str, asof: Idx) -> Result<()> {
-    let mut at: i64 = conn.query_row(
-        "SELECT idx FROM _dkdc_head_plain WHERE id = ?1",
-        [id],
-        |row| row.get(0),
-    )?;
+    let mut at: i64 = conn.query_row("SELECT max(idx) FROM plain WHERE id = ?1", [id], |row| {
+        row.get(0)
+    })?;
     let mut step = conn.prepare_cached("SELECT _prev FROM plain WHERE idx = ?1")?;
     while at > asof.as_micros() {
         at = step.query_row([at], |row| row.get(0))?;

@@ -74,6 +74,9 @@ pub(crate) fn adopt(conn: &Connection, path: &Path, now: i64) -> Result<()> {
     )?;
     let detail = detail(&store, &tables, &closed);
     event::insert(conn, &store.store_id, idx, EventKind::Adopt, None, &detail)?;
+    for table in &mut tables {
+        table.fold()?;
+    }
     drop(tables);
     merge::forget(conn)?;
     tracing::info!(path = %path.display(), "adopted a file of the original packages");

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::catalog::{Catalog, TableMeta};
 use super::event::EventKind;
 use super::writer::Tx;
-use super::{DbResult, Store, damaged, format, hash, index, read};
+use super::{DbResult, Store, damaged, format, hash, index, read, recent};
 use crate::error::{Error, Result};
 use crate::record::Idx;
 use crate::schema::evolve::{self, Plan, Step};
@@ -193,10 +193,11 @@ fn save_schema(conn: &Connection, schema: &TableSchema) -> Result<()> {
 /// Enters every current record into an index that is new.
 fn fill_index(conn: &Connection, meta: &TableMeta, at: usize) -> Result<()> {
     let def: &Index = &meta.schema.indexes[at];
+    recent::catch_up(conn, meta)?;
     let mut rows = conn
         .prepare(&format!(
             "SELECT {} FROM {} h CROSS JOIN {} l ON l.idx = h.idx WHERE h.deleted = 0",
-            meta.sql.row_columns, meta.sql.head_table, meta.sql.table
+            meta.sql.row_columns, meta.sql.heads, meta.sql.table
         ))
         .db()?;
     let mut insert = conn.prepare(&meta.sql.index_insert[at]).db()?;

@@ -7,13 +7,12 @@
 
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use rusqlite::{CachedStatement, OptionalExtension};
 
 use super::catalog::TableMeta;
-use super::format::WAYPOINT_EVERY;
 use super::hash::{self, Hash, Leaf, Salts};
 use super::writer::Tx;
-use super::{DbResult, chunks, index, read};
+use super::{DbResult, chunks, format, index, read};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op, Value, ValueError, Version};
 use crate::schema::check_id;
@@ -59,27 +58,30 @@ pub(crate) struct Batch {
 pub(crate) struct Head {
     pub(crate) idx: Idx,
     pub(crate) deleted: bool,
-    pub(crate) versions: i64,
+    /// Whether it is among the recent heads.
+    pub(crate) recent: bool,
 }
 
 /// The statements of one table, held over a batch.
 struct Statements<'c> {
     head: CachedStatement<'c>,
     insert: CachedStatement<'c>,
-    head_insert: Option<CachedStatement<'c>>,
-    head_update: Option<CachedStatement<'c>>,
+    /// Prepared when they are needed: most batches need one of them.
+    recent_insert: Option<CachedStatement<'c>>,
+    recent_update: Option<CachedStatement<'c>>,
 }
 
 impl<'w> Tx<'w> {
     /// Applies a batch.
     pub(crate) fn apply(&mut self, batch: Batch) -> Result<Vec<Version>> {
         let meta = Arc::clone(self.catalog.by_number(batch.table)?);
+        self.know_heads(&meta)?;
         let conn = self.conn;
         let mut statements = Statements {
             head: conn.prepare_cached(&meta.sql.head).db()?,
             insert: conn.prepare_cached(&meta.sql.insert).db()?,
-            head_insert: None,
-            head_update: None,
+            recent_insert: None,
+            recent_update: None,
         };
         batch
             .writes
@@ -124,7 +126,25 @@ impl<'w> Tx<'w> {
             op,
         };
         self.insert_row(meta, &mut statements.insert, &write.id, version, &values)?;
-        self.move_head(meta, statements, &write.id, head, version)?;
+        let (slot, sql) = if head.is_some_and(|head| head.recent) {
+            (&mut statements.recent_update, &meta.sql.recent_update)
+        } else {
+            (&mut statements.recent_insert, &meta.sql.recent_insert)
+        };
+        let statement = match slot {
+            Some(statement) => statement,
+            None => slot.insert(self.conn.prepare_cached(sql).db()?),
+        };
+        move_head(statement, &write.id, version)?;
+        self.count_head(meta.schema.number);
+        if version.prev.is_some() && format::is_waypoint(version.idx) {
+            self.conn
+                .prepare_cached(format::INSERT_WAYPOINT)
+                .and_then(|mut s| {
+                    s.execute((meta.schema.number, &write.id, version.idx.as_micros()))
+                })
+                .db()?;
+        }
         if !meta.schema.indexes.is_empty() {
             let old = live.zip(old.as_deref());
             let new = op.is_live().then_some(values.as_slice());
@@ -183,40 +203,6 @@ impl<'w> Tx<'w> {
         let previous = self.chain(meta.schema.number)?;
         let hash = insert_row(meta, insert, self.scribe, &previous, id, version, values)?;
         self.set_chain(meta.schema.number, Some(hash));
-        Ok(())
-    }
-
-    fn move_head(
-        &mut self,
-        meta: &TableMeta,
-        statements: &mut Statements<'w>,
-        id: &str,
-        head: Option<Head>,
-        version: Version,
-    ) -> Result<()> {
-        let (slot, sql) = match head {
-            None => (&mut statements.head_insert, &meta.sql.head_insert),
-            Some(_) => (&mut statements.head_update, &meta.sql.head_update),
-        };
-        let versions = head.map_or(1, |head| head.versions + 1);
-        let statement = prepared(self.conn, slot, sql)?;
-        statement.raw_bind_parameter(1, id).db()?;
-        statement
-            .raw_bind_parameter(2, version.idx.as_micros())
-            .db()?;
-        statement
-            .raw_bind_parameter(3, !version.op.is_live())
-            .db()?;
-        statement.raw_bind_parameter(4, versions).db()?;
-        statement.raw_execute().db()?;
-        if versions % WAYPOINT_EVERY == 0 {
-            self.conn
-                .prepare_cached(
-                    "INSERT INTO _dkdc_waypoints(\"table\", id, idx) VALUES (?1, ?2, ?3)",
-                )
-                .and_then(|mut s| s.execute((meta.schema.number, id, version.idx.as_micros())))
-                .db()?;
-        }
         Ok(())
     }
 
@@ -308,28 +294,35 @@ pub(crate) fn column_number(at: usize) -> u32 {
     u32::try_from(at + 1).unwrap_or(u32::MAX)
 }
 
-fn prepared<'s, 'c>(
-    conn: &'c Connection,
-    slot: &'s mut Option<CachedStatement<'c>>,
-    sql: &str,
-) -> Result<&'s mut CachedStatement<'c>> {
-    Ok(match slot {
-        Some(statement) => statement,
-        None => slot.insert(conn.prepare_cached(sql).db()?),
-    })
-}
-
+/// The record's head, among recent ones and others.
 pub(crate) fn find_head(statement: &mut CachedStatement<'_>, id: &str) -> Result<Option<Head>> {
     statement
         .query_row([id], |row| {
             Ok(Head {
                 idx: Idx(row.get(0)?),
                 deleted: row.get(1)?,
-                versions: row.get(2)?,
+                recent: row.get(2)?,
             })
         })
         .optional()
         .db()
+}
+
+/// Makes a version the record's head, by the statement that goes with the head
+/// it had.
+pub(crate) fn move_head(
+    statement: &mut CachedStatement<'_>,
+    id: &str,
+    version: Version,
+) -> Result<()> {
+    statement.raw_bind_parameter(1, id).db()?;
+    statement
+        .raw_bind_parameter(2, version.idx.as_micros())
+        .db()?;
+    statement
+        .raw_bind_parameter(3, !version.op.is_live())
+        .db()?;
+    statement.raw_execute().map(|_| ()).db()
 }
 
 /// Refuses what does not go with the record's head.

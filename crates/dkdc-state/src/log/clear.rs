@@ -12,7 +12,7 @@ use super::catalog::TableMeta;
 use super::event::EventKind;
 use super::writer::Tx;
 use super::{DbResult, Store};
-use super::{format, manifest};
+use super::{format, manifest, recent};
 use crate::error::Result;
 use crate::record::hex;
 use crate::schema::TableSchema;
@@ -66,6 +66,7 @@ impl Tx<'_> {
         self.set_chain(number, None);
         let detail = json!({"versions": versions, "last_hash": hex(&anchor)});
         let idx = self.event(EventKind::Clear, Some(number), &detail)?;
+        recent::complete(self.conn, number, idx)?;
         self.conn
             .execute(
                 "UPDATE _dkdc_tables SET floor = ?2, anchor = ?3 WHERE number = ?1",

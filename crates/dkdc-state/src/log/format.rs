@@ -3,6 +3,7 @@
 //! docs/format.md describes what this file makes. Other tools may read all of
 //! it; the guards below keep them from changing rows by accident.
 
+use crate::record::Idx;
 use crate::schema::sql::{declared, quote};
 use crate::schema::{Column, Index, TableSchema};
 
@@ -11,9 +12,23 @@ pub(crate) const APPLICATION_ID: i64 = 0x646b_6463;
 /// The newest format this code knows; `user_version` in the SQLite header.
 pub(crate) const FORMAT: i64 = 1;
 
-/// Every 32nd version of a record leaves a waypoint, from which a read as of a
-/// moment walks back: so it takes at most 32 steps, however long the history.
-pub(crate) const WAYPOINT_EVERY: i64 = 32;
+/// Whether the version with this number, which replaces another, leaves a
+/// waypoint, from which a read as of a moment walks back. One in 32 does, by a
+/// hash of the number (the end of splitmix64): so a walk takes 32 steps on
+/// average, however long the history, and nothing need be counted.
+pub(crate) fn is_waypoint(idx: Idx) -> bool {
+    let mut mixed = idx.as_micros().cast_unsigned();
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)).is_multiple_of(32)
+}
+
+/// The codes of the operations after which there is no record.
+pub(crate) const DEAD: &str = "3, 5";
+
+/// (table, id, idx)
+pub(crate) const INSERT_WAYPOINT: &str =
+    "INSERT INTO _dkdc_waypoints(\"table\", id, idx) VALUES (?1, ?2, ?3)";
 
 /// The store's own tables, format 1.
 pub(crate) const STORE_TABLES: &str = "
@@ -44,6 +59,10 @@ CREATE TABLE _dkdc_commits(
   wall INTEGER
 ) STRICT;
 CREATE INDEX _dkdc_commits_wall ON _dkdc_commits(last, wall) WHERE wall IS NOT NULL;
+CREATE TABLE _dkdc_heads(
+  \"table\" INTEGER PRIMARY KEY,
+  upto INTEGER NOT NULL
+) STRICT;
 CREATE TABLE _dkdc_waypoints(
   \"table\" INTEGER NOT NULL,
   id TEXT NOT NULL,
@@ -72,11 +91,12 @@ CREATE TABLE _dkdc_mirror(
 ";
 
 /// The store's own tables, by name.
-pub(crate) const STORE_TABLE_NAMES: [&str; 7] = [
+pub(crate) const STORE_TABLE_NAMES: [&str; 8] = [
     "_dkdc_store",
     "_dkdc_tables",
     "_dkdc_events",
     "_dkdc_commits",
+    "_dkdc_heads",
     "_dkdc_waypoints",
     "_dkdc_chunks",
     "_dkdc_mirror",
@@ -130,7 +150,7 @@ pub(crate) fn create_table(schema: &TableSchema) -> String {
         "CREATE TABLE {table}(idx INTEGER PRIMARY KEY, id TEXT NOT NULL, {columns}\
          _prev INTEGER, _op INTEGER NOT NULL, _seal BLOB NOT NULL, _hash BLOB NOT NULL) STRICT;\n\
          CREATE TABLE {quoted_head}(id TEXT PRIMARY KEY, idx INTEGER NOT NULL, \
-         deleted INTEGER NOT NULL, versions INTEGER NOT NULL) STRICT, WITHOUT ROWID;\n\
+         deleted INTEGER NOT NULL) STRICT, WITHOUT ROWID;\n\
          {guards}{head_guards}",
         table = quote(&schema.name),
         quoted_head = quote(&head),
@@ -150,20 +170,52 @@ pub(crate) fn create_index(table: &str, index: &Index) -> String {
     )
 }
 
+/// The number of the newest version of the record with this id, an expression
+/// of the statement it is put in.
+pub(crate) fn head_idx(schema: &TableSchema, id: &str) -> String {
+    let number = schema.number;
+    let head_table = format!("main.{}", quote(&head_name(&schema.name)));
+    format!(
+        "coalesce({}, {})",
+        head_column(
+            "idx",
+            "temp._dkdc_recent",
+            &format!("\"table\" = {number} AND id = {id}")
+        ),
+        head_column("idx", &head_table, &format!("id = {id}")),
+    )
+}
+
+fn head_column(column: &str, table: &str, key: &str) -> String {
+    format!("(SELECT {column} FROM {table} WHERE {key})")
+}
+
 /// The statements that are prepared again and again for one table.
 #[derive(Debug)]
 pub(crate) struct TableSql {
     /// (idx, id, columns..., _prev, _op, _seal, _hash)
     pub(crate) insert: String,
-    /// id -> (idx, deleted, versions)
+    /// id -> (idx, deleted, recent), of the record's newest version
     pub(crate) head: String,
-    /// (id, idx, deleted, versions)
-    pub(crate) head_insert: String,
-    /// (id, idx, deleted, versions)
-    pub(crate) head_update: String,
-    /// id -> 1
+    /// (id, idx, deleted): a recent head that is not there yet
+    pub(crate) recent_insert: String,
+    /// (id, idx, deleted): one that is
+    pub(crate) recent_update: String,
+    /// The `idx` of the newest row.
+    pub(crate) newest: String,
+    /// Whether the recent heads are complete.
+    pub(crate) fresh: String,
+    /// idx -> takes the heads of newer rows into the recent ones
+    pub(crate) recent: String,
+    /// folded -> remembers that they are complete
+    pub(crate) seen: String,
+    /// Recent heads by id: id, idx, deleted.
+    pub(crate) recent_heads: String,
+    /// (id, idx, deleted) in the head table
+    pub(crate) fold: String,
+    /// id -> (current, `fresh`)
     pub(crate) contains: String,
-    /// id -> a row
+    /// id -> the row of the newest version, or NULLs; and `fresh`
     pub(crate) current: String,
     /// idx -> a row
     pub(crate) row: String,
@@ -171,9 +223,11 @@ pub(crate) struct TableSql {
     pub(crate) row_columns: String,
     /// idx -> (id, _prev)
     pub(crate) step: String,
-    /// The log table, the head, quoted.
+    /// The log table, the head table, quoted.
     pub(crate) table: String,
     pub(crate) head_table: String,
+    /// All heads, recent and not, as a subquery: id, idx, deleted.
+    pub(crate) heads: String,
     /// By place in `schema.indexes`: (key, id).
     pub(crate) index_insert: Vec<String>,
     pub(crate) index_delete: Vec<String>,
@@ -187,6 +241,11 @@ impl TableSql {
         // must not stand for a user's table.
         let table = format!("main.{}", quote(&schema.name));
         let head_table = format!("main.{}", quote(&head_name(&schema.name)));
+        let number = schema.number;
+        let newest = format!("SELECT max(idx) FROM {table}");
+        let fresh =
+            format!("({newest}) IS (SELECT last FROM temp._dkdc_seen WHERE \"table\" = {number})");
+        let recent_key = |id: &str| format!("\"table\" = {number} AND id = {id}");
         let names: String = schema
             .columns
             .iter()
@@ -211,18 +270,52 @@ impl TableSql {
             insert: format!(
                 "INSERT INTO {table}(idx, id, {names}_prev, _op, _seal, _hash) VALUES ({marks}?)"
             ),
-            head: format!("SELECT idx, deleted, versions FROM {head_table} WHERE id = ?"),
-            head_insert: format!(
-                "INSERT INTO {head_table}(id, idx, deleted, versions) VALUES (?1, ?2, ?3, ?4)"
+            head: format!(
+                "SELECT idx, deleted, 1 FROM temp._dkdc_recent \
+                 WHERE \"table\" = {number} AND id = ?1 \
+                 UNION ALL SELECT idx, deleted, 0 FROM {head_table} WHERE id = ?1 LIMIT 1"
             ),
-            head_update: format!(
-                "UPDATE {head_table} SET idx = ?2, deleted = ?3, versions = ?4 WHERE id = ?1"
+            recent_insert: format!(
+                "INSERT INTO temp._dkdc_recent(\"table\", id, idx, deleted) \
+                 VALUES ({number}, ?1, ?2, ?3)"
             ),
-            contains: format!("SELECT 1 FROM {head_table} WHERE id = ? AND deleted = 0"),
+            recent_update: format!(
+                "UPDATE temp._dkdc_recent SET idx = ?2, deleted = ?3 \
+                 WHERE \"table\" = {number} AND id = ?1"
+            ),
+            recent: format!(
+                "INSERT OR REPLACE INTO temp._dkdc_recent(\"table\", id, idx, deleted) \
+                 SELECT {number}, id, idx, _op IN ({DEAD}) FROM {table} WHERE idx > ?1 ORDER BY idx"
+            ),
+            seen: format!(
+                "INSERT OR REPLACE INTO temp._dkdc_seen(\"table\", folded, last) \
+                 VALUES ({number}, ?1, ({newest}))"
+            ),
+            recent_heads: format!(
+                "SELECT id, idx, deleted FROM temp._dkdc_recent \
+                 WHERE \"table\" = {number} ORDER BY id"
+            ),
+            fold: format!(
+                "INSERT INTO {head_table}(id, idx, deleted) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (id) DO UPDATE SET idx = excluded.idx, deleted = excluded.deleted"
+            ),
+            contains: format!(
+                "SELECT coalesce({}, {}, 0), {fresh}",
+                head_column("1 - deleted", "temp._dkdc_recent", &recent_key("?1")),
+                head_column("1 - deleted", &head_table, "id = ?1"),
+            ),
             current: format!(
-                "SELECT {row_columns} FROM {head_table} h CROSS JOIN {table} l ON l.idx = h.idx \
-                 WHERE h.id = ? AND h.deleted = 0"
+                "SELECT {row_columns}, {fresh} FROM (SELECT 1) LEFT JOIN {table} l \
+                 ON l.idx = {}",
+                head_idx(schema, "?1")
             ),
+            heads: format!(
+                "(SELECT id, idx, deleted FROM temp._dkdc_recent WHERE \"table\" = {number} \
+                 UNION ALL SELECT o.id, o.idx, o.deleted FROM {head_table} o WHERE NOT EXISTS \
+                 (SELECT 1 FROM temp._dkdc_recent r WHERE r.\"table\" = {number} AND r.id = o.id))"
+            ),
+            fresh: format!("SELECT {fresh}"),
+            newest,
             row: format!("SELECT {row_columns} FROM {table} l WHERE l.idx = ?"),
             step: format!("SELECT id, _prev FROM {table} WHERE idx = ?"),
             index_insert: each(&|name| format!("INSERT INTO {name}(key, id) VALUES (?1, ?2)")),

@@ -7,6 +7,7 @@
 //! single thread never hands its write to another.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use rusqlite::Connection;
 
 use super::append::Batch;
 use super::writer::{Tx, Writer};
-use super::{DbResult, Store, writer};
+use super::{DbResult, Store, recent, writer};
 use crate::error::{Error, Result};
 use crate::record::Version;
 
@@ -28,6 +29,8 @@ pub(crate) struct Group {
     /// `None` while a thread has it.
     writer: Mutex<Option<Writer>>,
     returned: Condvar,
+    /// Threads that wait for it: telling nobody would be a system call too.
+    waiting: AtomicUsize,
     queue: Mutex<Queue>,
 }
 
@@ -47,7 +50,9 @@ impl Lease<'_> {
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         *lock(&self.group.writer) = self.writer.take();
-        self.group.returned.notify_one();
+        if self.group.waiting.load(Ordering::Relaxed) > 0 {
+            self.group.returned.notify_one();
+        }
     }
 }
 
@@ -109,6 +114,7 @@ impl Group {
         Group {
             writer: Mutex::new(Some(Writer::new(conn))),
             returned: Condvar::new(),
+            waiting: AtomicUsize::new(0),
             queue: Mutex::default(),
         }
     }
@@ -118,11 +124,15 @@ impl Group {
     fn lease(&self, store: &Store, since: Instant) -> Result<Lease<'_>> {
         let timeout = store.config.busy_timeout;
         let left = timeout.saturating_sub(since.elapsed());
-        let taken = |writer: &mut Option<Writer>| writer.is_none();
-        let waited = self
-            .returned
-            .wait_timeout_while(lock(&self.writer), left, taken);
-        let (mut writer, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut writer = lock(&self.writer);
+        if writer.is_none() {
+            // Counted while the lock is held: who returns the writer takes it too.
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            let taken = |writer: &mut Option<Writer>| writer.is_none();
+            let waited = self.returned.wait_timeout_while(writer, left, taken);
+            (writer, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
         match writer.take() {
             Some(writer) => Ok(Lease {
                 group: self,
@@ -228,6 +238,7 @@ impl Group {
         let since = Instant::now();
         let mut lease = self.lease(store, since)?;
         let mut tx = Tx::begin(store, lease.writer(), since)?;
+        tx.dirty();
         let value = tx.unit(false, write)?;
         tx.commit()?;
         Ok(value)
@@ -239,6 +250,18 @@ impl Group {
         let mut lease = self.lease(store, Instant::now())?;
         let conn = &lease.writer().conn;
         conn.pragma_update(None, "synchronous", "FULL").db()
+    }
+
+    /// Folds the heads, on close: another process's writes are not waited for.
+    pub(crate) fn fold(&self) {
+        let writer = lock(&self.writer);
+        let folded = writer.as_ref().map(|w| {
+            w.conn.busy_timeout(Duration::ZERO).db()?;
+            recent::fold_all(&w.conn)
+        });
+        if let Some(Err(error)) = folded {
+            tracing::debug!(%error, "the heads are folded by the next process");
+        }
     }
 
     /// Moves what the `-wal` holds into the file and empties it, as far as

@@ -1,8 +1,8 @@
 //! The idle checkpoint: when writes pause, the `.db` file alone is complete.
 //!
 //! A thread of its own, with a connection of its own, so that no writer waits
-//! for it. It sleeps until a write wakes it, waits for a pause, and checkpoints;
-//! readers that hold a transaction delay it.
+//! for it. It sleeps until a write wakes it, waits for a pause, folds the heads
+//! and checkpoints; readers that hold a transaction delay it.
 //!
 //! Where readers overlap without end, no commit ever finds a `-wal` that nobody
 //! reads, and so begins it anew: it would grow without end too. When it is
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::identity::beside;
-use super::{Config, Store, open, writer};
+use super::{Config, Store, open, recent, writer};
 
 /// A pause of this length makes a store idle.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_millis(250);
 
 /// A `-wal` of this many bytes is begun anew, whoever writes or reads.
-const LARGE: u64 = 32 << 20;
+const LARGE: u64 = 64 << 20;
 /// How long readers may make writers wait for that, and how seldom they may
 /// when they do not let it happen.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -138,6 +138,9 @@ impl Shared {
                     .ok();
             }
             let complete = conn.as_ref().is_some_and(|conn| {
+                if let Err(error) = recent::fold_all(conn) {
+                    tracing::debug!(%error, "the heads are folded later");
+                }
                 writer::checkpoint(conn).is_ok_and(|checkpoint| checkpoint.complete)
             });
             if complete {

@@ -9,7 +9,7 @@ use rusqlite::types::Value as Sql;
 
 use super::catalog::TableMeta;
 use super::read::{self, LogRow};
-use super::{DbResult, format, index, moment};
+use super::{DbResult, format, index, moment, recent};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Value};
 use crate::schema::sql::{Cell, quote};
@@ -48,6 +48,7 @@ pub(crate) fn list(
     scope: Scope,
 ) -> Result<Vec<LogRow>> {
     let checked = check(meta, select)?;
+    recent::catch_up(conn, meta)?;
     let mut params = Vec::new();
     let source = match scope {
         Scope::Current => current_source(meta, &checked, &mut params),
@@ -64,7 +65,7 @@ pub(crate) fn list(
             from: format!(
                 "{} h CROSS JOIN {log} d ON d.idx = h.idx CROSS JOIN {log} l ON l.idx = d._prev \
                  WHERE h.deleted = 1",
-                meta.sql.head_table,
+                meta.sql.heads,
                 log = meta.sql.table
             ),
             order: None,
@@ -238,7 +239,7 @@ struct Fit<'m> {
 }
 
 fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) -> Source {
-    let (head, log) = (&meta.sql.head_table, &meta.sql.table);
+    let (heads, log) = (&meta.sql.heads, &meta.sql.table);
     let by_id = checked
         .conditions
         .iter()
@@ -254,8 +255,8 @@ fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) ->
         let name = quote(&format::index_name(meta.name(), fit.index.number));
         let bounds = bounds(&fit, checked, params);
         let from = format!(
-            "{name} i CROSS JOIN {head} h ON h.id = i.id CROSS JOIN {log} l ON l.idx = h.idx \
-             WHERE {bounds}"
+            "{name} i CROSS JOIN {log} l ON l.idx = {} WHERE {bounds}",
+            format::head_idx(&meta.schema, "i.id")
         );
         let order = fit.backwards.map(|backwards| {
             if backwards {
@@ -280,12 +281,14 @@ fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) ->
         };
         return Source {
             from: format!(
-                "{log} l CROSS JOIN {head} h ON h.id = l.id AND h.idx = l.idx WHERE h.deleted = 0"
+                "{log} l WHERE l.idx = {} AND l._op NOT IN ({})",
+                format::head_idx(&meta.schema, "l.id"),
+                format::DEAD
             ),
             order: Some(format!("l.idx{down}")),
         };
     }
-    let mut from = format!("{head} h CROSS JOIN {log} l ON l.idx = h.idx WHERE h.deleted = 0");
+    let mut from = format!("{heads} h CROSS JOIN {log} l ON l.idx = h.idx WHERE h.deleted = 0");
     for condition in &checked.conditions {
         if condition.key == PartKey::Id && condition.test == Test::Eq {
             from += " AND h.id = ?";

@@ -14,7 +14,7 @@ use super::catalog::Catalog;
 use super::format::{APPLICATION_ID, FORMAT};
 use super::group::Group;
 use super::identity::{Identity, beside, file_key};
-use super::{Config, DbResult, Store, adopt, locate, migrate};
+use super::{Config, DbResult, Store, adopt, locate, migrate, recent};
 use crate::error::{Error, Result};
 use crate::state::Durability;
 
@@ -242,6 +242,7 @@ fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connecti
     conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
         .db()?;
     conn.set_prepared_statement_cache_capacity(256);
+    conn.execute_batch(recent::TABLES).db()?;
     Ok(conn)
 }
 

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::append::{Head, find_head};
 use super::catalog::TableMeta;
-use super::format::WAYPOINT_EVERY;
-use super::{DbResult, damaged};
+use super::{DbResult, damaged, recent};
 use crate::error::Result;
 use crate::record::{Idx, Op, Value, Version};
 use crate::schema::TableSchema;
@@ -59,22 +59,25 @@ pub(crate) fn decode(schema: &Arc<TableSchema>, row: &Row<'_>) -> Result<LogRow>
 
 /// The record's current row.
 pub(crate) fn current(conn: &Connection, meta: &TableMeta, id: &str) -> Result<Option<LogRow>> {
-    one(conn, meta, &meta.sql.current, id)
+    let fresh = meta.schema.columns.len() + 4;
+    let newest = recent::look_up(conn, meta, || {
+        let mut statement = conn.prepare_cached(&meta.sql.current).db()?;
+        let mut rows = statement.query([id]).db()?;
+        let Some(row) = rows.next().db()? else {
+            return Err(damaged("BUG: a row that is always there is not"));
+        };
+        let complete: bool = row.get(fresh).db()?;
+        let found = row.get_ref(0).db()? != ValueRef::Null;
+        let newest = found.then(|| decode(&meta.schema, row)).transpose()?;
+        Ok((newest, complete))
+    })?;
+    Ok(newest.filter(|row| row.version.op.is_live()))
 }
 
 /// The row with this `idx`.
 pub(crate) fn row(conn: &Connection, meta: &TableMeta, idx: Idx) -> Result<Option<LogRow>> {
-    one(conn, meta, &meta.sql.row, idx.as_micros())
-}
-
-fn one(
-    conn: &Connection,
-    meta: &TableMeta,
-    sql: &str,
-    key: impl rusqlite::ToSql,
-) -> Result<Option<LogRow>> {
-    let mut statement = conn.prepare_cached(sql).db()?;
-    let mut rows = statement.query([key]).db()?;
+    let mut statement = conn.prepare_cached(&meta.sql.row).db()?;
+    let mut rows = statement.query([idx.as_micros()]).db()?;
     match rows.next().db()? {
         Some(row) => decode(&meta.schema, row).map(Some),
         None => Ok(None),
@@ -83,20 +86,23 @@ fn one(
 
 /// True when a current record has this id.
 pub(crate) fn contains(conn: &Connection, meta: &TableMeta, id: &str) -> Result<bool> {
-    conn.prepare_cached(&meta.sql.contains)
-        .and_then(|mut s| s.exists([id]))
-        .db()
+    recent::look_up(conn, meta, || {
+        conn.prepare_cached(&meta.sql.contains)
+            .and_then(|mut s| s.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))))
+            .db()
+    })
 }
 
-/// The record's head, whether deleted or not.
+/// The record's head, whether deleted or not, inside a transaction.
 pub(crate) fn head(conn: &Connection, meta: &TableMeta, id: &str) -> Result<Option<Head>> {
+    recent::catch_up(conn, meta)?;
     find_head(&mut conn.prepare_cached(&meta.sql.head).db()?, id)
 }
 
 /// The number of the record's newest version at or before `asof`.
 ///
-/// Walks `_prev` from the nearest waypoint after `asof`, else from the head: at
-/// most 32 steps, however many versions are newer.
+/// Walks `_prev` from the nearest waypoint after `asof`, else from the head: 32
+/// steps on average, however many versions are newer.
 pub(crate) fn newest(
     conn: &Connection,
     meta: &TableMeta,
@@ -107,7 +113,7 @@ pub(crate) fn newest(
         return Ok(None);
     };
     let mut at = head.idx;
-    if at > asof && head.versions > WAYPOINT_EVERY {
+    if at > asof {
         let waypoint: Option<i64> = conn
             .prepare_cached(
                 "SELECT idx FROM _dkdc_waypoints \
@@ -181,9 +187,10 @@ pub(crate) fn ids(
     prefix: &str,
     limit: usize,
 ) -> Result<Vec<String>> {
+    recent::catch_up(conn, meta)?;
     let sql = format!(
         "SELECT id FROM {} WHERE id >= ?1 AND deleted = 0 ORDER BY id LIMIT ?2",
-        meta.sql.head_table
+        meta.sql.heads
     );
     let mut statement = conn.prepare_cached(&sql).db()?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -201,10 +208,8 @@ pub(crate) fn ids(
 
 /// How many current records there are.
 pub(crate) fn count(conn: &Connection, meta: &TableMeta) -> Result<u64> {
-    let sql = format!(
-        "SELECT count(*) FROM {} WHERE deleted = 0",
-        meta.sql.head_table
-    );
+    recent::catch_up(conn, meta)?;
+    let sql = format!("SELECT count(*) FROM {} WHERE deleted = 0", meta.sql.heads);
     let count: i64 = conn
         .prepare_cached(&sql)
         .and_then(|mut s| s.query_row([], |row| row.get(0)))

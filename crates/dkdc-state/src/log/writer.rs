@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::append::Scribe;
-use super::catalog::Catalog;
+use super::catalog::{Catalog, TableMeta};
 use super::event::{self, EventKind};
 use super::hash::Hash;
-use super::{DbResult, Store, damaged};
+use super::{DbResult, Store, damaged, recent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Idx;
 
@@ -36,6 +36,17 @@ struct Tail {
     last: Idx,
     /// By table number minus one: the hash of its newest row.
     chains: Vec<Option<Hash>>,
+    /// By table number minus one.
+    heads: Vec<Heads>,
+}
+
+/// What the writer's connection knows of a table's recent heads.
+#[derive(Clone, Copy, Default)]
+struct Heads {
+    /// Whether it has them all.
+    complete: bool,
+    /// Rows of the log that they are from.
+    rows: u64,
 }
 
 impl Writer {
@@ -78,6 +89,10 @@ pub(crate) struct Tx<'w> {
     pub(crate) now: i64,
     unit: Unit,
     open: bool,
+    /// Whether anything may have been written.
+    dirty: bool,
+    /// The end of the log before this transaction.
+    before: Tail,
     /// The first error that was no refusal: SQLite may have rolled back
     /// everything, or a write may be half done. Nothing goes on from there.
     broken: Option<Error>,
@@ -110,9 +125,12 @@ impl<'w> Tx<'w> {
             now: store.config.clock.now(),
             unit: Unit::default(),
             open: true,
+            dirty: false,
+            before: Tail::default(),
             broken: None,
         };
         tx.catch_up()?;
+        tx.before = tx.tail.clone();
         Ok(tx)
     }
 
@@ -125,11 +143,56 @@ impl<'w> Tx<'w> {
             .db()?;
         if *self.seen != Some(version) {
             self.catalog = self.store.current_catalog(self.conn)?;
-            *self.tail = Tail {
-                last: last(self.conn, &self.catalog)?,
-                chains: Vec::new(),
-            };
+            self.tail.last = last(self.conn, &self.catalog)?;
+            self.tail.chains.clear();
+            for heads in &mut self.tail.heads {
+                heads.complete = false;
+            }
             *self.seen = Some(version);
+        }
+        Ok(())
+    }
+
+    /// Says that more than versions will be written.
+    pub(crate) fn dirty(&mut self) {
+        self.dirty = true;
+    }
+
+    /// Completes the recent heads of a table, unless they are so already.
+    pub(crate) fn know_heads(&mut self, meta: &TableMeta) -> Result<()> {
+        let conn = self.conn;
+        let heads = self.heads(meta.schema.number);
+        if !heads.complete {
+            let caught_up = recent::catch_up(conn, meta)?;
+            let known = if caught_up.anew { 0 } else { heads.rows };
+            *heads = Heads {
+                complete: true,
+                rows: known + caught_up.rows,
+            };
+        }
+        Ok(())
+    }
+
+    /// One more recent head.
+    pub(crate) fn count_head(&mut self, table: u32) {
+        self.heads(table).rows += 1;
+    }
+
+    fn heads(&mut self, table: u32) -> &mut Heads {
+        let at = table as usize - 1;
+        if self.tail.heads.len() <= at {
+            self.tail.heads.resize(at + 1, Heads::default());
+        }
+        &mut self.tail.heads[at]
+    }
+
+    /// Folds the heads of tables that have many recent ones.
+    fn fold_many(&mut self) -> Result<()> {
+        for at in 0..self.tail.heads.len() {
+            if self.tail.heads[at].rows >= recent::MANY {
+                recent::fold(self.conn, &self.catalog.tables[at])?;
+                self.tail.heads[at].rows = 0;
+            }
         }
         Ok(())
     }
@@ -144,6 +207,7 @@ impl<'w> Tx<'w> {
         })?;
         let idx = Idx(after.max(self.now));
         self.tail.last = idx;
+        self.dirty = true;
         self.unit.first.get_or_insert(idx);
         self.unit.rows += 1;
         Ok(idx)
@@ -341,6 +405,7 @@ impl<'w> Tx<'w> {
     /// Makes everything durable, and only then says so.
     pub(crate) fn commit(mut self) -> Result<()> {
         self.refuse_broken()?;
+        self.fold_many().map_err(|error| self.store.locate(error))?;
         self.open = false;
         let committed = run(self.conn, "COMMIT").and_then(|()| self.store.identity.verify());
         if let Err(error) = committed {
@@ -363,11 +428,19 @@ impl<'w> Tx<'w> {
 
 impl Drop for Tx<'_> {
     fn drop(&mut self) {
-        if self.open {
+        if !self.open {
+            return;
+        }
+        // Where nothing was written, what was learned of the heads may stay.
+        let end = if self.dirty { "ROLLBACK" } else { "COMMIT" };
+        let ended = !self.conn.is_autocommit() && run(self.conn, end).is_ok();
+        if !ended {
             *self.seen = None;
             if !self.conn.is_autocommit() {
                 roll_back(self.conn);
             }
+        } else if self.dirty {
+            *self.tail = std::mem::take(&mut self.before);
         }
     }
 }

@@ -29,7 +29,9 @@ fn furnished(place: &Place) -> (State, Vec<Idx>) {
     state.define(&notes().column(column)).expect("a column");
     table.append(&note("d", 5)).expect("new");
     assert_sound(&state);
-    (state, versions)
+    // Closed once: then the head table has all heads.
+    drop((table, state));
+    (place.open(), versions)
 }
 
 /// What a check says after another program did this.
@@ -144,10 +146,8 @@ fn heads_that_do_not_fit_the_log_are_named() {
         "UPDATE _dkdc_head_notes SET idx = (SELECT min(idx) FROM notes WHERE id = 'b') WHERE id = 'b'",
         "UPDATE _dkdc_head_notes SET idx = (SELECT idx FROM notes WHERE id = 'a') WHERE id = 'b'",
         "UPDATE _dkdc_head_notes SET deleted = 1 WHERE id = 'b'",
-        "UPDATE _dkdc_head_notes SET versions = versions + 1 WHERE id = 'b'",
-        "UPDATE _dkdc_head_notes SET versions = 1 WHERE id = 'b'",
         "DELETE FROM _dkdc_head_notes WHERE id = 'b'",
-        "INSERT INTO _dkdc_head_notes VALUES ('b2', 1, 0, 1)",
+        "INSERT INTO _dkdc_head_notes VALUES ('b2', 1, 0)",
     ] {
         let lines = damage(|_| change.to_owned());
         let named = lines

@@ -10,6 +10,7 @@ mod changes_resume;
 mod damage_is_named;
 mod declarations_are_taken_at_their_word;
 mod derive;
+mod heads_lag_and_nobody_sees_it;
 mod history_is_complete;
 mod idx_always_increases;
 mod lists_do_not_depend_on_indexes;

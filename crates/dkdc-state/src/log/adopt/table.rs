@@ -10,11 +10,11 @@ use serde_json::json;
 use super::original::{Original, Take};
 use super::{convert, not_adopted};
 use crate::error::Result;
-use crate::log::append::{self, Scribe, find_head};
+use crate::log::append::{self, Scribe, find_head, move_head};
 use crate::log::catalog::TableMeta;
-use crate::log::format::WAYPOINT_EVERY;
+use crate::log::format::{INSERT_WAYPOINT, is_waypoint};
 use crate::log::hash::{self, Hash};
-use crate::log::{DbResult, alter, chunks, damaged};
+use crate::log::{DbResult, alter, chunks, damaged, recent};
 use crate::record::{Idx, Op, Value, Version};
 use crate::schema::evolve;
 use crate::schema::sql::quote;
@@ -31,10 +31,12 @@ pub(super) struct Adoption<'c> {
     source: Statement<'c>,
     head: CachedStatement<'c>,
     insert: CachedStatement<'c>,
-    head_insert: CachedStatement<'c>,
-    head_update: CachedStatement<'c>,
+    recent_insert: CachedStatement<'c>,
+    recent_update: CachedStatement<'c>,
     waypoint: CachedStatement<'c>,
     counted: Counted,
+    /// Heads that are not folded yet.
+    recent: u64,
 }
 
 /// What the event tells of a table.
@@ -79,16 +81,13 @@ impl<'c> Adoption<'c> {
             source: conn.prepare(&source).db()?,
             head: conn.prepare_cached(&meta.sql.head).db()?,
             insert: conn.prepare_cached(&meta.sql.insert).db()?,
-            head_insert: conn.prepare_cached(&meta.sql.head_insert).db()?,
-            head_update: conn.prepare_cached(&meta.sql.head_update).db()?,
-            waypoint: conn
-                .prepare_cached(
-                    "INSERT INTO _dkdc_waypoints(\"table\", id, idx) VALUES (?1, ?2, ?3)",
-                )
-                .db()?,
+            recent_insert: conn.prepare_cached(&meta.sql.recent_insert).db()?,
+            recent_update: conn.prepare_cached(&meta.sql.recent_update).db()?,
+            waypoint: conn.prepare_cached(INSERT_WAYPOINT).db()?,
             chain: meta.anchor,
             path: path.to_owned(),
             counted: Counted::default(),
+            recent: 0,
             original,
             conn,
             meta,
@@ -147,22 +146,30 @@ impl<'c> Adoption<'c> {
             version,
             values,
         )?;
-        let statement = if head.is_some() {
-            &mut self.head_update
+        let statement = if head.is_some_and(|head| head.recent) {
+            &mut self.recent_update
         } else {
-            self.counted.records += 1;
-            &mut self.head_insert
+            &mut self.recent_insert
         };
-        let versions = head.map_or(1, |head| head.versions + 1);
-        statement
-            .execute((id, idx.as_micros(), !version.op.is_live(), versions))
-            .db()?;
-        if versions % WAYPOINT_EVERY == 0 {
+        move_head(statement, id, version)?;
+        if head.is_none() {
+            self.counted.records += 1;
+        } else if is_waypoint(idx) {
             self.waypoint
                 .execute((self.meta.schema.number, id, idx.as_micros()))
                 .db()?;
         }
+        self.recent += 1;
+        if self.recent == recent::MANY {
+            self.fold()?;
+        }
         Ok(())
+    }
+
+    /// Moves the recent heads into the head table.
+    pub(super) fn fold(&mut self) -> Result<()> {
+        self.recent = 0;
+        recent::fold(self.conn, &self.meta)
     }
 
     /// The files that have the user, path and name of a newer one, oldest
@@ -174,7 +181,7 @@ impl<'c> Adoption<'c> {
                  PARTITION BY l.user_id, l.path, l.filename ORDER BY l.idx DESC) AS newest \
                FROM {} h JOIN {} l ON l.idx = h.idx WHERE h.deleted = 0) \
              WHERE id <> newest ORDER BY idx",
-            self.meta.sql.head_table, self.meta.sql.table
+            self.meta.sql.heads, self.meta.sql.table
         );
         let mut statement = conn.prepare(&sql).db()?;
         let rows = statement

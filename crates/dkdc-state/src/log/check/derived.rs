@@ -5,26 +5,28 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{Damage, LINES, count};
 use crate::error::{Error, Result};
 use crate::log::catalog::TableMeta;
-use crate::log::format::{self, WAYPOINT_EVERY};
+use crate::log::format::{self, DEAD, is_waypoint};
 use crate::log::hash::Hash;
-use crate::log::{DbResult, index, read};
+use crate::log::{DbResult, index, read, recent};
+use crate::record::Idx;
 use crate::schema::ColumnType;
 use crate::schema::sql::quote;
 
-/// Compares the heads with the log: for each id its newest version, whether it
-/// is live, and how many there are; and each `_prev` with the version before.
+/// Compares the head table with the log up to where it is complete: for each id
+/// its newest version, and whether it is live; and each `_prev` with the version
+/// before.
 pub(super) fn heads(conn: &Connection, meta: &TableMeta, damage: &mut Damage) -> Result<()> {
     let (log, head) = (&meta.sql.table, &meta.sql.head_table);
     let floor = meta.schema.floor.as_micros();
+    let upto = recent::folded(conn, meta)?;
     let sql = format!(
         "WITH l AS (SELECT idx, id, _prev, _op, \
-                      lag(idx) OVER w AS before, lead(idx) OVER w AS after, \
-                      row_number() OVER w AS nth \
+                      lag(idx) OVER w AS before, lead(idx) OVER w AS after \
                     FROM {log} WINDOW w AS (PARTITION BY id ORDER BY idx)), \
               c AS (SELECT l.idx, l.id, \
                       l._prev IS NOT l.before AND coalesce(l._prev, 0) >= {floor} AS link, \
-                      l.after IS NULL AND (h.idx IS NOT l.idx OR h.versions IS NOT l.nth \
-                        OR h.deleted IS NOT (l._op IN (3, 5))) AS head \
+                      l.idx <= {upto} AND coalesce(l.after > {upto}, 1) \
+                        AND (h.idx IS NOT l.idx OR h.deleted IS NOT (l._op IN ({DEAD}))) AS head \
                     FROM l LEFT JOIN {head} h ON h.id = l.id) \
          SELECT idx, id, link FROM c WHERE link OR head LIMIT {LINES}"
     );
@@ -44,7 +46,7 @@ pub(super) fn heads(conn: &Connection, meta: &TableMeta, damage: &mut Damage) ->
     }
     let sql = format!(
         "SELECT h.id FROM {head} h LEFT JOIN {log} l ON l.idx = h.idx AND l.id = h.id \
-         WHERE l.idx IS NULL LIMIT {LINES}"
+         WHERE l.idx IS NULL OR h.idx > {upto} LIMIT {LINES}"
     );
     let mut statement = conn.prepare(&sql).db()?;
     let mut rows = statement.query([]).db()?;
@@ -55,27 +57,41 @@ pub(super) fn heads(conn: &Connection, meta: &TableMeta, damage: &mut Damage) ->
     Ok(())
 }
 
-/// Compares the waypoints with the log: every so many versions of a record.
+/// Compares the waypoints with the log: there is one for each version that is to
+/// have one, and no other.
 pub(super) fn waypoints(conn: &Connection, meta: &TableMeta, damage: &mut Damage) -> Result<()> {
-    let due = format!(
-        "SELECT id, idx FROM (SELECT id, idx, \
-           row_number() OVER (PARTITION BY id ORDER BY idx) AS nth FROM {}) \
-         WHERE nth % {WAYPOINT_EVERY} = 0",
+    let number = meta.schema.number;
+    let mut find = conn
+        .prepare("SELECT 1 FROM _dkdc_waypoints WHERE \"table\" = ?1 AND id = ?2 AND idx = ?3")
+        .db()?;
+    let replacing = format!(
+        "SELECT idx, id FROM {} WHERE _prev IS NOT NULL",
         meta.sql.table
     );
+    let mut statement = conn.prepare(&replacing).db()?;
+    let mut rows = statement.query([]).db()?;
+    while let Some(row) = rows.next().db()? {
+        let (idx, id): (i64, String) = (row.get(0).db()?, row.get(1).db()?);
+        if is_waypoint(Idx(idx)) && !find.exists((number, &id, idx)).db()? {
+            damage.add(format!(
+                "the waypoint of {id:?} at version {idx} is missing"
+            ));
+        }
+    }
     let there = format!(
-        "SELECT id, idx FROM _dkdc_waypoints WHERE \"table\" = {}",
-        meta.schema.number
+        "SELECT w.idx, w.id, l._prev FROM _dkdc_waypoints w \
+         LEFT JOIN {} l ON l.idx = w.idx AND l.id = w.id WHERE w.\"table\" = {number}",
+        meta.sql.table
     );
-    for (sql, what) in [
-        (format!("{due} EXCEPT {there}"), "is missing"),
-        (format!("{there} EXCEPT {due}"), "leads astray"),
-    ] {
-        let mut statement = conn.prepare(&format!("{sql} LIMIT {LINES}")).db()?;
-        let mut rows = statement.query([]).db()?;
-        while let Some(row) = rows.next().db()? {
-            let (id, idx): (String, i64) = (row.get(0).db()?, row.get(1).db()?);
-            damage.add(format!("the waypoint of {id:?} at version {idx} {what}"));
+    let mut statement = conn.prepare(&there).db()?;
+    let mut rows = statement.query([]).db()?;
+    while let Some(row) = rows.next().db()? {
+        let (idx, id): (i64, String) = (row.get(0).db()?, row.get(1).db()?);
+        let replaces: Option<i64> = row.get(2).db()?;
+        if replaces.is_none() || !is_waypoint(Idx(idx)) {
+            damage.add(format!(
+                "the waypoint of {id:?} at version {idx} leads astray"
+            ));
         }
     }
     Ok(())
@@ -88,11 +104,12 @@ pub(super) fn entries(
     at: usize,
     damage: &mut Damage,
 ) -> Result<()> {
+    recent::catch_up(conn, meta)?;
     let def = &meta.schema.indexes[at];
     let name = quote(&format::index_name(meta.name(), def.number));
     let sql = format!(
         "SELECT {} FROM {} h CROSS JOIN {} l ON l.idx = h.idx WHERE h.deleted = 0",
-        meta.sql.row_columns, meta.sql.head_table, meta.sql.table
+        meta.sql.row_columns, meta.sql.heads, meta.sql.table
     );
     let mut statement = conn.prepare(&sql).db()?;
     let mut find = conn

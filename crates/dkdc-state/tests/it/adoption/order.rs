@@ -98,11 +98,13 @@ fn a_long_history_is_read_as_of_any_version() {
         );
     }
     assert_sound(&state);
-    // Each 32nd version of a record is where such a read may start.
+    // One in 32 versions, or so, is where such a read may start.
     drop((todos, state));
     let sql = "SELECT count(*) FROM _dkdc_waypoints WHERE id = 'often'";
-    let waypoints = plain(&path).query_row(sql, [], |row| row.get(0));
-    assert_eq!(waypoints, Ok(1000 / 32));
+    let waypoints: i64 = plain(&path)
+        .query_row(sql, [], |row| row.get(0))
+        .expect("a count");
+    assert!((16..64).contains(&waypoints), "{waypoints}");
 }
 
 #[test]

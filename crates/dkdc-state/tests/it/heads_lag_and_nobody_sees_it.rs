@@ -1,0 +1,139 @@
+//! Heads are folded into their tables now and then, and somebody sees it: a
+//! record that was written is not there, one that was deleted is, a list has it
+//! twice, or a process that was killed leaves heads behind that nobody finds.
+
+use dkdc_state::{Error, Row, Select, State};
+
+use crate::support::{Place, assert_sound, intruder, note, notes, quick};
+
+/// More than are folded at once.
+const MANY: i64 = 33_000;
+
+/// What the store answers, in every way that goes by heads.
+fn answers(state: &State) -> Result<Answers, Error> {
+    let table = state.rows("notes")?;
+    let ids =
+        |rows: Vec<dkdc_state::Versioned<Row>>| rows.into_iter().map(|row| row.record.id).collect();
+    Ok(Answers {
+        count: table.count()?,
+        got: table.get("k7")?.map(|row| row.version.idx.as_micros()),
+        deleted: table.contains("k8")?,
+        prefix: table.ids("k1", 5)?,
+        by_index: ids(table.list(&Select::new().order("n").limit(5))?),
+        newest: ids(table.list(&Select::new().order_desc("idx").limit(5))?),
+        gone: ids(table.list_deleted(&Select::new())?),
+    })
+}
+
+#[derive(Debug, PartialEq)]
+struct Answers {
+    count: u64,
+    got: Option<i64>,
+    deleted: bool,
+    prefix: Vec<String>,
+    by_index: Vec<String>,
+    newest: Vec<String>,
+    gone: Vec<String>,
+}
+
+/// How many heads the head table has.
+fn folded(place: &Place) -> i64 {
+    intruder(&place.db())
+        .query_row("SELECT count(*) FROM _dkdc_head_notes", [], |row| {
+            row.get(0)
+        })
+        .expect("a count")
+}
+
+#[test]
+fn many_heads_are_folded_and_answers_stay() {
+    let place = Place::new();
+    let state = quick().open(place.db()).expect("a store");
+    let table = state.define(&notes()).expect("a table");
+    let first: Vec<Row> = (0..MANY - 1000)
+        .map(|n| note(&format!("k{n}"), n))
+        .collect();
+    table.append_all(&first).expect("new");
+    table.delete("k8").expect("there");
+    let before = answers(&state).expect("answers");
+    assert_eq!(before.count, first.len() as u64 - 1);
+    // A reader of another process, as it were: a connection that knows nothing.
+    let unfolded = folded(&place);
+    let more: Vec<Row> = (0..2000)
+        .map(|n| note(&format!("m{n}"), MANY + n))
+        .collect();
+    table.append_all(&more).expect("new");
+    assert!(folded(&place) >= MANY, "{unfolded}, {}", folded(&place));
+    let after = answers(&state).expect("answers");
+    assert_eq!(after.count, before.count + 2000);
+    assert_eq!((after.got, after.deleted), (before.got, false));
+    assert_eq!((&after.prefix, &after.gone), (&before.prefix, &before.gone));
+    assert_eq!(after.by_index, before.by_index);
+    assert_sound(&state);
+    drop((table, state));
+
+    // And so it is for who comes later.
+    assert_eq!(folded(&place), MANY + 1000);
+    let state = place.open();
+    assert_eq!(answers(&state).expect("answers"), after);
+}
+
+#[test]
+fn heads_of_a_process_that_was_killed_are_read_from_the_log() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    for n in 0..50 {
+        table.append(&note(&format!("k{n}"), n)).expect("new");
+    }
+    table.update(&note("k7", 70)).expect("there");
+    table.delete("k8").expect("there");
+    let expected = answers(&state).expect("answers");
+    drop((table, state));
+    // As if nobody had folded them.
+    intruder(&place.db())
+        .execute_batch("DELETE FROM _dkdc_head_notes; UPDATE _dkdc_heads SET upto = 0")
+        .expect("a change");
+    let reader = State::options()
+        .read_only(true)
+        .open(place.db())
+        .expect("a store");
+    assert_eq!(answers(&reader).expect("answers"), expected);
+    assert!(reader.check().expect("a check").is_sound());
+    drop(reader);
+    assert_eq!(folded(&place), 0, "a reader writes nothing");
+
+    let state = place.open();
+    assert_eq!(answers(&state).expect("answers"), expected);
+    let table = state.rows("notes").expect("the table");
+    let refused = table.append(&note("k7", 1)).expect_err("it is there");
+    assert!(matches!(refused, Error::AlreadyExists { .. }), "{refused}");
+    table.append(&note("k8", 1)).expect("deleted before");
+    drop((table, state));
+    assert_eq!(folded(&place), 50);
+}
+
+#[test]
+fn a_transaction_sees_its_own_heads_and_takes_them_back() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    table.append(&note("a", 1)).expect("new");
+    let before = answers(&state).expect("answers");
+    let failed: Result<(), Error> = state.transaction(|tx| {
+        let notes = tx.rows("notes")?;
+        notes.append(&note("b", 2))?;
+        notes.delete("a")?;
+        assert!(notes.contains("b")? && !notes.contains("a")?);
+        assert_eq!(notes.list(&Select::new())?.len(), 1);
+        notes.append(&note("b", 3)).map(|_| ())
+    });
+    assert!(
+        matches!(failed, Err(Error::AlreadyExists { .. })),
+        "{failed:?}"
+    );
+    assert_eq!(answers(&state).expect("answers"), before);
+    table.append(&note("b", 4)).expect("it was taken back");
+    assert!(table.delete("a").is_ok());
+    assert_sound(&state);
+}
