@@ -58,30 +58,23 @@ pub(crate) struct Batch {
 pub(crate) struct Head {
     pub(crate) idx: Idx,
     pub(crate) deleted: bool,
-    /// Whether it is among the recent heads.
-    pub(crate) recent: bool,
 }
 
 /// The statements of one table, held over a batch.
 struct Statements<'c> {
     head: CachedStatement<'c>,
     insert: CachedStatement<'c>,
-    /// Prepared when they are needed: most batches need one of them.
-    recent_insert: Option<CachedStatement<'c>>,
-    recent_update: Option<CachedStatement<'c>>,
 }
 
 impl<'w> Tx<'w> {
     /// Applies a batch.
     pub(crate) fn apply(&mut self, batch: Batch) -> Result<Vec<Version>> {
         let meta = Arc::clone(self.catalog.by_number(batch.table)?);
-        self.know_heads(&meta)?;
+        self.heads.complete(self.conn, &meta)?;
         let conn = self.conn;
         let mut statements = Statements {
-            head: conn.prepare_cached(&meta.sql.head).db()?,
+            head: conn.prepare_cached(&meta.sql.folded_head).db()?,
             insert: conn.prepare_cached(&meta.sql.insert).db()?,
-            recent_insert: None,
-            recent_update: None,
         };
         batch
             .writes
@@ -97,7 +90,11 @@ impl<'w> Tx<'w> {
         write: Write,
     ) -> Result<Version> {
         check_id(meta.name(), &write.id)?;
-        let head = find_head(&mut statements.head, &write.id)?;
+        let number = meta.schema.number;
+        let head = match self.heads.get(number, &write.id) {
+            None => find_head(&mut statements.head, &write.id)?,
+            recent => recent,
+        };
         let live = head.filter(|head| !head.deleted);
         check_head(meta, &write, head)?;
         // The current row, where the index entries or the values kept need it.
@@ -126,23 +123,12 @@ impl<'w> Tx<'w> {
             op,
         };
         self.insert_row(meta, &mut statements.insert, &write.id, version, &values)?;
-        let (slot, sql) = if head.is_some_and(|head| head.recent) {
-            (&mut statements.recent_update, &meta.sql.recent_update)
-        } else {
-            (&mut statements.recent_insert, &meta.sql.recent_insert)
-        };
-        let statement = match slot {
-            Some(statement) => statement,
-            None => slot.insert(self.conn.prepare_cached(sql).db()?),
-        };
-        move_head(statement, &write.id, version)?;
-        self.count_head(meta.schema.number);
+        let (idx, deleted) = (version.idx, !op.is_live());
+        self.heads.put(number, &write.id, Head { idx, deleted });
         if version.prev.is_some() && format::is_waypoint(version.idx) {
             self.conn
                 .prepare_cached(format::INSERT_WAYPOINT)
-                .and_then(|mut s| {
-                    s.execute((meta.schema.number, &write.id, version.idx.as_micros()))
-                })
+                .and_then(|mut s| s.execute((number, &write.id, version.idx.as_micros())))
                 .db()?;
         }
         if !meta.schema.indexes.is_empty() {
@@ -294,35 +280,17 @@ pub(crate) fn column_number(at: usize) -> u32 {
     u32::try_from(at + 1).unwrap_or(u32::MAX)
 }
 
-/// The record's head, among recent ones and others.
+/// The head that a statement finds.
 pub(crate) fn find_head(statement: &mut CachedStatement<'_>, id: &str) -> Result<Option<Head>> {
     statement
         .query_row([id], |row| {
             Ok(Head {
                 idx: Idx(row.get(0)?),
                 deleted: row.get(1)?,
-                recent: row.get(2)?,
             })
         })
         .optional()
         .db()
-}
-
-/// Makes a version the record's head, by the statement that goes with the head
-/// it had.
-pub(crate) fn move_head(
-    statement: &mut CachedStatement<'_>,
-    id: &str,
-    version: Version,
-) -> Result<()> {
-    statement.raw_bind_parameter(1, id).db()?;
-    statement
-        .raw_bind_parameter(2, version.idx.as_micros())
-        .db()?;
-    statement
-        .raw_bind_parameter(3, !version.op.is_live())
-        .db()?;
-    statement.raw_execute().map(|_| ()).db()
 }
 
 /// Refuses what does not go with the record's head.

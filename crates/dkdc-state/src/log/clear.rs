@@ -66,7 +66,8 @@ impl Tx<'_> {
         self.set_chain(number, None);
         let detail = json!({"versions": versions, "last_hash": hex(&anchor)});
         let idx = self.event(EventKind::Clear, Some(number), &detail)?;
-        recent::complete(self.conn, number, idx)?;
+        self.heads.clear(number);
+        recent::set_folded(self.conn, number, idx)?;
         self.conn
             .execute(
                 "UPDATE _dkdc_tables SET floor = ?2, anchor = ?3 WHERE number = ?1",

@@ -195,22 +195,20 @@ fn head_column(column: &str, table: &str, key: &str) -> String {
 pub(crate) struct TableSql {
     /// (idx, id, columns..., _prev, _op, _seal, _hash)
     pub(crate) insert: String,
-    /// id -> (idx, deleted, recent), of the record's newest version
+    /// id -> (idx, deleted), of the newest version, for a reader
     pub(crate) head: String,
-    /// (id, idx, deleted): a recent head that is not there yet
-    pub(crate) recent_insert: String,
-    /// (id, idx, deleted): one that is
-    pub(crate) recent_update: String,
+    /// id -> (idx, deleted), as the head table has it
+    pub(crate) folded_head: String,
+    /// idx -> (idx, id, deleted) of newer rows, in order
+    pub(crate) tail_heads: String,
     /// The `idx` of the newest row.
     pub(crate) newest: String,
     /// Whether the recent heads are complete.
     pub(crate) fresh: String,
-    /// idx -> takes the heads of newer rows into the recent ones
+    /// idx -> takes the heads of newer rows into a reader's recent ones
     pub(crate) recent: String,
     /// folded -> remembers that they are complete
     pub(crate) seen: String,
-    /// Recent heads by id: id, idx, deleted.
-    pub(crate) recent_heads: String,
     /// (id, idx, deleted) in the head table
     pub(crate) fold: String,
     /// id -> (current, `fresh`)
@@ -271,17 +269,12 @@ impl TableSql {
                 "INSERT INTO {table}(idx, id, {names}_prev, _op, _seal, _hash) VALUES ({marks}?)"
             ),
             head: format!(
-                "SELECT idx, deleted, 1 FROM temp._dkdc_recent \
-                 WHERE \"table\" = {number} AND id = ?1 \
-                 UNION ALL SELECT idx, deleted, 0 FROM {head_table} WHERE id = ?1 LIMIT 1"
+                "SELECT idx, deleted FROM temp._dkdc_recent WHERE \"table\" = {number} AND id = ?1 \
+                 UNION ALL SELECT idx, deleted FROM {head_table} WHERE id = ?1 LIMIT 1"
             ),
-            recent_insert: format!(
-                "INSERT INTO temp._dkdc_recent(\"table\", id, idx, deleted) \
-                 VALUES ({number}, ?1, ?2, ?3)"
-            ),
-            recent_update: format!(
-                "UPDATE temp._dkdc_recent SET idx = ?2, deleted = ?3 \
-                 WHERE \"table\" = {number} AND id = ?1"
+            folded_head: format!("SELECT idx, deleted FROM {head_table} WHERE id = ?1"),
+            tail_heads: format!(
+                "SELECT idx, id, _op IN ({DEAD}) FROM {table} WHERE idx > ?1 ORDER BY idx"
             ),
             recent: format!(
                 "INSERT OR REPLACE INTO temp._dkdc_recent(\"table\", id, idx, deleted) \
@@ -290,10 +283,6 @@ impl TableSql {
             seen: format!(
                 "INSERT OR REPLACE INTO temp._dkdc_seen(\"table\", folded, last) \
                  VALUES ({number}, ?1, ({newest}))"
-            ),
-            recent_heads: format!(
-                "SELECT id, idx, deleted FROM temp._dkdc_recent \
-                 WHERE \"table\" = {number} ORDER BY id"
             ),
             fold: format!(
                 "INSERT INTO {head_table}(id, idx, deleted) VALUES (?1, ?2, ?3) \

@@ -238,7 +238,6 @@ impl Group {
         let since = Instant::now();
         let mut lease = self.lease(store, since)?;
         let mut tx = Tx::begin(store, lease.writer(), since)?;
-        tx.dirty();
         let value = tx.unit(false, write)?;
         tx.commit()?;
         Ok(value)

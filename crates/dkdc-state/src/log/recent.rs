@@ -3,22 +3,24 @@
 //! A head table is a tree by id, and ids come in no order: keeping it up to date
 //! in each commit would dirty a page for every row. So it lags behind the log:
 //! `_dkdc_heads` says up to which version it is complete. The heads of newer
-//! rows are in a temporary table of each connection, in memory, made from the
-//! log's tail ([`catch_up`]); when they are many, when writes pause and on close
-//! they are folded into the head table, in the order of ids ([`fold`]). The log stays the only truth: a process that
-//! dies loses nothing, since the next one reads the tail again.
+//! rows are made from the log's tail and kept in memory: by the writer in a map
+//! ([`Recent`]), by each reader in a temporary table that its statements join
+//! ([`catch_up`]). When they are many, when writes pause and on close they are
+//! folded into the head table, in the order of ids. The log stays the only
+//! truth: a process that dies loses nothing, since the next one reads the tail
+//! again.
 //!
-//! What must hold: a head table has exactly the heads as of its `upto`; a
-//! connection looks into its recent heads first, and only when they go up to the
-//! newest row that its transaction sees. Everything a connection knows of them
-//! is in its temporary tables, so that a rollback takes that back, too.
+//! What must hold: a head table has exactly the heads as of its `upto`; recent
+//! heads are looked into first, and only when they go up to the newest row that
+//! the transaction sees.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use rusqlite::types::ToSqlOutput;
 
 use super::DbResult;
+use super::append::Head;
 use super::catalog::{Catalog, TableMeta};
 use super::writer::run;
 use crate::error::Result;
@@ -26,7 +28,7 @@ use crate::record::Idx;
 
 /// So many recent heads are folded: few enough to read them from the log when a
 /// process begins, enough for a fold to meet several heads on each page.
-pub(crate) const MANY: u64 = 32_768;
+pub(crate) const MANY: usize = 32_768;
 
 /// Each connection's own tables: the recent heads of all tables, and up to where
 /// it has them.
@@ -54,24 +56,14 @@ pub(crate) fn folded(conn: &Connection, meta: &TableMeta) -> Result<i64> {
         .db()
 }
 
-/// What completing the recent heads took.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct CaughtUp {
-    /// Rows of the log.
-    pub(crate) rows: u64,
-    /// Whether those that were known before are folded by now.
-    pub(crate) anew: bool,
-}
-
-/// Makes the connection's recent heads of a table complete, inside its
-/// transaction.
-pub(crate) fn catch_up(conn: &Connection, meta: &TableMeta) -> Result<CaughtUp> {
+/// Makes a reader's recent heads of a table complete, inside its transaction.
+pub(crate) fn catch_up(conn: &Connection, meta: &TableMeta) -> Result<()> {
     let fresh = conn
         .prepare_cached(&meta.sql.fresh)
         .and_then(|mut s| s.query_row([], |row| row.get(0)))
         .db()?;
     if fresh {
-        return Ok(CaughtUp::default());
+        return Ok(());
     }
     let number = meta.schema.number;
     let folded = folded(conn, meta)?;
@@ -87,30 +79,20 @@ pub(crate) fn catch_up(conn: &Connection, meta: &TableMeta) -> Result<CaughtUp> 
             None => None,
         }
     };
-    let known = seen.filter(|(then, _)| *then == folded);
-    let from = match known {
-        Some((_, last)) => last,
-        None => {
-            forget(conn, number)?;
+    let from = match seen {
+        Some((then, last)) if then == folded => last,
+        _ => {
+            conn.prepare_cached("DELETE FROM temp._dkdc_recent WHERE \"table\" = ?1")
+                .and_then(|mut s| s.execute([number]))
+                .db()?;
             folded
         }
     };
-    let rows = conn
-        .prepare_cached(&meta.sql.recent)
+    conn.prepare_cached(&meta.sql.recent)
         .and_then(|mut s| s.execute([from]))
         .db()?;
     conn.prepare_cached(&meta.sql.seen)
         .and_then(|mut s| s.execute([folded]))
-        .db()?;
-    Ok(CaughtUp {
-        rows: rows as u64,
-        anew: known.is_none(),
-    })
-}
-
-fn forget(conn: &Connection, table: u32) -> Result<()> {
-    conn.prepare_cached("DELETE FROM temp._dkdc_recent WHERE \"table\" = ?1")
-        .and_then(|mut s| s.execute([table]))
         .map(|_| ())
         .db()
 }
@@ -138,44 +120,6 @@ pub(crate) fn look_up<T>(
     }
 }
 
-/// Puts the recent heads of a table into its head table, inside a write
-/// transaction. They must be complete.
-pub(crate) fn fold(conn: &Connection, meta: &TableMeta) -> Result<()> {
-    {
-        // Row by row: of a statement that writes many rows, SQLite keeps every
-        // page as it was, to take back that statement alone.
-        let mut recent = conn.prepare_cached(&meta.sql.recent_heads).db()?;
-        let mut fold = conn.prepare_cached(&meta.sql.fold).db()?;
-        let mut rows = recent.query([]).db()?;
-        while let Some(row) = rows.next().db()? {
-            for at in 0..3 {
-                let value = ToSqlOutput::Borrowed(row.get_ref(at).db()?);
-                fold.raw_bind_parameter(at + 1, value).db()?;
-            }
-            fold.raw_execute().db()?;
-        }
-    }
-    match newest(conn, meta)? {
-        Some(upto) => complete(conn, meta.schema.number, Idx(upto)),
-        None => Ok(()),
-    }
-}
-
-/// Remembers that a head table is complete up to a version; what newer rows
-/// there are is read again.
-pub(crate) fn complete(conn: &Connection, table: u32, upto: Idx) -> Result<()> {
-    forget(conn, table)?;
-    conn.prepare_cached("INSERT OR REPLACE INTO _dkdc_heads(\"table\", upto) VALUES (?1, ?2)")
-        .and_then(|mut s| s.execute((table, upto.as_micros())))
-        .db()?;
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO temp._dkdc_seen(\"table\", folded, last) VALUES (?1, ?2, ?2)",
-    )
-    .and_then(|mut s| s.execute((table, upto.as_micros())))
-    .map(|_| ())
-    .db()
-}
-
 /// Folds the recent heads of every table, in a transaction of its own.
 pub(crate) fn fold_all(conn: &Connection) -> Result<()> {
     if behind(conn)?.is_empty() {
@@ -183,8 +127,11 @@ pub(crate) fn fold_all(conn: &Connection) -> Result<()> {
     }
     run(conn, "BEGIN IMMEDIATE")?;
     let folded = behind(conn).and_then(|due| {
-        let mut tables = due.iter();
-        tables.try_for_each(|meta| catch_up(conn, meta).and_then(|_| fold(conn, meta)))
+        due.iter().try_for_each(|meta| {
+            let mut recent = Recent::default();
+            recent.complete(conn, meta)?;
+            recent.fold(conn, meta)
+        })
     });
     match folded {
         Ok(()) => run(conn, "COMMIT"),
@@ -208,4 +155,156 @@ fn newest(conn: &Connection, meta: &TableMeta) -> Result<Option<i64>> {
     conn.prepare_cached(&meta.sql.newest)
         .and_then(|mut s| s.query_row([], |row| row.get(0)))
         .db()
+}
+
+/// Remembers up to which version a head table is complete.
+pub(crate) fn set_folded(conn: &Connection, table: u32, upto: Idx) -> Result<()> {
+    conn.prepare_cached("INSERT OR REPLACE INTO _dkdc_heads(\"table\", upto) VALUES (?1, ?2)")
+        .and_then(|mut s| s.execute((table, upto.as_micros())))
+        .map(|_| ())
+        .db()
+}
+
+/// The recent heads of one table, as the writer has them.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    /// Whether no other process can have written since.
+    complete: bool,
+    /// The head table's `upto`.
+    folded: i64,
+    /// The newest row that was taken from the log.
+    last: i64,
+    heads: HashMap<Arc<str>, Head>,
+}
+
+impl Recent {
+    /// Reads what is missing from the log, inside a write transaction.
+    fn complete(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
+        if self.complete {
+            return Ok(());
+        }
+        let folded = folded(conn, meta)?;
+        if folded != self.folded {
+            self.heads.clear();
+            (self.folded, self.last) = (folded, folded);
+        }
+        let mut statement = conn.prepare_cached(&meta.sql.tail_heads).db()?;
+        let mut rows = statement.query([self.last]).db()?;
+        while let Some(row) = rows.next().db()? {
+            let id: Arc<str> = row.get(1).db()?;
+            let idx = Idx(row.get(0).db()?);
+            let deleted = row.get(2).db()?;
+            self.heads.insert(id, Head { idx, deleted });
+            self.last = idx.as_micros();
+        }
+        self.complete = true;
+        Ok(())
+    }
+
+    /// Puts them into the head table, inside a write transaction.
+    fn fold(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
+        let mut sorted: Vec<_> = self.heads.drain().collect();
+        sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        // Row by row: of a statement that writes many rows, SQLite keeps every
+        // page as it was, to take back that statement alone.
+        let mut fold = conn.prepare_cached(&meta.sql.fold).db()?;
+        for (id, head) in sorted {
+            fold.raw_bind_parameter(1, &*id).db()?;
+            fold.raw_bind_parameter(2, head.idx.as_micros()).db()?;
+            fold.raw_bind_parameter(3, head.deleted).db()?;
+            fold.raw_execute().db()?;
+        }
+        if let Some(upto) = newest(conn, meta)? {
+            (self.folded, self.last) = (upto, upto);
+            set_folded(conn, meta.schema.number, Idx(upto))?;
+        }
+        Ok(())
+    }
+}
+
+/// The recent heads of all tables, as the writer has them, and how to take back
+/// what a transaction did to them.
+#[derive(Debug, Default)]
+pub(crate) struct Heads {
+    /// By table number minus one.
+    tables: Vec<Recent>,
+    /// What each change replaced.
+    undo: Vec<(u32, Arc<str>, Option<Head>)>,
+}
+
+impl Heads {
+    fn table(&mut self, number: u32) -> &mut Recent {
+        let at = number as usize - 1;
+        if self.tables.len() <= at {
+            self.tables.resize_with(at + 1, Recent::default);
+        }
+        &mut self.tables[at]
+    }
+
+    /// Reads what is missing of a table's from the log.
+    pub(crate) fn complete(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
+        self.table(meta.schema.number).complete(conn, meta)
+    }
+
+    /// Another process may have written.
+    pub(crate) fn doubt(&mut self) {
+        for table in &mut self.tables {
+            table.complete = false;
+        }
+    }
+
+    /// A table's recent head of a record.
+    pub(crate) fn get(&self, table: u32, id: &str) -> Option<Head> {
+        let recent = self.tables.get(table as usize - 1)?;
+        recent.heads.get(id).copied()
+    }
+
+    /// A record of a table has a new head.
+    pub(crate) fn put(&mut self, table: u32, id: &str, head: Head) {
+        let id: Arc<str> = Arc::from(id);
+        let before = self.table(table).heads.insert(Arc::clone(&id), head);
+        self.undo.push((table, id, before));
+    }
+
+    /// The table is empty now, and so is its head table.
+    pub(crate) fn clear(&mut self, table: u32) {
+        *self.table(table) = Recent::default();
+    }
+
+    /// Where a part of a transaction begins.
+    pub(crate) fn mark(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// Takes back everything since a mark.
+    pub(crate) fn undo(&mut self, mark: usize) {
+        for (table, id, before) in self.undo.drain(mark..).rev() {
+            let heads = &mut self.tables[table as usize - 1].heads;
+            match before {
+                Some(head) => heads.insert(id, head),
+                None => heads.remove(&id),
+            };
+        }
+    }
+
+    /// Folds those of tables that have many.
+    pub(crate) fn fold_many(&mut self, conn: &Connection, catalog: &Catalog) -> Result<()> {
+        for (recent, meta) in self.tables.iter_mut().zip(&catalog.tables) {
+            if recent.heads.len() >= MANY {
+                recent.fold(conn, meta)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds those of one table.
+    pub(crate) fn fold(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
+        self.undo.clear();
+        self.table(meta.schema.number).fold(conn, meta)
+    }
+
+    /// A transaction has been committed.
+    pub(crate) fn committed(&mut self) {
+        self.undo.clear();
+    }
 }

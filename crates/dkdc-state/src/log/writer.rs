@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::append::Scribe;
-use super::catalog::{Catalog, TableMeta};
+use super::catalog::Catalog;
 use super::event::{self, EventKind};
 use super::hash::Hash;
-use super::{DbResult, Store, damaged, recent};
+use super::recent::Heads;
+use super::{DbResult, Store, damaged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Idx;
 
@@ -25,6 +26,7 @@ const SKEW: i64 = 1_000_000;
 pub(crate) struct Writer {
     pub(crate) conn: Connection,
     tail: Tail,
+    heads: Heads,
     /// `PRAGMA data_version` when `tail` was read; `None`: read it again.
     seen: Option<i64>,
     scribe: Scribe,
@@ -36,17 +38,6 @@ struct Tail {
     last: Idx,
     /// By table number minus one: the hash of its newest row.
     chains: Vec<Option<Hash>>,
-    /// By table number minus one.
-    heads: Vec<Heads>,
-}
-
-/// What the writer's connection knows of a table's recent heads.
-#[derive(Clone, Copy, Default)]
-struct Heads {
-    /// Whether it has them all.
-    complete: bool,
-    /// Rows of the log that they are from.
-    rows: u64,
 }
 
 impl Writer {
@@ -54,6 +45,7 @@ impl Writer {
         Writer {
             conn,
             tail: Tail::default(),
+            heads: Heads::default(),
             seen: None,
             scribe: Scribe::new(),
         }
@@ -83,14 +75,13 @@ pub(crate) struct Tx<'w> {
     store: &'w Store,
     pub(crate) conn: &'w Connection,
     tail: &'w mut Tail,
+    pub(crate) heads: &'w mut Heads,
     seen: &'w mut Option<i64>,
     pub(crate) scribe: &'w mut Scribe,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) now: i64,
     unit: Unit,
     open: bool,
-    /// Whether anything may have been written.
-    dirty: bool,
     /// The end of the log before this transaction.
     before: Tail,
     /// The first error that was no refusal: SQLite may have rolled back
@@ -111,6 +102,7 @@ impl<'w> Tx<'w> {
         let Writer {
             conn,
             tail,
+            heads,
             seen,
             scribe,
         } = writer;
@@ -119,13 +111,13 @@ impl<'w> Tx<'w> {
             store,
             conn,
             tail,
+            heads,
             seen,
             scribe,
             catalog: store.catalog(),
             now: store.config.clock.now(),
             unit: Unit::default(),
             open: true,
-            dirty: false,
             before: Tail::default(),
             broken: None,
         };
@@ -145,54 +137,8 @@ impl<'w> Tx<'w> {
             self.catalog = self.store.current_catalog(self.conn)?;
             self.tail.last = last(self.conn, &self.catalog)?;
             self.tail.chains.clear();
-            for heads in &mut self.tail.heads {
-                heads.complete = false;
-            }
+            self.heads.doubt();
             *self.seen = Some(version);
-        }
-        Ok(())
-    }
-
-    /// Says that more than versions will be written.
-    pub(crate) fn dirty(&mut self) {
-        self.dirty = true;
-    }
-
-    /// Completes the recent heads of a table, unless they are so already.
-    pub(crate) fn know_heads(&mut self, meta: &TableMeta) -> Result<()> {
-        let conn = self.conn;
-        let heads = self.heads(meta.schema.number);
-        if !heads.complete {
-            let caught_up = recent::catch_up(conn, meta)?;
-            let known = if caught_up.anew { 0 } else { heads.rows };
-            *heads = Heads {
-                complete: true,
-                rows: known + caught_up.rows,
-            };
-        }
-        Ok(())
-    }
-
-    /// One more recent head.
-    pub(crate) fn count_head(&mut self, table: u32) {
-        self.heads(table).rows += 1;
-    }
-
-    fn heads(&mut self, table: u32) -> &mut Heads {
-        let at = table as usize - 1;
-        if self.tail.heads.len() <= at {
-            self.tail.heads.resize(at + 1, Heads::default());
-        }
-        &mut self.tail.heads[at]
-    }
-
-    /// Folds the heads of tables that have many recent ones.
-    fn fold_many(&mut self) -> Result<()> {
-        for at in 0..self.tail.heads.len() {
-            if self.tail.heads[at].rows >= recent::MANY {
-                recent::fold(self.conn, &self.catalog.tables[at])?;
-                self.tail.heads[at].rows = 0;
-            }
         }
         Ok(())
     }
@@ -207,7 +153,6 @@ impl<'w> Tx<'w> {
         })?;
         let idx = Idx(after.max(self.now));
         self.tail.last = idx;
-        self.dirty = true;
         self.unit.first.get_or_insert(idx);
         self.unit.rows += 1;
         Ok(idx)
@@ -292,6 +237,7 @@ impl<'w> Tx<'w> {
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
+        let mark = self.heads.mark();
         let before = (
             self.tail.clone(),
             Arc::clone(&self.catalog),
@@ -305,6 +251,7 @@ impl<'w> Tx<'w> {
         }
         if result.is_err() {
             (*self.tail, self.catalog, self.unit) = before;
+            self.heads.undo(mark);
             // When even this fails, what was written so far must not commit.
             if let Err(error) = run(self.conn, "ROLLBACK TO part") {
                 self.broken = Some(error.clone());
@@ -405,7 +352,10 @@ impl<'w> Tx<'w> {
     /// Makes everything durable, and only then says so.
     pub(crate) fn commit(mut self) -> Result<()> {
         self.refuse_broken()?;
-        self.fold_many().map_err(|error| self.store.locate(error))?;
+        if let Err(error) = self.heads.fold_many(self.conn, &self.catalog) {
+            *self.heads = Heads::default();
+            return Err(self.store.locate(error));
+        }
         self.open = false;
         let committed = run(self.conn, "COMMIT").and_then(|()| self.store.identity.verify());
         if let Err(error) = committed {
@@ -417,8 +367,11 @@ impl<'w> Tx<'w> {
             if leaves_doubt(&error) {
                 self.store.poison(&error);
             }
+            // What was folded may be so, or not.
+            *self.heads = Heads::default();
             return Err(error);
         }
+        self.heads.committed();
         self.store.publish(&self.catalog);
         self.store.wrote();
         self.store.tidy(self.conn);
@@ -431,16 +384,12 @@ impl Drop for Tx<'_> {
         if !self.open {
             return;
         }
-        // Where nothing was written, what was learned of the heads may stay.
-        let end = if self.dirty { "ROLLBACK" } else { "COMMIT" };
-        let ended = !self.conn.is_autocommit() && run(self.conn, end).is_ok();
-        if !ended {
-            *self.seen = None;
-            if !self.conn.is_autocommit() {
-                roll_back(self.conn);
-            }
-        } else if self.dirty {
+        self.heads.undo(0);
+        let ended = !self.conn.is_autocommit() && roll_back(self.conn);
+        if ended {
             *self.tail = std::mem::take(&mut self.before);
+        } else {
+            *self.seen = None;
         }
     }
 }
@@ -455,12 +404,12 @@ fn leaves_doubt(error: &Error) -> bool {
     }
 }
 
-fn roll_back(conn: &Connection) {
-    // When this fails, SQLite has rolled back already, or the next BEGIN fails
-    // and says why.
-    if let Err(error) = run(conn, "ROLLBACK") {
-        tracing::warn!(%error, "rollback failed");
-    }
+/// True when that is done. When it fails, SQLite has rolled back already, or the
+/// next BEGIN fails and says why.
+fn roll_back(conn: &Connection) -> bool {
+    run(conn, "ROLLBACK")
+        .inspect_err(|error| tracing::warn!(%error, "rollback failed"))
+        .is_ok()
 }
 
 /// Takes the write lock by the deadline.

@@ -10,11 +10,12 @@ use serde_json::json;
 use super::original::{Original, Take};
 use super::{convert, not_adopted};
 use crate::error::Result;
-use crate::log::append::{self, Scribe, find_head, move_head};
+use crate::log::append::{self, Head, Scribe, find_head};
 use crate::log::catalog::TableMeta;
 use crate::log::format::{INSERT_WAYPOINT, is_waypoint};
 use crate::log::hash::{self, Hash};
-use crate::log::{DbResult, alter, chunks, damaged, recent};
+use crate::log::recent::{Heads, MANY};
+use crate::log::{DbResult, alter, chunks, damaged};
 use crate::record::{Idx, Op, Value, Version};
 use crate::schema::evolve;
 use crate::schema::sql::quote;
@@ -31,12 +32,11 @@ pub(super) struct Adoption<'c> {
     source: Statement<'c>,
     head: CachedStatement<'c>,
     insert: CachedStatement<'c>,
-    recent_insert: CachedStatement<'c>,
-    recent_update: CachedStatement<'c>,
     waypoint: CachedStatement<'c>,
     counted: Counted,
-    /// Heads that are not folded yet.
-    recent: u64,
+    heads: Heads,
+    /// Rows since they were folded.
+    recent: usize,
 }
 
 /// What the event tells of a table.
@@ -79,14 +79,13 @@ impl<'c> Adoption<'c> {
         );
         Ok(Adoption {
             source: conn.prepare(&source).db()?,
-            head: conn.prepare_cached(&meta.sql.head).db()?,
+            head: conn.prepare_cached(&meta.sql.folded_head).db()?,
             insert: conn.prepare_cached(&meta.sql.insert).db()?,
-            recent_insert: conn.prepare_cached(&meta.sql.recent_insert).db()?,
-            recent_update: conn.prepare_cached(&meta.sql.recent_update).db()?,
             waypoint: conn.prepare_cached(INSERT_WAYPOINT).db()?,
             chain: meta.anchor,
             path: path.to_owned(),
             counted: Counted::default(),
+            heads: Heads::default(),
             recent: 0,
             original,
             conn,
@@ -127,7 +126,11 @@ impl<'c> Adoption<'c> {
         op: Option<Op>,
         values: &[Value],
     ) -> Result<()> {
-        let head = find_head(&mut self.head, id)?;
+        let number = self.meta.schema.number;
+        let head = match self.heads.get(number, id) {
+            None => find_head(&mut self.head, id)?,
+            recent => recent,
+        };
         let version = Version {
             idx,
             prev: head.map(|head| head.idx),
@@ -146,21 +149,15 @@ impl<'c> Adoption<'c> {
             version,
             values,
         )?;
-        let statement = if head.is_some_and(|head| head.recent) {
-            &mut self.recent_update
-        } else {
-            &mut self.recent_insert
-        };
-        move_head(statement, id, version)?;
+        let deleted = !version.op.is_live();
+        self.heads.put(number, id, Head { idx, deleted });
         if head.is_none() {
             self.counted.records += 1;
         } else if is_waypoint(idx) {
-            self.waypoint
-                .execute((self.meta.schema.number, id, idx.as_micros()))
-                .db()?;
+            self.waypoint.execute((number, id, idx.as_micros())).db()?;
         }
         self.recent += 1;
-        if self.recent == recent::MANY {
+        if self.recent >= MANY {
             self.fold()?;
         }
         Ok(())
@@ -169,19 +166,20 @@ impl<'c> Adoption<'c> {
     /// Moves the recent heads into the head table.
     pub(super) fn fold(&mut self) -> Result<()> {
         self.recent = 0;
-        recent::fold(self.conn, &self.meta)
+        self.heads.fold(self.conn, &self.meta)
     }
 
     /// The files that have the user, path and name of a newer one, oldest
     /// first: (id, id of the newest).
-    pub(super) fn duplicates(&self, conn: &Connection) -> Result<Vec<(String, String)>> {
+    pub(super) fn duplicates(&mut self, conn: &Connection) -> Result<Vec<(String, String)>> {
+        self.fold()?;
         let sql = format!(
             "SELECT id, newest FROM (\
                SELECT h.id AS id, l.idx AS idx, first_value(h.id) OVER (\
                  PARTITION BY l.user_id, l.path, l.filename ORDER BY l.idx DESC) AS newest \
                FROM {} h JOIN {} l ON l.idx = h.idx WHERE h.deleted = 0) \
              WHERE id <> newest ORDER BY idx",
-            self.meta.sql.heads, self.meta.sql.table
+            self.meta.sql.head_table, self.meta.sql.table
         );
         let mut statement = conn.prepare(&sql).db()?;
         let rows = statement
