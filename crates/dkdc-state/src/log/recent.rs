@@ -28,7 +28,7 @@ use crate::record::Idx;
 
 /// So many recent heads are folded: few enough to read them from the log when a
 /// process begins, enough for a fold to meet several heads on each page.
-pub(crate) const MANY: usize = 32_768;
+pub(crate) const MANY: usize = 65_536;
 
 /// Each connection's own tables: the recent heads of all tables, and up to where
 /// it has them.
