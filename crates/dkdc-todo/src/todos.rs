@@ -53,6 +53,28 @@ impl Todos {
         })
     }
 
+    /// The list in a store that is open already, if it has one: for those who
+    /// only read, since nothing is declared.
+    ///
+    /// ```
+    /// use dkdc_todo::{State, Todos};
+    /// # let folder = tempfile::tempdir()?;
+    /// let state = State::open(folder.path().join("data.db"))?;
+    /// assert!(Todos::find_on(&state)?.is_none());
+    /// assert!(state.tables()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The state's errors: a table `todos` of another shape.
+    pub fn find_on(state: &State) -> Result<Option<Todos>> {
+        let table = state.find_table::<Todo>()?;
+        Ok(table.map(|table| Todos {
+            state: state.clone(),
+            table,
+        }))
+    }
+
     /// The store.
     #[must_use]
     pub fn state(&self) -> &State {
