@@ -19,11 +19,26 @@ pub(crate) fn columns_of<R: Record>() -> Vec<Column> {
 /// Current records of a derived type.
 pub(crate) fn sheet<'a, R: Record + 'a>(records: Vec<Versioned<R>>) -> Sheet<'a> {
     let total = records.len();
-    let rows = records.into_iter().map(|record| {
-        let start = [Cell::Idx(record.idx()), record.id().as_ref().into()];
-        Ok(start.into_iter().chain(cells(&record.record)?).collect())
-    });
+    let rows = records.into_iter().map(|record| current(&record));
     all_of(columns_of::<R>(), Box::new(rows), total)
+}
+
+/// The same, as they are read.
+pub(crate) fn streamed<'a, R, E>(
+    records: impl Iterator<Item = Result<Versioned<R>, E>> + 'a,
+) -> Sheet<'a>
+where
+    R: Record + 'a,
+    Failure: From<E>,
+{
+    let rows = records.map(|record| current(&record?));
+    Sheet::streamed(columns_of::<R>(), Box::new(rows))
+}
+
+/// `idx`, `id`, then the values.
+fn current<R: Record>(record: &Versioned<R>) -> Result<Vec<Cell>> {
+    let start = [Cell::Idx(record.idx()), record.id().as_ref().into()];
+    Ok(start.into_iter().chain(cells(&record.record)?).collect())
 }
 
 /// Versions of a derived type: `op` beside `idx`, and only NULL in a delete.

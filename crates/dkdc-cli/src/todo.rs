@@ -250,11 +250,10 @@ fn list(todos: Option<Todos>, ls: Ls, output: &mut Output) -> Result<()> {
         label: ls.label,
         limit: ls.limit.or(output.enough()),
     };
-    let found = match ls.as_of.as_of {
-        Some(when) => todos.at(when)?.select(&filter)?,
-        None => todos.select(&filter)?,
+    let mut sheet = match ls.as_of.as_of {
+        Some(when) => records::sheet(todos.at(when)?.select(&filter)?),
+        None => records::streamed(todos.iter(&filter)?),
     };
-    let mut sheet = records::sheet(found);
     if unlimited {
         // What was fetched need not be all there is.
         sheet.total = None;

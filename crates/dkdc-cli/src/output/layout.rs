@@ -36,8 +36,8 @@ pub(super) struct Layout {
 const BESIDE: usize = 3;
 /// Text is first shortened to this.
 const TEXT_FLOOR: usize = 12;
-/// No text is narrower than this.
-const FLOOR: usize = 4;
+/// No text is narrower than this: less is no text, and the room is another's.
+const FLOOR: usize = 8;
 
 /// Lays columns out in `width`; `None`: as wide as they are.
 pub(super) fn fit(columns: &[Measure], width: Option<usize>) -> Layout {
@@ -182,13 +182,15 @@ mod tests {
     fn then_text_is_shortened_and_nothing_else() {
         let layout = fit(&todos(), Some(65));
         assert_eq!(layout.shown, [(0, 26), (1, 6), (4, 12), (5, 8)]);
-        let layout = fit(&todos(), Some(60));
-        assert_eq!(layout.shown, [(0, 26), (1, 6), (4, 7), (5, 8)]);
+        let layout = fit(&todos(), Some(61));
+        assert_eq!(layout.shown, [(0, 26), (1, 6), (4, 8), (5, 8)]);
         assert!(layout.cut.is_empty());
         // No room for a number: it goes, and the text has what it leaves.
-        let layout = fit(&todos(), Some(50));
-        assert_eq!(layout.shown, [(0, 26), (1, 6), (4, 8)]);
-        assert_eq!(layout.cut, [5]);
+        for (width, text) in [(60, 17), (55, 13), (50, 8)] {
+            let layout = fit(&todos(), Some(width));
+            assert_eq!(layout.shown, [(0, 26), (1, 6), (4, text)], "{width}");
+            assert_eq!(layout.cut, [5]);
+        }
     }
 
     #[test]
@@ -218,10 +220,10 @@ mod tests {
 
     #[test]
     fn a_table_without_rows_keeps_its_columns() {
-        let empty: Vec<_> = (0..9).map(|_| column(6, 6)).collect();
-        assert_eq!(fit(&empty, Some(80)).shown.len(), 9);
+        let empty: Vec<_> = (0..8).map(|_| column(6, 6)).collect();
+        assert_eq!(fit(&empty, Some(80)).shown.len(), 8);
         // One column is always there, however narrow the screen.
-        assert_eq!(fit(&empty, Some(3)).shown, [(0, 4)]);
+        assert_eq!(fit(&empty, Some(3)).shown, [(0, 6)]);
         assert_eq!(fit(&[], Some(3)), Layout::default());
     }
 }
