@@ -150,7 +150,7 @@ pub(crate) fn run_words(words: &[&str], stores: &Stores, output: &mut Output) ->
 }
 
 fn dispatch(command: Command, stores: &Stores, output: &mut Output) -> Result<()> {
-    match command {
+    let done = match command {
         Command::Todo(command) => todo::run(command, stores, output),
         Command::Lake(command) => lake::run(command, stores, output),
         Command::Table(command) => table::run(command, stores, output),
@@ -158,12 +158,14 @@ fn dispatch(command: Command, stores: &Stores, output: &mut Output) -> Result<()
         Command::Import(import) => import::run(&import, stores),
         Command::Sql(sql) => sql::run(sql, stores, output),
         Command::Changes(changes) => changes::run(&changes, stores, output),
-        Command::Check => check::run(stores, output),
+        // Who checks need not be told to.
+        Command::Check => return check::run(stores, output),
         Command::Status => status::run(stores, output),
         Command::Clear(clear) => clear::run(&clear, stores, output),
         Command::Tour(tour) => tour::run(&tour, output),
         Command::Completions { shell } => completions(shell, output),
-    }
+    };
+    done.map_err(Failure::advised)
 }
 
 fn completions(shell: Shell, output: &mut Output) -> Result<()> {

@@ -94,6 +94,20 @@ impl Failure {
         }
     }
 
+    /// The same failure; of damage, with what to do about it.
+    pub(crate) fn advised(self) -> Failure {
+        match self {
+            Failure::Failed {
+                code: Code::Damaged,
+                message,
+            } => Failure::new(
+                Code::Damaged,
+                format!("{message}; dkdc check names all that is damaged"),
+            ),
+            other => other,
+        }
+    }
+
     /// The same failure, saying where in the input it was met.
     pub(crate) fn at(self, place: &str) -> Failure {
         match self {
@@ -120,13 +134,14 @@ impl Failure {
     }
 }
 
-/// `Permission denied` instead of `Permission denied (os error 13)`.
+/// `Permission denied` instead of `Permission denied (os error 13)`, and without
+/// the name of a temporary file that may follow.
 fn reason(error: &dyn std::fmt::Display) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(" (os error ") {
-        Some((reason, number)) if number.ends_with(')') => reason.to_owned(),
-        _ => text,
+    let mut text = error.to_string();
+    if let Some(at) = text.find(" (os error ") {
+        text.truncate(at);
     }
+    text
 }
 
 impl From<dkdc_state::Error> for Failure {
@@ -210,6 +225,8 @@ mod tests {
     #[test]
     fn the_systems_numbers_are_not_shown() {
         let error = io::Error::from_raw_os_error(13);
+        assert_eq!(reason(&error), "Permission denied");
+        let error = io::Error::other(format!("{error} at path \"/tmp/.dkdc-get-x\""));
         assert_eq!(reason(&error), "Permission denied");
     }
 

@@ -8,6 +8,7 @@ mod csv;
 mod infer;
 mod ndjson;
 mod parquet;
+mod records;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,8 @@ use crate::write::{self, How, Numbered, Target};
 
 pub(crate) const EXAMPLE: &str = "\
 Files:
-  .csv, .tsv          a line of names, then a line a record; an empty field is NULL
+  .csv, .tsv          a line of names, then a line a record; an empty field is
+                      NULL, \"\" is an empty text
   .ndjson, .jsonl     a JSON object a line
   .parquet            any, with plain columns, lists or structs
 

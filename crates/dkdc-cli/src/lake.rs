@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::cli::{AsOf, parse_idx};
 use crate::exit::{Code, Failure, Result};
 use crate::output::{Format, Output, Rows, Sheet, say};
-use crate::records::{self, in_shell, say_deleted};
+use crate::records::{self, Restore, say_deleted};
 use crate::store::Stores;
 
 pub(crate) const EXAMPLE: &str = "\
@@ -98,15 +98,6 @@ impl Name {
         name.user.clone_from(&self.user);
         Ok(name)
     }
-
-    /// The same arguments, to be typed again.
-    fn in_shell(&self) -> String {
-        let name = in_shell(&self.name);
-        match &self.user {
-            Some(user) => format!("{name} --user {}", in_shell(user)),
-            None => name,
-        }
-    }
 }
 
 #[derive(Args, Debug)]
@@ -139,20 +130,20 @@ pub(crate) struct Put {
 pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Result<()> {
     match command {
         Command::Put(put) => put.run(stores, output),
-        Command::Get(get) => get::run(&get, &open(stores)?, output),
+        Command::Get(get) => get::run(&get, &having(stores, &get.name)?, output),
         Command::Cat { name, as_of } => {
-            let lake = open(stores)?;
+            let lake = having(stores, &name)?;
             let file = find(&lake, &name.parsed()?, &as_of)?;
             get::to_stdout(&lake, &file, output)
         }
         Command::Rm { name } => {
-            let deleted = open(stores)?.delete(&name.parsed()?)?;
-            let restore = format!("dkdc lake restore {}", name.in_shell());
+            let deleted = having(stores, &name)?.delete(&name.parsed()?)?;
+            let restore = Restore::new(stores, "lake", &[&name.name]).user(name.user.as_deref());
             say_deleted(&format!("file {}", name.name), &restore, &deleted);
             Ok(())
         }
         Command::History { name, as_of } => {
-            let (lake, name) = (open(stores)?, name.parsed()?);
+            let (lake, name) = (having(stores, &name)?, name.parsed()?);
             let versions = match at(&lake, &as_of)? {
                 Some(then) => then.history(&name)?,
                 None => lake.history(&name)?,
@@ -160,11 +151,13 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             show(output, records::history(None, versions))
         }
         Command::Restore { name, version } => {
-            let file = open(stores)?.restore(&name.parsed()?, version)?;
+            let file = having(stores, &name)?.restore(&name.parsed()?, version)?;
             show(output, records::sheet(vec![file]))
         }
         Command::Ls { path, user, as_of } => {
-            let lake = open(stores)?;
+            let Some(lake) = open(stores)? else {
+                return show(output, records::sheet::<File>(Vec::new()));
+            };
             let (user, path) = (user.as_deref(), path.as_deref());
             let files = match at(&lake, &as_of)? {
                 Some(then) => then.list(user, path)?,
@@ -175,8 +168,21 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
     }
 }
 
-fn open(stores: &Stores) -> Result<Lake> {
-    Ok(Lake::on(&stores.of_app("lake.db")?)?)
+/// Where files are when nobody says where.
+const STORE: &str = "lake.db";
+
+/// The lake, if there is one.
+fn open(stores: &Stores) -> Result<Option<Lake>> {
+    match stores.of_app_if_there(STORE)? {
+        Some(state) => Ok(Lake::find_on(&state)?),
+        None => Ok(None),
+    }
+}
+
+/// The lake, which must be there to have this file.
+fn having(stores: &Stores, name: &Name) -> Result<Lake> {
+    let name = name.parsed()?;
+    Ok(open(stores)?.ok_or(dkdc_lake::Error::NotFound { name })?)
 }
 
 fn at(lake: &Lake, as_of: &AsOf) -> Result<Option<LakeAt>> {
@@ -232,7 +238,8 @@ impl Put {
     fn run(&self, stores: &Stores, output: &mut Output) -> Result<()> {
         // What cannot be read is refused before a store is made.
         let opened = self.open()?;
-        let put = open(stores)?.put(&opened.name, &opened.edit, opened.content)?;
+        let lake = Lake::on(&stores.of_app(STORE)?)?;
+        let put = lake.put(&opened.name, &opened.edit, opened.content)?;
         if !put.written {
             say("the file was like that already: no new version");
         }

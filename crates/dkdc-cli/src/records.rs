@@ -1,10 +1,11 @@
 //! Records as sheets: of a derived type or of any table, current or in all
 //! their versions.
 
-use dkdc_state::{Record, Row, TableSchema, ValueError, Version, Versioned};
+use dkdc_state::{Idx, Record, Row, TableSchema, ValueError, Version, Versioned};
 
 use crate::exit::{Failure, Result};
-use crate::output::{Cell, Column, Rows, Sheet, say};
+use crate::output::{Cell, Column, Rows, Sheet, escaped, say};
+use crate::store::Stores;
 
 /// `idx`, `id`, then the columns.
 pub(crate) fn columns_of<R: Record>() -> Vec<Column> {
@@ -18,11 +19,26 @@ pub(crate) fn columns_of<R: Record>() -> Vec<Column> {
 /// Current records of a derived type.
 pub(crate) fn sheet<'a, R: Record + 'a>(records: Vec<Versioned<R>>) -> Sheet<'a> {
     let total = records.len();
-    let rows = records.into_iter().map(|record| {
-        let start = [Cell::Idx(record.idx()), record.id().as_ref().into()];
-        Ok(start.into_iter().chain(cells(&record.record)?).collect())
-    });
+    let rows = records.into_iter().map(|record| current(&record));
     all_of(columns_of::<R>(), Box::new(rows), total)
+}
+
+/// The same, as they are read.
+pub(crate) fn streamed<'a, R, E>(
+    records: impl Iterator<Item = Result<Versioned<R>, E>> + 'a,
+) -> Sheet<'a>
+where
+    R: Record + 'a,
+    Failure: From<E>,
+{
+    let rows = records.map(|record| current(&record?));
+    Sheet::streamed(columns_of::<R>(), Box::new(rows))
+}
+
+/// `idx`, `id`, then the values.
+fn current<R: Record>(record: &Versioned<R>) -> Result<Vec<Cell>> {
+    let start = [Cell::Idx(record.idx()), record.id().as_ref().into()];
+    Ok(start.into_iter().chain(cells(&record.record)?).collect())
 }
 
 /// Versions of a derived type: `op` beside `idx`, and only NULL in a delete.
@@ -121,24 +137,78 @@ fn all_of<'a>(columns: Vec<Column>, rows: Rows<'a>, total: usize) -> Sheet<'a> {
     }
 }
 
+/// The command that brings a deleted record back.
+pub(crate) struct Restore {
+    /// `dkdc todo restore`, on the store in use.
+    start: String,
+    /// What is restored.
+    words: Vec<String>,
+    user: Option<String>,
+}
+
+impl Restore {
+    /// For `dkdc <of> restore <words>`.
+    pub(crate) fn new(stores: &Stores, of: &str, words: &[&str]) -> Restore {
+        Restore {
+            start: format!("{} {of} restore", stores.dkdc()),
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            user: None,
+        }
+    }
+
+    /// The same for this user's.
+    pub(crate) fn user(mut self, user: Option<&str>) -> Restore {
+        self.user = user.map(str::to_owned);
+        self
+    }
+
+    /// The command, as a shell takes it.
+    fn line(&self, version: Idx) -> String {
+        let mut line = self.start.clone();
+        let user = self.user.iter().map(|user| format!("--user={user}"));
+        let options = user.chain([format!("--version={}", version.shown())]);
+        let is_option = self.words.iter().any(|word| word.starts_with('-'));
+        let end = is_option.then(|| "--".to_owned());
+        for word in options.chain(end).chain(self.words.iter().cloned()) {
+            line.push(' ');
+            line.push_str(&in_shell(&word));
+        }
+        line
+    }
+}
+
 /// Says that a record is gone, and the command that brings it back.
-pub(crate) fn say_deleted(what: &str, restore: &str, deleted: &Version) {
+pub(crate) fn say_deleted(what: &str, restore: &Restore, deleted: &Version) {
     match deleted.prev {
         Some(idx) => say(&format!(
-            "{what} is deleted; {restore} --version {idx} brings it back"
+            "{what} is deleted; to bring it back: {}",
+            restore.line(idx)
         )),
         None => say(&format!("{what} is deleted")),
     }
 }
 
-/// A word as a shell takes it.
+/// A word as a shell takes it. What [`say`] would show as an escape is one to
+/// the shell, too: bash, zsh and ksh know `$'...'`.
 pub(crate) fn in_shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,+@%=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
+        return word.to_owned();
     }
+    if escaped(word).to_string() == word {
+        return format!("'{}'", word.replace('\'', "'\\''"));
+    }
+    let mut quoted = "$'".to_owned();
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => quoted.extend(['\\', c]),
+            c if escaped(c.encode_utf8(&mut [0; 4])).to_string() == c.to_string() => quoted.push(c),
+            c if c.is_ascii() => quoted += &format!("\\x{:02x}", u32::from(c)),
+            c => quoted += &format!("\\U{:08x}", u32::from(c)),
+        }
+    }
+    quoted.push('\'');
+    quoted
 }
 
 #[cfg(test)]
@@ -154,6 +224,9 @@ mod tests {
             ("it's", "'it'\\''s'"),
             ("", "''"),
             ("$HOME", "'$HOME'"),
+            ("日本", "'日本'"),
+            ("a\nb'\\", "$'a\\x0ab\\'\\\\'"),
+            ("\u{202e}é", "$'\\U0000202eé'"),
         ] {
             assert_eq!(in_shell(word), quoted);
         }

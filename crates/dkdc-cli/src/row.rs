@@ -12,7 +12,7 @@ use crate::exit::{Failure, Result};
 use crate::input::Spool;
 use crate::output::{Output, counted, say};
 use crate::progress::Progress;
-use crate::records::{self, in_shell, say_deleted};
+use crate::records::{self, Restore, say_deleted};
 use crate::store::Stores;
 use crate::write::{self, How, Target};
 
@@ -114,7 +114,7 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
         Command::Get { record, as_of } => get(&state, &record, &as_of, output),
         Command::Rm(Record { table, id }) => {
             let deleted = state.rows(&table)?.delete(&id)?;
-            let restore = format!("dkdc row restore {} {}", in_shell(&table), in_shell(&id));
+            let restore = Restore::new(stores, "row", &[&table, &id]);
             say_deleted(&format!("{table} {id:?}"), &restore, &deleted);
             Ok(())
         }
@@ -150,7 +150,15 @@ fn put_if(state: &State, write: &Write, expected: Idx, output: &mut Output) -> R
     }
     let table = state.rows(&write.table)?;
     let row = table.row_from_json(&write.record)?;
-    let version = table.update_if(&row, expected)?;
+    let version = table
+        .update_if(&row, expected)
+        .map_err(|error| match error {
+            // It never was, or was gone already when that version was read.
+            Error::Conflict {
+                table, id, actual, ..
+            } if actual.is_none_or(|actual| actual == expected) => Error::NotFound { table, id },
+            error => error,
+        })?;
     show(&table, &row.id, &version, output)
 }
 

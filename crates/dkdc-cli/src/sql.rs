@@ -4,7 +4,7 @@ use std::io::{Read, stdin};
 use std::path::PathBuf;
 
 use clap::Args;
-use dkdc_state::Batches;
+use dkdc_state::{Batches, Error};
 
 use crate::cli::AsOf;
 use crate::exit::{Failure, Result};
@@ -43,6 +43,15 @@ pub(crate) fn run(sql: Sql, stores: &Stores, output: &mut Output) -> Result<()> 
         "-" => from_stdin()?,
         _ => sql.query,
     };
+    let tables = state.tables()?;
+    let mut names: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
+    for (name, _) in &sql.files {
+        if names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            let message = format!("--with {name}=...: there is a table {name:?} already");
+            return Err(Failure::usage(message));
+        }
+        names.push(name.clone());
+    }
     let snapshot = match sql.as_of.as_of {
         Some(when) => state.at(when)?,
         None => state.snapshot()?,
@@ -53,7 +62,49 @@ pub(crate) fn run(sql: Sql, stores: &Stores, output: &mut Output) -> Result<()> 
         .fold(snapshot.query(), |query, (name, path)| {
             query.with_file(name, path)
         });
-    output.sheet(sheet(query.run(&question)?))
+    let answer = query.run(&question).map_err(|error| match error {
+        // The question has the version that the moment stands for.
+        Error::OutsideHistory { asked, why } => Error::OutsideHistory {
+            asked: match sql.as_of.as_of {
+                Some(when) if asked == snapshot.idx().shown() => when.to_string(),
+                _ => asked,
+            },
+            why,
+        },
+        error => worded(error, names),
+    })?;
+    output.sheet(sheet(answer))
+}
+
+/// An error in the words of the store: which tables there are, where DuckDB
+/// would name some of its own, and nothing of what we asked it ourselves.
+pub(crate) fn worded(error: Error, known: Vec<String>) -> Error {
+    let Error::Query(mut words) = error else {
+        return error;
+    };
+    if let Some(table) = unknown_table(&words) {
+        let table = table.to_owned();
+        return Error::UnknownTable { table, known };
+    }
+    // How a file is loaded is no part of the question.
+    if let Some(at) = words.find("LINE 1: CREATE TABLE") {
+        words.truncate(at);
+    }
+    Error::Query(words)
+}
+
+/// The table that DuckDB's words say is not there. It has no code for that; the
+/// test that asks for one notices when the words change.
+fn unknown_table(words: &str) -> Option<&str> {
+    let words = words.strip_prefix("Catalog Error: Table ")?;
+    if let Some(function) = words.strip_prefix("Function with name ") {
+        let (name, _) = function.split_once(" does not exist")?;
+        return name.strip_suffix("_at");
+    }
+    let (name, _) = words
+        .strip_prefix("with name ")?
+        .split_once(" does not exist")?;
+    Some(name.trim_matches('"'))
 }
 
 /// An answer as a sheet, whose rows come as they are found.

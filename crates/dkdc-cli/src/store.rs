@@ -2,7 +2,8 @@
 //!
 //! `--db` comes first, then `DKDC_DB`. Without either, `todo` and `lake` keep
 //! theirs in the folder of dkdc, and the other commands use `./data.db` if it is
-//! there. Owns what the program reads from its environment for this.
+//! there. A store is made by what adds to it, never by a read. Owns what the
+//! program reads from its environment for this.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use dkdc_state::State;
 
 use crate::exit::{Code, Failure, Result};
+use crate::records::in_shell;
 
 /// What other commands than `todo` and `lake` use, if it is there.
 const HERE: &str = "data.db";
@@ -20,6 +22,9 @@ const HERE: &str = "data.db";
 /// The stores that a command may mean.
 pub(crate) struct Stores {
     named: Option<PathBuf>,
+    /// True when it was named by `--db`: what we tell people to type names it,
+    /// too.
+    typed: bool,
     wait: Duration,
 }
 
@@ -27,22 +32,52 @@ impl Stores {
     /// `db` as given by `--db`.
     pub(crate) fn new(db: Option<PathBuf>, wait: Duration) -> Stores {
         Stores {
+            typed: db.is_some(),
             named: db.or_else(|| set("DKDC_DB").map(PathBuf::from)),
             wait,
         }
     }
 
+    /// The store that the variable names in the tour.
+    pub(crate) fn of_tour(path: &str) -> Stores {
+        Stores {
+            named: Some(PathBuf::from(path)),
+            typed: false,
+            wait: Duration::from_secs(30),
+        }
+    }
+
+    /// How a command on the same store begins.
+    pub(crate) fn dkdc(&self) -> String {
+        match &self.named {
+            Some(path) if self.typed => {
+                format!("dkdc --db {}", in_shell(&path.display().to_string()))
+            }
+            _ => "dkdc".to_owned(),
+        }
+    }
+
     /// The store of `todo` or `lake`, made if need be.
     pub(crate) fn of_app(&self, file: &str) -> Result<State> {
-        let path = match &self.named {
-            Some(path) => path.clone(),
-            None => {
-                let folder = folder()?;
-                fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
-                folder.join(file)
-            }
-        };
-        self.open(&path, true)
+        if let Some(path) = &self.named {
+            return self.open(path, true);
+        }
+        let folder = folder()?;
+        fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
+        self.open(&folder.join(file), true)
+    }
+
+    /// The store of `todo` or `lake`, if it is there; one that was named must
+    /// be.
+    pub(crate) fn of_app_if_there(&self, file: &str) -> Result<Option<State>> {
+        if let Some(path) = &self.named {
+            return self.open(path, false).map(Some);
+        }
+        let path = folder()?.join(file);
+        if !path.exists() {
+            return Ok(None);
+        }
+        self.open(&path, false).map(Some)
     }
 
     /// A store that is there.
@@ -50,10 +85,10 @@ impl Stores {
         self.open(&self.path()?, false)
     }
 
-    /// A store that may be there.
+    /// A store that may be there; an empty file is none yet.
     pub(crate) fn if_there(&self) -> Result<Option<State>> {
         let path = self.path()?;
-        if !path.exists() {
+        if !path.metadata().is_ok_and(|meta| meta.len() > 0) {
             return Ok(None);
         }
         self.open(&path, false).map(Some)

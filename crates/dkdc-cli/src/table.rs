@@ -95,19 +95,34 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
         Command::AddColumn { table, column } => {
             let state = stores.existing()?;
             let known = state.rows(&table)?.schema()?;
-            if known.columns.iter().any(|known| known.name == column.name) {
-                let message = format!("table {table} has a column {:?} already", column.name);
-                return Err(Failure::new(Code::AlreadyExists, message));
-            }
+            refuse_known(&known, &column.name)?;
             let table = state.define(&known.to_def().column(column))?;
             output.sheet(schema(&*table.schema()?))
         }
         Command::RenameColumn { table, from, to } => {
             let state = stores.existing()?;
+            let known = state.rows(&table)?.schema()?;
+            if !from.eq_ignore_ascii_case(&to) {
+                refuse_known(&known, &to)?;
+            }
             state.rename_column(&table, &from, &to)?;
             output.sheet(schema(&*state.rows(&table)?.schema()?))
         }
     }
+}
+
+/// Refuses a name that a column has, or one that only looks different.
+fn refuse_known(table: &TableSchema, column: &str) -> Result<()> {
+    let mut columns = table.columns.iter();
+    let Some(known) = columns.find(|known| known.name.eq_ignore_ascii_case(column)) else {
+        return Ok(());
+    };
+    let has = format!("table {} has a column {:?}", table.name, known.name);
+    Err(if known.name == column {
+        Failure::new(Code::AlreadyExists, format!("{has} already"))
+    } else {
+        Failure::usage(format!("{has}, which differs only in case"))
+    })
 }
 
 fn new(def: &TableDef, stores: &Stores, output: &mut Output) -> Result<()> {

@@ -7,7 +7,7 @@ use dkdc_todo::{DEFAULT_PRIORITY, Edit, Todo, TodoFilter, Todos};
 use crate::cli::{AsOf, parse_idx};
 use crate::exit::{Failure, Result};
 use crate::output::Output;
-use crate::records::{self, in_shell, say_deleted};
+use crate::records::{self, Restore, say_deleted};
 use crate::store::Stores;
 
 pub(crate) const EXAMPLE: &str = "\
@@ -165,28 +165,34 @@ enum Nullable {
 }
 
 pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Result<()> {
-    let todos = Todos::on(&stores.of_app("todo.db")?)?;
     match command {
-        Command::Add(add) => one(output, add.to(&todos)?),
-        Command::Ls(ls) => list(&todos, ls, output),
-        Command::Show { id, as_of } => one(output, show(&todos, &id, &as_of)?),
+        Command::Add(add) => {
+            let todos = Todos::on(&stores.of_app(STORE)?)?;
+            one(output, add.to(&todos)?)
+        }
+        Command::Ls(ls) => list(find(stores)?, ls, output),
+        Command::Show { id, as_of } => one(output, show(&having(stores, &id)?, &id, &as_of)?),
         Command::Edit(Edits { id, changes }) => {
             changes.check()?;
+            let todos = having(stores, &id)?;
             let id = todos.resolve(&id)?;
             one(output, todos.edit(&id, &changes.into_edit())?)
         }
         Command::Done { id } => {
+            let todos = having(stores, &id)?;
             let id = todos.resolve(&id)?;
             one(output, todos.done(&id)?)
         }
         Command::Rm { id } => {
+            let todos = having(stores, &id)?;
             let id = todos.resolve(&id)?;
             let deleted = todos.delete(&id)?;
-            let restore = format!("dkdc todo restore {}", in_shell(&id));
+            let restore = Restore::new(stores, "todo", &[&id]);
             say_deleted(&format!("todo {id}"), &restore, &deleted);
             Ok(())
         }
         Command::History { id, as_of } => {
+            let todos = having(stores, &id)?;
             let id = todos.resolve_with_deleted(&id)?;
             let versions = match as_of.as_of {
                 Some(when) => todos.at(when)?.history(&id)?,
@@ -195,10 +201,28 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             output.sheet(records::history(Some(&id), versions))
         }
         Command::Restore { id, version } => {
+            let todos = having(stores, &id)?;
             let id = todos.resolve_with_deleted(&id)?;
             one(output, todos.restore(&id, version)?)
         }
     }
+}
+
+/// Where todos are when nobody says where.
+const STORE: &str = "todo.db";
+
+/// The list, if there is one.
+fn find(stores: &Stores) -> Result<Option<Todos>> {
+    match stores.of_app_if_there(STORE)? {
+        Some(state) => Ok(Todos::find_on(&state)?),
+        None => Ok(None),
+    }
+}
+
+/// The list, which must be there to have this todo.
+fn having(stores: &Stores, id: &str) -> Result<Todos> {
+    let missing = || dkdc_todo::Error::NotFound { id: id.to_owned() };
+    Ok(find(stores)?.ok_or_else(missing)?)
 }
 
 fn one(output: &mut Output, todo: Versioned<Todo>) -> Result<()> {
@@ -215,7 +239,10 @@ fn show(todos: &Todos, id: &str, as_of: &AsOf) -> Result<Versioned<Todo>> {
     })
 }
 
-fn list(todos: &Todos, ls: Ls, output: &mut Output) -> Result<()> {
+fn list(todos: Option<Todos>, ls: Ls, output: &mut Output) -> Result<()> {
+    let Some(todos) = todos else {
+        return output.sheet(records::sheet::<Todo>(Vec::new()));
+    };
     let unlimited = ls.limit.is_none();
     let filter = TodoFilter {
         user: ls.user,
@@ -223,11 +250,10 @@ fn list(todos: &Todos, ls: Ls, output: &mut Output) -> Result<()> {
         label: ls.label,
         limit: ls.limit.or(output.enough()),
     };
-    let found = match ls.as_of.as_of {
-        Some(when) => todos.at(when)?.select(&filter)?,
-        None => todos.select(&filter)?,
+    let mut sheet = match ls.as_of.as_of {
+        Some(when) => records::sheet(todos.at(when)?.select(&filter)?),
+        None => records::streamed(todos.iter(&filter)?),
     };
-    let mut sheet = records::sheet(found);
     if unlimited {
         // What was fetched need not be all there is.
         sheet.total = None;

@@ -6,7 +6,6 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use dkdc_state::Idx;
@@ -91,7 +90,7 @@ struct Guide<'a> {
 impl<'a> Guide<'a> {
     /// In the current folder.
     fn new(output: &'a mut Output) -> Result<Guide<'a>> {
-        let stores = Stores::new(Some(PathBuf::from(STORE)), Duration::from_secs(30));
+        let stores = Stores::of_tour(STORE);
         let todos = Todos::on(&stores.or_new()?)?;
         Ok(Guide {
             output,

@@ -15,19 +15,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// No current file has this name.
-    #[error("File {} does not exist", name.filename)]
+    #[error("File {name} does not exist")]
     NotFound {
         /// The name.
         name: FileName,
     },
     /// A current file has this name.
-    #[error("File {} already exists", name.filename)]
+    #[error("File {name} already exists")]
     AlreadyExists {
         /// The name.
         name: FileName,
     },
     /// No file of this name has or had this version.
-    #[error("File {} has no version {idx} that can be restored", name.filename)]
+    #[error("File {} has no version {} that can be restored", name, idx.shown())]
     NoSuchVersion {
         /// The name.
         name: FileName,
@@ -40,8 +40,17 @@ pub enum Error {
         /// What was given.
         given: String,
     },
+    /// A name that no new file can have, such as one whose path leads through
+    /// `..`.
+    #[error("{given} cannot be the name of a file: {why}")]
+    InvalidName {
+        /// What was given.
+        given: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// The content could not be read to its end; nothing was written.
-    #[error("the content of {} could not be read: {source}", name.filename)]
+    #[error("the content of {name} could not be read: {source}")]
     Content {
         /// The file.
         name: FileName,
@@ -70,7 +79,7 @@ impl Error {
         match self {
             Error::NotFound { .. } | Error::NoSuchVersion { .. } => ErrorKind::NotFound,
             Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
-            Error::NoFilename { .. } => ErrorKind::Input,
+            Error::NoFilename { .. } | Error::InvalidName { .. } => ErrorKind::Input,
             Error::Content { .. } | Error::NoRandomness(_) => ErrorKind::Failure,
             Error::State(error) => error.kind(),
         }

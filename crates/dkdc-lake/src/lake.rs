@@ -56,6 +56,28 @@ impl Lake {
         })
     }
 
+    /// The lake in a store that is open already, if it has one: for those who
+    /// only read, since nothing is declared.
+    ///
+    /// ```
+    /// use dkdc_lake::{Lake, State};
+    /// # let folder = tempfile::tempdir()?;
+    /// let state = State::open(folder.path().join("data.db"))?;
+    /// assert!(Lake::find_on(&state)?.is_none());
+    /// assert!(state.tables()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The state's errors: a table `lake` of another shape.
+    pub fn find_on(state: &State) -> Result<Option<Lake>> {
+        let table = state.find_table::<File>()?;
+        Ok(table.map(|table| Lake {
+            state: state.clone(),
+            table,
+        }))
+    }
+
     /// The store.
     #[must_use]
     pub fn state(&self) -> &State {
@@ -68,14 +90,16 @@ impl Lake {
         &self.table
     }
 
-    /// Appends a file that is not there yet, under a new [`uuid`](fn@uuid).
-    /// Reads `content` to its end.
+    /// Appends a file that is not there yet, under a new [`uuid`](fn@uuid) and
+    /// its [plain](FileName::plain) name. Reads `content` to its end.
     ///
     /// # Errors
+    /// [`Error::InvalidName`] for a name that has no plain form;
     /// [`Error::AlreadyExists`] when a current file has the name;
     /// [`Error::Content`] when reading fails.
     pub fn append_file(&self, file: NewFile, content: impl Read) -> Result<Versioned<File>> {
         let exists = |name: &FileName| Error::AlreadyExists { name: name.clone() };
+        let plain = file.name.plain()?;
         // Before the content, which may be long; what counts is said again
         // inside the transaction.
         if self.contains_file(&file.name)? {
@@ -87,6 +111,10 @@ impl Lake {
             if read::find(&files, &file.name)?.is_some() {
                 return Err(exists(&file.name));
             }
+            let file = NewFile {
+                name: plain,
+                ..file
+            };
             let record = file.into_file(new_id(&files)?, content.put(tx)?);
             let version = files.append(&record)?;
             Ok(Versioned { version, record })
@@ -105,6 +133,8 @@ impl Lake {
         self.state.transaction(|tx| {
             let files = tx.table::<File>()?;
             let current = read::get(&files, &file.name)?;
+            let name = current.name();
+            let file = NewFile { name, ..file };
             let record = file.into_file(current.record.id, content.put(tx)?);
             let version = files.update(&record)?;
             Ok(Versioned { version, record })
@@ -112,7 +142,8 @@ impl Lake {
     }
 
     /// Appends a file, or gives the current one of this name new content, and
-    /// changes what the edit names. A file that is like that already, content
+    /// changes what the edit names. A new file gets the [plain](FileName::plain)
+    /// name. A file that is like that already, content
     /// and all, gets no new version.
     ///
     /// ```
@@ -128,9 +159,13 @@ impl Lake {
     /// ```
     ///
     /// # Errors
+    /// [`Error::InvalidName`] for a new file whose name has no plain form;
     /// [`Error::Content`] when reading fails.
     pub fn put(&self, name: &FileName, edit: &Edit, content: impl Read) -> Result<Put> {
-        name.check()?;
+        // Before the content, which may be long.
+        if !self.contains_file(name)? {
+            name.plain()?;
+        }
         let content = Content::take(&self.state, name, content)?;
         self.state.transaction(|tx| {
             let files = tx.table::<File>()?;
@@ -147,7 +182,7 @@ impl Lake {
                     (files.update(&record)?, record)
                 }
                 None => {
-                    let new = NewFile::new(name.clone());
+                    let new = NewFile::new(name.plain()?);
                     let record = edit.first(new, new_id(&files)?, content);
                     (files.append(&record)?, record)
                 }

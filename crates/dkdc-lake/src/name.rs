@@ -8,7 +8,10 @@ use crate::error::{Error, Result};
 /// The name of a file in the lake. `None` is a value: a file of no user is not
 /// the file of some user, and one without a path is in no path.
 ///
-/// The lake reads nothing into paths: `a/../b` and `b` are two paths.
+/// A path is names with single slashes between them. However its slashes are
+/// given, [`plain`](FileName::plain) is what a new file gets: `/a//b/` and
+/// `a/./b` are `a/b`, and a path of no names is none. `..` is refused. Only files
+/// of the original packages have other paths; they are found by those.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FileName {
     /// Whose file it is.
@@ -67,6 +70,48 @@ impl FileName {
         Ok(name)
     }
 
+    /// The same name as the lake keeps it.
+    ///
+    /// ```
+    /// use dkdc_lake::FileName;
+    /// let name = FileName::parse("/a//./b/c.txt")?.plain()?;
+    /// assert_eq!(name, FileName::new("c.txt").in_path("a/b"));
+    /// assert_eq!(FileName::parse("/c.txt")?.plain()?, FileName::new("c.txt"));
+    /// assert!(FileName::parse("a/../c.txt")?.plain().is_err());
+    /// # Ok::<(), dkdc_lake::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoFilename`]; [`Error::InvalidName`] for a path through `..`,
+    /// and for a filename with a slash or of dots alone.
+    pub fn plain(&self) -> Result<FileName> {
+        self.check()?;
+        let invalid = |why| Error::InvalidName {
+            given: self.to_string(),
+            why,
+        };
+        if self.filename.contains('/') {
+            return Err(invalid("a filename has no slash"));
+        }
+        if matches!(self.filename.as_str(), "." | "..") {
+            return Err(invalid("\".\" and \"..\" are folders"));
+        }
+        let path = self.path.as_deref().map(plain_path);
+        let path = path.map(|path| path.ok_or_else(|| invalid("a path has no \"..\"")));
+        Ok(FileName {
+            path: path.transpose()?.flatten(),
+            ..self.clone()
+        })
+    }
+
+    /// The names that a file which is meant by this one can have: this very
+    /// one, then the plain one.
+    pub(crate) fn meant(&self) -> Result<Vec<FileName>> {
+        self.check()?;
+        let plain = self.plain().ok().filter(|plain| plain != self);
+        Ok(std::iter::once(self.clone()).chain(plain).collect())
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         if self.filename.is_empty() {
             return Err(Error::NoFilename {
@@ -93,6 +138,17 @@ impl fmt::Display for FileName {
             None => f.pad(&self.filename),
         }
     }
+}
+
+/// A path as the lake keeps it: the inner `None` is no path, the outer one a
+/// path through `..`.
+pub(crate) fn plain_path(path: &str) -> Option<Option<String>> {
+    let names = path.split('/').filter(|name| !matches!(*name, "" | "."));
+    let names: Vec<&str> = names.collect();
+    if names.contains(&"..") {
+        return None;
+    }
+    Some((!names.is_empty()).then(|| names.join("/")))
 }
 
 /// The type that a filename tells: what follows its last dot, in lower case.

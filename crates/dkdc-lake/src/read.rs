@@ -7,7 +7,7 @@ use dkdc_state::{Select, SnapshotTable, Table, TxTable, Versioned};
 
 use crate::error::{Error, Result};
 use crate::file::File;
-use crate::name::FileName;
+use crate::name::{FileName, plain_path};
 
 /// Where files are read.
 pub(crate) trait Source {
@@ -42,8 +42,13 @@ pub(crate) fn by_name(name: &FileName) -> Select {
 }
 
 pub(crate) fn find(source: &impl Source, name: &FileName) -> Result<Option<Versioned<File>>> {
-    name.check()?;
-    Ok(source.many(&by_name(name).limit(1))?.pop())
+    for name in name.meant()? {
+        let found = source.many(&by_name(&name).limit(1))?.pop();
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 pub(crate) fn get(source: &impl Source, name: &FileName) -> Result<Versioned<File>> {
@@ -51,8 +56,14 @@ pub(crate) fn get(source: &impl Source, name: &FileName) -> Result<Versioned<Fil
 }
 
 pub(crate) fn contains_path(source: &impl Source, path: &str, user: Option<&str>) -> Result<bool> {
-    let select = of_user(user).eq("path", path).limit(1);
-    Ok(!source.many(&select)?.is_empty())
+    let given = Some(path.to_owned());
+    for path in [Some(given), plain_path(path)].into_iter().flatten() {
+        let select = of_user(user).eq("path", path).limit(1);
+        if !source.many(&select)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(crate) fn list(
@@ -61,15 +72,24 @@ pub(crate) fn list(
     path: Option<&str>,
 ) -> Result<Vec<Versioned<File>>> {
     let select = of_user(user).order_desc("idx");
-    let Some(path) = path else {
+    let plain = path.map_or(Some(None), plain_path);
+    let (Some(path), Some(Some(_)) | None) = (path, &plain) else {
         return Ok(source.many(&select)?);
     };
-    let path = path.trim_end_matches('/');
-    // `0` follows `/`, so these are the path itself, all that is below it, and
-    // a few neighbours, such as `a-b` beside `a`.
-    let select = select.ge("path", path).lt("path", format!("{path}0"));
-    let mut files = source.many(&select)?;
-    files.retain(|file| file.path.as_deref().is_some_and(|of| is_below(of, path)));
+    // As in a name: this very path, and the plain one.
+    let given = path.trim_end_matches('/').to_owned();
+    let plain = plain.flatten().filter(|plain| *plain != given);
+    let mut files = Vec::new();
+    for path in std::iter::once(given).chain(plain) {
+        // `0` follows `/`, so these are the path itself, all that is below it,
+        // and a few neighbours, such as `a-b` beside `a`.
+        let select = select.clone().ge("path", &path);
+        let found = source.many(&select.lt("path", format!("{path}0")))?;
+        let of =
+            |file: &Versioned<File>| file.path.as_deref().is_some_and(|of| is_below(of, &path));
+        files.extend(found.into_iter().filter(of));
+    }
+    files.sort_unstable_by_key(|file| std::cmp::Reverse(file.idx()));
     Ok(files)
 }
 
@@ -100,9 +120,12 @@ pub(crate) fn history(
 /// the current one first.
 pub(crate) fn ids_of(table: &Table<File>, name: &FileName) -> Result<Vec<String>> {
     let current = find(table, name)?;
-    let deleted = table.list_deleted(&by_name(name))?;
-    let all = current.into_iter().chain(deleted);
-    Ok(all.map(|file| file.record.id).collect())
+    let mut ids: Vec<String> = current.into_iter().map(|file| file.record.id).collect();
+    for name in name.meant()? {
+        let deleted = table.list_deleted(&by_name(&name))?;
+        ids.extend(deleted.into_iter().map(|file| file.record.id));
+    }
+    Ok(ids)
 }
 
 pub(crate) fn not_found(name: &FileName) -> Error {

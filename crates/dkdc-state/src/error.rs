@@ -45,7 +45,7 @@ pub enum Error {
         id: String,
     },
     /// The record never had this version, or its content was erased.
-    #[error("{table} {id:?} has no version {idx} that can be restored")]
+    #[error("{table} {id:?} has no version {} that can be restored", idx.shown())]
     NoSuchVersion {
         /// The table.
         table: String,
@@ -77,7 +77,7 @@ pub enum Error {
 
     // ---- AlreadyExists
     /// A current record has this id.
-    #[error("{table} {id:?} already exists (version {idx})")]
+    #[error("{table} {id:?} already exists (version {})", idx.shown())]
     AlreadyExists {
         /// The table.
         table: String,
@@ -101,8 +101,9 @@ pub enum Error {
 
     // ---- Conflict
     /// The record's newest version is not the one expected.
-    #[error("{table} {id:?} is at {}, not at version {expected}: somebody wrote since",
-        actual.map_or("no version".to_owned(), |idx| format!("version {idx}")))]
+    #[error("{table} {id:?} is at {}, not at version {}: somebody wrote since",
+        actual.map_or("no version".to_owned(), |idx| format!("version {}", idx.shown())),
+        expected.shown())]
     Conflict {
         /// The table.
         table: String,
@@ -238,7 +239,7 @@ pub enum Error {
 
     // ---- Damaged
     /// The file does not say what was written to it.
-    #[error("{} is damaged: {what}; run `dkdc check`", path.display())]
+    #[error("{} is damaged: {what}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -305,6 +306,10 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         use Error as E;
         match self {
+            // A folder on the way to the file.
+            E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                ErrorKind::NotFound
+            }
             E::NotFound { .. }
             | E::NoSuchVersion { .. }
             | E::UnknownTable { .. }

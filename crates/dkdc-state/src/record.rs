@@ -59,6 +59,26 @@ impl Idx {
             jiff::Timestamp::MAX
         })
     }
+
+    /// The number as people are shown it, and can give it back wherever one is
+    /// asked for: its time to the microsecond. What no clock has shown since
+    /// there are stores stays in digits.
+    ///
+    /// ```
+    /// use dkdc_state::Idx;
+    /// let idx = Idx::from_micros(1_732_730_565_320_000);
+    /// assert_eq!(idx.shown(), "2024-11-27T18:02:45.320000Z");
+    /// assert_eq!(Idx::from_micros(7).shown(), "7");
+    /// ```
+    #[must_use]
+    pub fn shown(self) -> String {
+        let time = self.timestamp();
+        if self.0 >= 1_000_000_000_000_000 && time.as_microsecond() == self.0 {
+            format!("{time:.6}")
+        } else {
+            self.0.to_string()
+        }
+    }
 }
 
 impl fmt::Display for Idx {

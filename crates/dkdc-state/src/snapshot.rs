@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log::catalog::TableMeta;
 use crate::log::list::{self, Scope};
 use crate::log::{Reader, Store, moment, read};
 use crate::record::{Idx, Record, Versioned};
 use crate::state::shape::Shape;
 use crate::state::{Row, Select};
+use crate::time::Moment;
 
 /// The state at one version, from [`State::at`](crate::State::at) or
 /// [`State::snapshot`](crate::State::snapshot).
@@ -20,6 +21,8 @@ use crate::state::{Row, Select};
 pub struct Snapshot {
     pub(crate) store: Arc<Store>,
     pub(crate) idx: Idx,
+    /// The moment that was asked for, if it was one.
+    asked: Option<Moment>,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -30,7 +33,29 @@ impl std::fmt::Debug for Snapshot {
 
 impl Snapshot {
     pub(crate) fn new(store: Arc<Store>, idx: Idx) -> Snapshot {
-        Snapshot { store, idx }
+        Snapshot {
+            store,
+            idx,
+            asked: None,
+        }
+    }
+
+    /// The same, for errors to name the moment as it was asked for.
+    pub(crate) fn asked(self, when: Moment) -> Snapshot {
+        Snapshot {
+            asked: Some(when),
+            ..self
+        }
+    }
+
+    fn check_floor(&self, meta: &TableMeta) -> Result<()> {
+        moment::check_floor(meta, self.idx).map_err(|error| match (error, self.asked) {
+            (Error::OutsideHistory { why, .. }, Some(when)) => Error::OutsideHistory {
+                asked: when.to_string(),
+                why,
+            },
+            (error, _) => error,
+        })
     }
 
     /// The newest version or event that it includes.
@@ -161,7 +186,7 @@ impl<R> SnapshotTable<R> {
     fn read<T>(&self, read: impl FnOnce(&Reader, &TableMeta) -> Result<T>) -> Result<T> {
         self.snapshot.store.read(|conn, catalog| {
             let meta = catalog.by_number(self.shape.table)?;
-            moment::check_floor(meta, self.snapshot.idx)?;
+            self.snapshot.check_floor(meta)?;
             read(conn, meta)
         })
     }

@@ -193,6 +193,37 @@ impl State {
         })
     }
 
+    /// The table of a derived type as the store has it, for those who only read:
+    /// nothing is declared. `None` when the store has no such table.
+    ///
+    /// ```
+    /// # use dkdc_state::{Record, State};
+    /// # let folder = tempfile::tempdir()?;
+    /// # #[derive(Record, Clone)]
+    /// # #[record(table = "notes")]
+    /// # struct Note { #[record(id)] id: String }
+    /// let state = State::open(folder.path().join("data.db"))?;
+    /// assert!(state.find_table::<Note>()?.is_none());
+    /// state.table::<Note>()?;
+    /// assert!(state.find_table::<Note>()?.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`] when the table lacks a column of the type.
+    pub fn find_table<R: Record>(&self) -> Result<Option<Table<R>>> {
+        let name = R::table().name;
+        let shape = self.store.read(|_, catalog| {
+            let meta = catalog.find(&name).filter(|meta| meta.name() == name);
+            meta.map(|meta| Shape::typed(&meta.schema)).transpose()
+        })?;
+        Ok(shape.map(|shape| Table {
+            state: self.clone(),
+            name: name.into(),
+            shape,
+        }))
+    }
+
     /// The table that is declared here and now, created or evolved as by
     /// [`table`](State::table).
     ///
@@ -312,7 +343,7 @@ impl State {
         let idx = self
             .store
             .read(|conn, catalog| moment::resolve(conn, catalog, when, now))?;
-        Ok(Snapshot::new(Arc::clone(&self.store), idx))
+        Ok(Snapshot::new(Arc::clone(&self.store), idx).asked(when))
     }
 
     /// Every version and event of every table after a cursor, in order, up to

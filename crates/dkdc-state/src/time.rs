@@ -92,13 +92,15 @@ impl fmt::Display for Moment {
     /// short to be read as an idx; a time as RFC 3339.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Moment::Idx(idx) if idx.as_micros() < 1000 => f.pad(&idx.to_string()),
             Moment::Idx(idx) => f.pad(&format!("{:0IDX_DIGITS$}", idx.as_micros())),
             Moment::Time(time) => f.pad(&time.to_string()),
         }
     }
 }
 
-/// Fewer digits may be a date or a year, so they are no idx.
+/// Fewer digits may be a date or a year, so they are no idx; fewer than the
+/// four of a year are one again.
 const IDX_DIGITS: usize = 14;
 
 const EXAMPLES: &str = "write it like 2026-11-22T10:00:00Z, 2026-11-22 10:00 (UTC), \
@@ -108,7 +110,8 @@ const EXAMPLES: &str = "write it like 2026-11-22T10:00:00Z, 2026-11-22 10:00 (UT
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
 fn parse(text: &str, now: Timestamp) -> Result<Moment, String> {
-    if text.len() >= IDX_DIGITS && text.bytes().all(|b| b.is_ascii_digit()) {
+    let may_be_idx = (1..4).contains(&text.len()) || text.len() >= IDX_DIGITS;
+    if may_be_idx && text.bytes().all(|b| b.is_ascii_digit()) {
         return match text.parse() {
             Ok(idx) => Ok(Moment::Idx(idx)),
             Err(_) => Err(format!("no idx is greater than {}", i64::MAX)),

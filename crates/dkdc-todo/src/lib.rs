@@ -35,6 +35,7 @@
 mod edit;
 mod error;
 mod id;
+mod iter;
 mod read;
 mod then;
 mod todo;
@@ -44,6 +45,7 @@ pub use dkdc_state::{ErrorKind, Idx, Moment, Op, State, Table, Version, Versione
 
 pub use edit::Edit;
 pub use error::{Error, Result};
+pub use iter::Iter;
 pub use read::TodoFilter;
 pub use then::TodosAt;
 pub use todo::{DEFAULT_PRIORITY, DONE, Todo};

@@ -34,7 +34,7 @@ pub struct TodoFilter {
 impl TodoFilter {
     /// Ordered as the post orders todos: an index serves it, with or without a
     /// user.
-    fn select(&self) -> Select {
+    pub(crate) fn select(&self) -> Select {
         let mut select = Select::new().order("priority").order_desc("idx");
         if let Some(user) = &self.user {
             select = select.eq("user_id", user);

@@ -7,6 +7,7 @@ use dkdc_state::{Idx, Moment, State, Table, Version, Versioned};
 use crate::edit::Edit;
 use crate::error::{Error, Result};
 use crate::id;
+use crate::iter::Iter;
 use crate::read::{self, TodoFilter};
 use crate::then::TodosAt;
 use crate::todo::{DONE, Todo};
@@ -51,6 +52,28 @@ impl Todos {
             state: state.clone(),
             table: state.table::<Todo>()?,
         })
+    }
+
+    /// The list in a store that is open already, if it has one: for those who
+    /// only read, since nothing is declared.
+    ///
+    /// ```
+    /// use dkdc_todo::{State, Todos};
+    /// # let folder = tempfile::tempdir()?;
+    /// let state = State::open(folder.path().join("data.db"))?;
+    /// assert!(Todos::find_on(&state)?.is_none());
+    /// assert!(state.tables()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The state's errors: a table `todos` of another shape.
+    pub fn find_on(state: &State) -> Result<Option<Todos>> {
+        let table = state.find_table::<Todo>()?;
+        Ok(table.map(|table| Todos {
+            state: state.clone(),
+            table,
+        }))
     }
 
     /// The store.
@@ -271,6 +294,27 @@ impl Todos {
     /// The state's errors.
     pub fn select(&self, filter: &TodoFilter) -> Result<Vec<Versioned<Todo>>> {
         read::select(&self.table, filter)
+    }
+
+    /// The same, read as it is walked through: memory does not grow with the
+    /// list, unless somebody writes to the store meanwhile. The todos are those
+    /// of the moment of this call.
+    ///
+    /// ```
+    /// use dkdc_todo::{Todo, TodoFilter, Todos};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let todos = Todos::open(folder.path().join("data.db"))?;
+    /// todos.append(Todo::new("milk", "buy milk"))?;
+    /// for todo in todos.iter(&TodoFilter::default())? {
+    ///     assert_eq!(todo?.id, "milk");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The state's errors, here and in the items.
+    pub fn iter(&self, filter: &TodoFilter) -> Result<Iter> {
+        Iter::new(self.clone(), filter)
     }
 
     /// Every version of a todo, oldest first; a delete holds no record.

@@ -1,28 +1,29 @@
-//! CSV and TSV: a line of names, then a line a record; an empty field is NULL.
+//! CSV and TSV: a line of names, then a line a record.
+//!
+//! An empty field is NULL. One in quotes, `""`, is an empty text, or empty
+//! bytes; in a column that can hold neither it is NULL, too.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Chain, Cursor};
 
-use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
-use dkdc_state::TableSchema;
+use dkdc_state::{ColumnType, TableSchema};
 
 use super::infer::Guess;
+use super::records::{Field, Records, Wrong};
 use super::{Columns, Source};
 use crate::exit::{Failure, Result};
 use crate::write::Numbered;
 
 pub(super) fn columns(source: &Source<'_>, delimiter: u8) -> Result<Columns> {
-    let mut reader = reader(source, delimiter)?;
-    let mut guesses: Vec<(String, Guess)> = header(source, &mut reader)?
-        .into_iter()
-        .map(|name| (name, Guess::default()))
-        .collect();
-    let mut record = StringRecord::new();
-    while next(source, &mut reader, &mut record)?.is_some() {
-        let fields = guesses.iter_mut().zip(&record);
+    let mut file = Csv::open(source, delimiter)?;
+    let names = file.names.iter();
+    let mut guesses: Vec<(String, Guess)> =
+        names.map(|name| (name.clone(), Guess::default())).collect();
+    while let Some((_, fields)) = file.next()? {
+        let fields = guesses.iter_mut().zip(&fields);
         fields
-            .filter(|(_, field)| !field.is_empty())
-            .for_each(|((_, guess), field)| guess.text(field));
+            .filter(|(_, field)| field.quoted || !field.text.is_empty())
+            .for_each(|((_, guess), field)| guess.text(&field.text));
     }
     let columns = source.besides_id(guesses)?;
     Ok(columns
@@ -36,20 +37,30 @@ pub(super) fn rows<'s>(
     delimiter: u8,
     table: &'s TableSchema,
 ) -> Result<impl Iterator<Item = Numbered> + Send + 's> {
-    let mut reader = reader(source, delimiter)?;
-    let names = header(source, &mut reader)?;
-    source.besides_id(names.iter().map(|name| (name.clone(), ())).collect())?;
-    let mut record = StringRecord::new();
+    let mut file = Csv::open(source, delimiter)?;
+    let columns: Vec<(String, bool)> = file
+        .names
+        .iter()
+        .map(|name| {
+            let name = source.renamed(name);
+            (name.to_owned(), may_be_empty(table, name))
+        })
+        .collect();
+    let names = file.names.iter().map(|name| (name.clone(), ()));
+    source.besides_id(names.collect())?;
     Ok(std::iter::from_fn(move || {
-        let number = match next(source, &mut reader, &mut record) {
-            Ok(number) => number?,
+        let (number, fields) = match file.next() {
+            Ok(record) => record?,
             Err(error) => return Some(Err(error)),
         };
-        let texts = record
+        let fields: Vec<(&str, Option<&str>)> = columns
             .iter()
-            .map(|field| (!field.is_empty()).then_some(field));
-        let names = names.iter().map(|name| source.renamed(name));
-        let fields: Vec<(&str, Option<&str>)> = names.zip(texts).collect();
+            .zip(&fields)
+            .map(|((name, may_be_empty), field)| {
+                let is_null = field.text.is_empty() && !(field.quoted && *may_be_empty);
+                (name.as_str(), (!is_null).then_some(field.text.as_str()))
+            })
+            .collect();
         let row = table.row_from_text(&fields);
         let row =
             row.map_err(|error| Failure::from(error).at(&format!("{} {number}", source.place())));
@@ -57,72 +68,59 @@ pub(super) fn rows<'s>(
     }))
 }
 
-/// A file whose quotes are counted: an odd number of them means that the last
-/// field, and so what came before the end of the file, is not all there.
-struct Quotes {
-    file: File,
-    odd: bool,
+/// True for a column in which something may have no characters.
+fn may_be_empty(table: &TableSchema, name: &str) -> bool {
+    let column = table.columns.iter().find(|column| column.name == name);
+    name == "id" || column.is_some_and(|c| matches!(c.ty, ColumnType::Text | ColumnType::Bytes))
 }
 
-impl Read for Quotes {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.file.read(buffer)?;
-        let quotes = buffer[..read].iter().filter(|byte| **byte == b'"').count();
-        self.odd ^= quotes % 2 == 1;
-        Ok(read)
-    }
+type Input = Chain<Cursor<Vec<u8>>, BufReader<File>>;
+
+/// A file, behind its line of names.
+struct Csv<'s, 'a> {
+    source: &'s Source<'a>,
+    records: Records<Input>,
+    names: Vec<String>,
 }
 
-fn reader(source: &Source<'_>, delimiter: u8) -> Result<Reader<Quotes>> {
-    let file = source.open()?;
-    let mut builder = ReaderBuilder::new();
-    let builder = builder.delimiter(delimiter);
-    Ok(builder.from_reader(Quotes { file, odd: false }))
-}
-
-fn header(source: &Source<'_>, reader: &mut Reader<Quotes>) -> Result<Vec<String>> {
-    let header = reader.headers().map_err(|error| refused(source, &error))?;
-    let names: Vec<String> = header
-        .iter()
-        // Some programs put a mark before the first name.
-        .map(|name| name.trim_start_matches('\u{feff}').to_owned())
-        .collect();
-    for (at, name) in names.iter().enumerate() {
-        if names[..at].contains(name) {
-            return Err(source.wrong(1, format_args!("the column {name:?} is named twice")));
+impl<'s, 'a> Csv<'s, 'a> {
+    fn open(source: &'s Source<'a>, delimiter: u8) -> Result<Csv<'s, 'a>> {
+        let input = BufReader::with_capacity(1 << 16, source.open()?);
+        let mut records =
+            Records::new(input, delimiter).map_err(|error| Failure::file(source.path, &error))?;
+        let header = records.next().map_err(|wrong| refused(source, wrong))?;
+        let (line, header) = header.unwrap_or((1, Vec::new()));
+        let names: Vec<String> = header.into_iter().map(|field| field.text).collect();
+        for (at, name) in names.iter().enumerate() {
+            if names[..at].contains(name) {
+                return Err(source.wrong(line, format_args!("the column {name:?} is named twice")));
+            }
         }
+        Ok(Csv {
+            source,
+            records,
+            names,
+        })
     }
-    Ok(names)
-}
 
-/// Reads a record; the number of the line that it begins in.
-fn next(
-    source: &Source<'_>,
-    reader: &mut Reader<Quotes>,
-    record: &mut StringRecord,
-) -> Result<Option<u64>> {
-    let read = reader.read_record(record);
-    if !read.map_err(|error| refused(source, &error))? {
-        if reader.get_ref().odd {
-            let end = reader.position().line();
-            return Err(source.wrong(end, "the file ends inside a quoted field"));
+    /// A record, and the number of the line that it begins in.
+    fn next(&mut self) -> Result<Option<(u64, Vec<Field>)>> {
+        let record = self.records.next();
+        let record = record.map_err(|wrong| refused(self.source, wrong))?;
+        if let Some((line, fields)) = &record
+            && fields.len() != self.names.len()
+        {
+            let (found, expected) = (fields.len(), self.names.len());
+            let why = format_args!("{found} fields, where the first line has {expected}");
+            return Err(self.source.wrong(*line, why));
         }
-        return Ok(None);
+        Ok(record)
     }
-    Ok(Some(record.position().map_or(0, csv::Position::line)))
 }
 
-fn refused(source: &Source<'_>, error: &csv::Error) -> Failure {
-    let line = error.position().map_or(1, csv::Position::line);
-    match error.kind() {
-        ErrorKind::Io(error) => Failure::file(source.path, error),
-        ErrorKind::Utf8 { .. } => source.wrong(line, "it is not UTF-8"),
-        ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => source.wrong(
-            line,
-            format_args!("{len} fields, where the first line has {expected_len}"),
-        ),
-        _ => source.wrong(line, error),
+fn refused(source: &Source<'_>, wrong: Wrong) -> Failure {
+    match wrong {
+        Wrong::Io(error) => Failure::file(source.path, &error),
+        Wrong::At(line, why) => source.wrong(line, why),
     }
 }

@@ -19,7 +19,7 @@ use crate::output::{Output, say};
 #[derive(Args, Debug)]
 pub(crate) struct Get {
     #[command(flatten)]
-    name: Name,
+    pub(super) name: Name,
     /// Where to write it, replacing what is there; - is stdout [default: its
     /// filename, here, if nothing has that name]
     #[arg(short, long, value_name = "FILE")]

@@ -114,6 +114,7 @@ fn measure(columns: &[Column], rows: &[Vec<Shown>]) -> Vec<Measure> {
             natural: name.max(width(&column.ty)).max(cells.unwrap_or(0)),
             only_nulls: !rows.is_empty() && rows.iter().all(|row| row[at].null),
             text: !column.is_number() && !column.ty.starts_with("timestamp"),
+            key: matches!(column.name.as_str(), "idx" | "id"),
         }
     };
     columns.iter().enumerate().map(of).collect()
@@ -280,7 +281,8 @@ mod tests {
                 width: Some(columns),
                 coloured: false,
             };
-            let (drawn, _) = drawn(sheet(rows.clone()), style, None);
+            let names = vec![Column::new("body", "string"), Column::new("n", "int64")];
+            let (drawn, _) = drawn(Sheet::of(names, rows.clone()), style, None);
             assert!(drawn.lines().all(|line| width(line) <= columns), "{drawn}");
             assert!(drawn.contains(&i64::MAX.to_string()));
         }

@@ -1,8 +1,10 @@
 //! Which columns of a table are shown, and how wide.
 //!
 //! Where everything fits, everything is shown. Where it does not, columns that
-//! hold nothing but NULL go first, then long text is shortened, then whatever is
-//! there, and at last columns go, from the right. No I/O happens here.
+//! hold nothing but NULL go first, then long text is shortened, and at last
+//! columns go, from the right. Numbers and times are whole or not there: half of
+//! one says something else. What names a version or a record is there, and
+//! whole, however narrow the screen. No I/O happens here.
 
 /// What is known of a column.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +17,8 @@ pub(super) struct Measure {
     pub(super) only_nulls: bool,
     /// True when a shortened cell still says something.
     pub(super) text: bool,
+    /// True when it names a version or a record: never cut, never left out.
+    pub(super) key: bool,
 }
 
 /// The columns to show.
@@ -32,8 +36,8 @@ pub(super) struct Layout {
 const BESIDE: usize = 3;
 /// Text is first shortened to this.
 const TEXT_FLOOR: usize = 12;
-/// Nothing is narrower than this.
-const FLOOR: usize = 4;
+/// No text is narrower than this: less is no text, and the room is another's.
+const FLOOR: usize = 8;
 
 /// Lays columns out in `width`; `None`: as wide as they are.
 pub(super) fn fit(columns: &[Measure], width: Option<usize>) -> Layout {
@@ -42,10 +46,17 @@ pub(super) fn fit(columns: &[Measure], width: Option<usize>) -> Layout {
     let mut shown = all.clone();
     if let Some(width) = width {
         if total(columns, &shown) > width && shown.iter().any(|at| !columns[*at].only_nulls) {
-            (layout.nulls, shown) = all.iter().partition(|at| columns[**at].only_nulls);
+            let goes = |at: &&usize| columns[**at].only_nulls && !columns[**at].key;
+            (layout.nulls, shown) = all.iter().partition(goes);
         }
-        while shown.len() > 1 && least(columns, &shown) > width {
-            layout.cut.extend(shown.pop());
+        while least(columns, &shown) > width {
+            let Some(last) = shown.iter().rposition(|at| !columns[*at].key) else {
+                break;
+            };
+            if shown.len() == 1 {
+                break;
+            }
+            layout.cut.push(shown.remove(last));
         }
         layout.cut.reverse();
     }
@@ -77,7 +88,7 @@ fn least(columns: &[Measure], shown: &[usize]) -> usize {
 }
 
 fn text_floor(column: &Measure) -> usize {
-    if column.text {
+    if column.text && !column.key {
         column.natural.min(column.name.max(TEXT_FLOOR))
     } else {
         column.natural
@@ -85,7 +96,11 @@ fn text_floor(column: &Measure) -> usize {
 }
 
 fn floor(column: &Measure) -> usize {
-    column.natural.min(FLOOR)
+    if column.text && !column.key {
+        column.natural.min(FLOOR)
+    } else {
+        column.natural
+    }
 }
 
 /// Takes from the widest, again and again, until the sum is `room` or every
@@ -112,6 +127,7 @@ mod tests {
             natural,
             only_nulls: false,
             text: true,
+            key: false,
         }
     }
 
@@ -124,13 +140,13 @@ mod tests {
 
     /// The post's table of todos.
     fn todos() -> Vec<Measure> {
-        let idx = Measure {
-            text: false,
-            ..column(3, 26)
+        let key = |column: Measure| Measure {
+            key: true,
+            ..column
         };
         vec![
-            idx,
-            column(2, 6),
+            key(column(3, 26)),
+            key(column(2, 6)),
             nulls(7, 7),
             nulls(7, 7),
             column(4, 17),
@@ -163,27 +179,51 @@ mod tests {
     }
 
     #[test]
-    fn then_text_is_shortened_and_then_the_rest() {
+    fn then_text_is_shortened_and_nothing_else() {
         let layout = fit(&todos(), Some(65));
         assert_eq!(layout.shown, [(0, 26), (1, 6), (4, 12), (5, 8)]);
-        let layout = fit(&todos(), Some(50));
-        assert_eq!(layout.shown.iter().map(|(_, w)| w).sum::<usize>(), 37);
+        let layout = fit(&todos(), Some(61));
+        assert_eq!(layout.shown, [(0, 26), (1, 6), (4, 8), (5, 8)]);
         assert!(layout.cut.is_empty());
+        // No room for a number: it goes, and the text has what it leaves.
+        for (width, text) in [(60, 17), (55, 13), (50, 8)] {
+            let layout = fit(&todos(), Some(width));
+            assert_eq!(layout.shown, [(0, 26), (1, 6), (4, text)], "{width}");
+            assert_eq!(layout.cut, [5]);
+        }
     }
 
     #[test]
     fn at_last_columns_go_from_the_right() {
-        let layout = fit(&todos(), Some(20));
-        assert_eq!(layout.shown.len(), 2);
-        assert_eq!(layout.cut, [4, 5]);
+        for width in [20, 40] {
+            let layout = fit(&todos(), Some(width));
+            assert_eq!(layout.shown, [(0, 26), (1, 6)], "{width}");
+            assert_eq!(layout.cut, [4, 5]);
+        }
+        // Keys at the right stay, too.
+        let mut columns = todos();
+        columns.rotate_left(2);
+        let layout = fit(&columns, Some(40));
+        assert_eq!(layout.shown, [(7, 26), (8, 6)]);
+    }
+
+    #[test]
+    fn keys_that_hold_only_nulls_stay() {
+        let key = Measure {
+            key: true,
+            ..nulls(2, 6)
+        };
+        let layout = fit(&[key, column(4, 80), nulls(3, 6)], Some(60));
+        assert_eq!(layout.shown, [(0, 6), (1, 47)]);
+        assert_eq!(layout.nulls, [2]);
     }
 
     #[test]
     fn a_table_without_rows_keeps_its_columns() {
-        let empty: Vec<_> = (0..9).map(|_| column(6, 6)).collect();
-        assert_eq!(fit(&empty, Some(80)).shown.len(), 9);
+        let empty: Vec<_> = (0..8).map(|_| column(6, 6)).collect();
+        assert_eq!(fit(&empty, Some(80)).shown.len(), 8);
         // One column is always there, however narrow the screen.
-        assert_eq!(fit(&empty, Some(3)).shown, [(0, 4)]);
+        assert_eq!(fit(&empty, Some(3)).shown, [(0, 6)]);
         assert_eq!(fit(&[], Some(3)), Layout::default());
     }
 }

@@ -33,7 +33,9 @@ pub(super) fn run(state: &State, ls: &Ls, output: &mut Output) -> Result<()> {
             Some(when) => state.at(when)?,
             None => state.snapshot()?,
         };
-        let answer = snapshot.sql(&ls.in_sql(condition))?;
+        let answer = snapshot.sql(&ls.in_sql(condition));
+        let names = state.tables()?.iter().map(|t| t.name.clone()).collect();
+        let answer = answer.map_err(|error| sql::worded(error, names))?;
         return output.sheet(as_records(&schema, sql::sheet(answer)));
     }
     let select = ls.select(output.enough());

@@ -25,6 +25,23 @@ fn compare_and_set_refuses_what_came_too_late() {
 }
 
 #[test]
+fn a_record_that_is_not_there_is_not_found_whatever_version_it_should_have() {
+    let shell = Shell::with_people();
+    let row = r#"{"id": "a", "name": "A"}"#;
+    let update =
+        |version: &str| shell.dkdc(&["row", "update", "people", row, "--if-version", version]);
+    let line = update("1").failed(3);
+    assert_eq!(line, "people \"a\" does not exist");
+    let added = shell.json(&["row", "append", "people", row]);
+    shell.ok(&["row", "rm", "people", "a"]);
+    // Deleted since it was read: somebody wrote.
+    let line = update(text(&added[0], "idx")).failed(5);
+    assert!(line.contains("somebody wrote since"), "{line}");
+    let deleted = shell.json(&["row", "history", "people", "a"]);
+    update(text(&deleted[1], "idx")).failed(3);
+}
+
+#[test]
 fn one_version_for_many_rows_is_refused() {
     let shell = Shell::with_people();
     let line = shell.fails(2, &["row", "update", "people", "-", "--if-version", "1"]);

@@ -76,10 +76,15 @@ fn a_failure_leaves_nothing_behind() {
 
 #[test]
 fn a_name_leads_to_no_other_folder() {
-    let shell = Shell::new();
+    let shell = Shell::new().with("DKDC_DB", "data.db");
+    shell.dkdc_reading("x", &["lake", "put", "-", "--name", "a", "--path", "p"]);
+    let id = text(&shell.json(&["lake", "ls"])[0], "id").to_owned();
     for name in ["..", "."] {
         let put = shell.dkdc_reading("x", &["lake", "put", "-", "--name", name, "--path", "p"]);
-        assert_eq!(put.code, 0, "{put:?}");
+        put.failed(2);
+        // As only another program can have put it.
+        let row = format!(r#"{{"id": "{id}", "filename": "{name}"}}"#);
+        shell.ok(&["row", "update", "lake", &row]);
         shell.fails(2, &["lake", "get", &format!("p/{name}")]);
         shell.ok(&["lake", "get", &format!("p/{name}"), "-o", "given.txt"]);
     }
@@ -147,5 +152,37 @@ fn users_and_paths_keep_files_apart() {
         (5, 2, 1, 1)
     );
     let line = shell.fails(3, &["lake", "cat", "x/a.txt", "--user", "ann"]);
-    assert!(line.contains("File a.txt does not exist"), "{line}");
+    assert!(line.contains("File x/a.txt does not exist"), "{line}");
+}
+
+#[test]
+fn a_path_is_the_same_however_its_slashes_are_typed() {
+    let shell = Shell::new();
+    shell.write("a.txt", "hello");
+    for path in ["x/y", "/x/y/", "x//y", "./x/./y"] {
+        let put = shell.json(&["lake", "put", "a.txt", "--path", path]);
+        assert_eq!(text(&put[0], "path"), "x/y", "{path}");
+        for name in [format!("{path}/a.txt"), "/x/y/a.txt".to_owned()] {
+            assert_eq!(shell.ok(&["lake", "cat", &name]), "hello", "{name}");
+            assert_eq!(shell.json(&["lake", "history", &name]).len(), 1, "{name}");
+        }
+        assert_eq!(shell.json(&["lake", "ls", path]).len(), 1, "{path}");
+    }
+    for path in ["", "/", "."] {
+        let put = shell.json(&["lake", "put", "a.txt", "--path", path]);
+        assert!(put[0]["path"].is_null(), "{path:?}");
+        assert_eq!(shell.json(&["lake", "ls", path]).len(), 2, "{path:?}");
+    }
+    assert_eq!(shell.ok(&["lake", "cat", "/a.txt"]), "hello");
+    for args in [
+        &["lake", "put", "a.txt", "--path", "../x"][..],
+        &["lake", "put", "a.txt", "--path", "x/.."],
+        &["lake", "put", "a.txt", "--name", ".."],
+    ] {
+        let line = shell.fails(2, args);
+        assert!(line.contains("\"..\""), "{line}");
+    }
+    let line = shell.fails(3, &["lake", "cat", "x/../a.txt"]);
+    assert_eq!(line, "File x/../a.txt does not exist");
+    assert_eq!(shell.json(&["lake", "ls"]).len(), 2);
 }

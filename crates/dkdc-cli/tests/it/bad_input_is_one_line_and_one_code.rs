@@ -60,7 +60,117 @@ fn unknown_tables_and_columns_are_named_with_those_there_are() {
         &["nam"],
     );
     refused(&shell, 2, &["sql", "select nam from people"], &["nam"]);
-    refused(&shell, 2, &["sql", "select * from nobody"], &["nobody"]);
+}
+
+#[test]
+fn a_question_about_an_unknown_table_is_not_found() {
+    let shell = Shell::with_people();
+    shell.write("sales.csv", "id\n1\n");
+    for query in [
+        "select * from nobody",
+        "from history.nobody",
+        "from nobody_at('yesterday')",
+        "select * from people join nobody using (id)",
+    ] {
+        let line = shell.fails(3, &["sql", query]);
+        assert_eq!(
+            line, "there is no table \"nobody\"; tables: people",
+            "{query}"
+        );
+    }
+    let line = shell.fails(3, &["sql", "from nobody", "--with", "sales=sales.csv"]);
+    assert!(line.ends_with("; tables: people, sales"), "{line}");
+    refused(
+        &shell,
+        3,
+        &["sql", "from people.nobody"],
+        &["people.nobody"],
+    );
+    let condition = "id in (select id from nobody)";
+    refused(
+        &shell,
+        3,
+        &["row", "ls", "people", "--where", condition],
+        &["\"nobody\""],
+    );
+    // A function is no table.
+    refused(&shell, 2, &["sql", "select nobody(1)"], &["nobody"]);
+}
+
+#[test]
+fn a_file_to_join_is_told_in_its_own_words() {
+    let shell = Shell::with_people();
+    shell.write("bad.parquet", "no parquet");
+    shell.write("a.csv", "a\n1\n");
+    let line = shell.fails(2, &["sql", "from s", "--with", "s=bad.parquet"]);
+    assert!(
+        line.contains("bad.parquet") && !line.contains("CREATE"),
+        "{line}"
+    );
+    for taken in ["people=a.csv", "People=a.csv"] {
+        refused(
+            &shell,
+            2,
+            &["sql", "select 1", "--with", taken],
+            &["already"],
+        );
+    }
+    let twice = ["sql", "select 1", "--with", "a=a.csv", "--with", "a=a.csv"];
+    refused(&shell, 2, &twice, &["a table \"a\" already"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_not_found() {
+    let shell = Shell::with_people();
+    shell.write("a.txt", "a");
+    shell.ok(&["lake", "put", "a.txt"]);
+    for args in [
+        &["--db", "no/data.db", "todo", "add", "x"][..],
+        &["--db", "no/data.db", "todo", "ls"],
+        &["--db", "no/data.db", "table", "new", "t", "a:int"],
+        &["--db", "no/data.db", "import", "t", "a.csv"],
+        &["lake", "put", "no/a.txt"],
+        &["lake", "get", "a.txt", "-o", "no/a.txt"],
+        &["import", "people", "no/people.csv"],
+    ] {
+        let line = shell.fails(3, args);
+        assert!(
+            !line.contains(".dkdc-get-") && !line.contains("os error"),
+            "{line}"
+        );
+    }
+    assert!(!shell.path("no").exists());
+}
+
+#[test]
+fn a_name_that_a_column_has_is_there_already() {
+    let shell = Shell::with_people();
+    for args in [
+        &["table", "add-column", "people", "n:int"][..],
+        &["table", "add-column", "people", "n:text"],
+        &["table", "rename-column", "people", "score", "n"],
+    ] {
+        let line = shell.fails(4, args);
+        assert_eq!(line, "table people has a column \"n\" already");
+    }
+    refused(
+        &shell,
+        2,
+        &["table", "add-column", "people", "N:int"],
+        &["case"],
+    );
+    refused(
+        &shell,
+        2,
+        &["table", "rename-column", "people", "score", "N"],
+        &["case"],
+    );
+    refused(
+        &shell,
+        2,
+        &["table", "rename-column", "people", "score", "id"],
+        &["id"],
+    );
 }
 
 #[test]
@@ -69,7 +179,14 @@ fn values_that_do_not_fit_are_refused_with_their_column() {
     for (fields, says) in [
         (r#""name": 1"#, "column name: expected text"),
         (r#""n": "1""#, "column n: expected int"),
-        (r#""n": 1.5"#, "column n"),
+        (r#""n": 1.5"#, "column n: expected int, found number 1.5"),
+        (r#""n": [1]"#, "column n: expected int, found list [1]"),
+        (
+            r#""n": {"a": 1}"#,
+            "column n: expected int, found object {\"a\":1}",
+        ),
+        (r#""n": true"#, "column n: expected int, found bool true"),
+        (r#""n": "x""#, "column n: expected int, found text \"x\""),
         (
             r#""n": 9223372036854775808"#,
             "column n: 9223372036854775808 is out of range",
@@ -212,12 +329,6 @@ fn files_that_are_no_stores_are_refused_and_stay_as_they_are() {
         &["missing.db"],
     );
     assert!(!shell.path("missing.db").exists());
-    refused(
-        &shell,
-        1,
-        &["--db", "no/folder.db", "todo", "ls"],
-        &["no/folder.db"],
-    );
 
     // What a program of the future writes: everything but its format is ours.
     let mut newer = shell.read("data.db");

@@ -43,8 +43,31 @@ fn an_altered_row_is_named_and_the_code_is_its_own() {
         "{found:?}"
     );
     let line = ended.failed(7);
+    // Whoever has just checked need not be told to.
+    assert!(!line.contains("dkdc check"), "{line}");
     assert!(
         line.contains("data.db is damaged: todos: version"),
+        "{line}"
+    );
+}
+
+#[test]
+fn whoever_meets_damage_is_told_to_check_and_who_checks_is_not() {
+    let shell = shell();
+    let sound = shell.read("data.db");
+    let page = 4096;
+    let mut bytes = sound.clone();
+    // The pages behind the first: no tree of SQLite's is left.
+    bytes[page..].fill(0xee);
+    shell.write("data.db", bytes);
+    let line = shell.fails(7, &["todo", "ls"]);
+    assert!(
+        line.ends_with("; dkdc check names all that is damaged"),
+        "{line}"
+    );
+    let line = shell.fails(7, &["check"]);
+    assert!(
+        line.contains("data.db is damaged") && !line.contains("dkdc check"),
         "{line}"
     );
 }

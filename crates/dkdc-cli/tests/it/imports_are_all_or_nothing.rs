@@ -281,6 +281,63 @@ fn an_export_is_an_import() {
 }
 
 #[test]
+fn an_empty_text_is_not_null() {
+    let shell = Shell::with_people();
+    for row in [
+        json!({"id": "a", "name": "", "data": "", "extra": ""}),
+        json!({"id": "b", "name": "B", "data": null, "extra": null}),
+    ] {
+        shell.ok(&["row", "append", "people", &row.to_string()]);
+    }
+    shell.ok(&["table", "add-column", "people", "note:text"]);
+    shell.ok(&["row", "update", "people", r#"{"id": "b", "note": ""}"#]);
+    let exported = shell.ok(&["row", "ls", "people", "--format", "csv"]);
+    shell.write("people.csv", &exported);
+    let rows = |shell: &Shell| {
+        let mut rows = shell.json(&["row", "ls", "people"]);
+        for row in &mut rows {
+            row.as_object_mut().expect("an object").remove("idx");
+        }
+        rows
+    };
+    let before = rows(&shell);
+    shell.ok(&["clear", "people", "--force"]);
+    shell.ok(&["import", "people", "people.csv"]);
+    assert_eq!(rows(&shell), before);
+
+    // A new table keeps it apart, too; and what quotes everything means NULL
+    // where nothing empty can be.
+    shell.write("new.csv", "id,a\n1,\"\"\n2,\n3,5\n");
+    shell.ok(&["import", "new", "new.csv"]);
+    let new = shell.json(&["row", "ls", "new"]);
+    assert_eq!((&new[0]["a"], &new[1]["a"]), (&json!(""), &json!(null)));
+    shell.write(
+        "all.csv",
+        "\"id\",\"name\",\"n\",\"born\"\n\"q\",\"\",\"\",\"\"\n",
+    );
+    shell.ok(&["import", "people", "all.csv"]);
+    let all = &shell.json(&["row", "get", "people", "q"])[0];
+    assert_eq!(
+        (&all["name"], &all["n"], &all["born"]),
+        (&json!(""), &json!(null), &json!(null))
+    );
+}
+
+#[test]
+fn a_line_is_numbered_as_an_editor_numbers_it() {
+    let shell = Shell::with_people();
+    for end in ["\n", "\r\n"] {
+        let lines = ["id,name,n", "a,A,1", "", "b,\"two", "lines\",2", "c,C,x"];
+        shell.write("lines.csv", lines.join(end));
+        let line = shell.fails(2, &["import", "people", "lines.csv"]);
+        assert!(
+            line.starts_with("lines.csv line 6: people \"c\""),
+            "{end:?}: {line}"
+        );
+    }
+}
+
+#[test]
 fn a_table_whose_rows_are_refused_is_not_declared() {
     let shell = Shell::new();
     shell.write("twice.csv", "id,n\na,1\na,2\n");

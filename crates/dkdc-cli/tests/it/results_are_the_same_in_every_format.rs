@@ -124,7 +124,9 @@ fn words_do_not_mix_with_results() {
     let ended = shell.dkdc(&["row", "rm", "people", "a"]);
     assert_eq!(ended.out, "");
     assert!(
-        ended.err.contains("dkdc row restore people a --version "),
+        ended
+            .err
+            .contains("to bring it back: dkdc row restore --version="),
         "{ended:?}"
     );
 }

@@ -3,7 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::shell::Shell;
+use crate::shell::{Shell, text};
 
 fn shell() -> Shell {
     let shell = Shell::new();
@@ -33,7 +33,41 @@ fn every_line_fits_whatever_the_width() {
             .map(|line| line.trim_end().chars().count())
             .max();
         assert!(widest <= Some(columns), "{columns}:\n{shown}");
-        assert!(shown.contains('…'), "{shown}");
+        assert_eq!(shown.contains('…'), columns > 40, "{shown}");
+    }
+}
+
+#[test]
+fn what_names_a_version_or_a_record_is_whole() {
+    let shell = shell();
+    shell.write("a.txt", "hello");
+    shell.ok(&["lake", "put", "a.txt", "--path", "a/path/that/goes/on"]);
+    let whole = |columns: usize, script: &str, row: &serde_json::Value| {
+        let shown = bare(&shell.on_terminal(columns, script, "").out);
+        let idx = text(row, "idx").replace('T', " ").replace('Z', "");
+        for key in [idx.as_str(), text(row, "id")] {
+            assert!(
+                shown.contains(&format!("│ {key} ")),
+                "{columns} {script}: {key} in\n{shown}"
+            );
+        }
+    };
+    let todo = &shell.json(&["todo", "ls"])[0];
+    let file = &shell.json(&["lake", "ls"])[0];
+    for columns in [30, 60, 80, 120] {
+        whole(columns, "dkdc todo ls", todo);
+        whole(columns, "dkdc todo history test", todo);
+        whole(columns, "dkdc lake ls", file);
+        whole(
+            columns,
+            "dkdc --db home/todo.db sql 'select body, idx, id from todos'",
+            todo,
+        );
+        whole(
+            columns,
+            "dkdc --db home/todo.db changes --format table",
+            todo,
+        );
     }
 }
 

@@ -109,3 +109,53 @@ fn a_moment_may_be_said_in_words() {
     let line = shell.fails(2, &["todo", "ls", "--as-of", "yesterday 14:00"]);
     assert!(line.contains("history begins at"), "{line}");
 }
+
+#[test]
+fn a_version_is_told_as_it_can_be_given_back() {
+    let shell = Shell::with_people();
+    let row = r#"{"id": "a", "name": "A"}"#;
+    let idx = text(&shell.json(&["row", "append", "people", row])[0], "idx").to_owned();
+    let line = shell.fails(4, &["row", "append", "people", row]);
+    assert!(
+        line.ends_with(&format!("already exists (version {idx})")),
+        "{line}"
+    );
+    let micros = idx
+        .parse::<dkdc_state::Moment>()
+        .map(|moment| match moment {
+            dkdc_state::Moment::Time(time) => time.as_microsecond().to_string(),
+            dkdc_state::Moment::Idx(idx) => idx.to_string(),
+        });
+    let micros = micros.expect("a moment");
+    let spaced = idx.replace('T', " ").replace('Z', "");
+    for version in [idx.as_str(), &micros, &spaced] {
+        assert_eq!(
+            shell
+                .json(&["row", "get", "people", "a", "--as-of", version])
+                .len(),
+            1
+        );
+        shell.ok(&["row", "restore", "people", "a", "--version", version]);
+    }
+}
+
+#[test]
+fn what_is_outside_history_is_named_as_it_was_asked_for() {
+    let shell = Shell::with_people();
+    shell.ok(&["row", "append", "people", r#"{"id": "a", "name": "A"}"#]);
+    for asked in ["0", "1", "999"] {
+        let line = shell.fails(2, &["row", "ls", "people", "--as-of", asked]);
+        assert!(
+            line.starts_with(&format!("{asked} is outside history: history begins at 2")),
+            "{line}"
+        );
+    }
+    let now = jiff::Timestamp::now().to_string();
+    let now = format!("{}Z", &now[..26]);
+    shell.ok(&["clear", "--force"]);
+    let line = shell.fails(2, &["row", "get", "people", "a", "--as-of", &now]);
+    let begins = " is outside history: the history of table people begins at 2";
+    assert!(line.starts_with(&format!("{now}{begins}")), "{line}");
+    let line = shell.fails(2, &["sql", "from people", "--as-of", &now]);
+    assert!(line.starts_with(&format!("{now}{begins}")), "{line}");
+}

@@ -22,7 +22,7 @@ fn without_dkdc_dir_they_are_at_home() {
     let status = command
         .env_remove("DKDC_DIR")
         .env("HOME", &home)
-        .args(["todo", "ls"])
+        .args(["todo", "add", "x"])
         .output();
     assert!(status.expect("dkdc runs").status.success());
     assert!(home.join(".dkdc/todo.db").exists());
@@ -64,6 +64,83 @@ fn the_variable_comes_before_the_default_and_the_option_before_both() {
     shell.ok(&["todo", "add", "y", "--db", "option.db"]);
     assert_eq!(shell.json(&["--db", "option.db", "todo", "ls"]).len(), 2);
     assert_eq!(shell.json(&["todo", "ls"]).len(), 1);
+}
+
+#[test]
+fn what_reads_makes_nothing() {
+    let shell = Shell::new();
+    let reads: [&[&str]; 9] = [
+        &["todo", "ls"],
+        &["todo", "show", "a"],
+        &["todo", "history", "a"],
+        &["todo", "rm", "a"],
+        &["todo", "restore", "a", "--version", "1"],
+        &["lake", "ls"],
+        &["lake", "cat", "a"],
+        &["lake", "history", "a"],
+        &["lake", "rm", "a"],
+    ];
+    // A list that nobody has begun is empty.
+    for read in reads {
+        let ended = shell.dkdc(read);
+        if read[1] == "ls" {
+            assert_eq!((ended.code, ended.out.lines().count()), (0, 6), "{ended:?}");
+        } else {
+            let line = ended.failed(3);
+            assert!(line.ends_with(" a does not exist"), "{line}");
+        }
+    }
+    assert!(!shell.path("home").exists());
+
+    // A store that was named is there or it is an error.
+    for read in reads {
+        let line = shell.fails(3, &[&["--db", "typo.db"], read].concat());
+        assert_eq!(line, "there is no store at typo.db");
+    }
+    assert!(!shell.path("typo.db").exists());
+
+    // One that has other tables keeps to those.
+    shell.ok(&["--db", "other.db", "table", "new", "people", "name:text"]);
+    for read in reads {
+        shell.dkdc(&[&["--db", "other.db"], read].concat());
+    }
+    assert_eq!(shell.json(&["--db", "other.db", "todo", "ls"]).len(), 0);
+    assert_eq!(
+        shell.json(&["--db", "other.db", "lake", "ls", "a"]).len(),
+        0
+    );
+    assert_eq!(shell.json(&["--db", "other.db", "table", "ls"]).len(), 1);
+}
+
+#[test]
+fn an_empty_file_becomes_a_store_by_a_write_alone() {
+    let shell = Shell::new();
+    shell.write("empty.db", "");
+    for read in [
+        &["todo", "ls"][..],
+        &["lake", "ls"],
+        &["todo", "done", "a"],
+        &["status"],
+        &["sql", "select 1"],
+        &["table", "ls"],
+    ] {
+        let line = shell.fails(2, &[&["--db", "empty.db"], read].concat());
+        assert!(
+            line.ends_with("empty.db is no dkdc store: it is empty"),
+            "{line}"
+        );
+        assert!(shell.read("empty.db").is_empty(), "{read:?}");
+    }
+    shell.write("people.csv", "id,name\na,A\n");
+    shell.ok(&["--db", "empty.db", "import", "people", "people.csv"]);
+    assert_eq!(shell.json(&["--db", "empty.db", "table", "ls"]).len(), 1);
+
+    // What other programs take for a store in memory would be a file here.
+    for command in [&["todo", "ls"][..], &["todo", "add", "x"], &["status"]] {
+        let line = shell.fails(2, &[&["--db", ":memory:"], command].concat());
+        assert_eq!(line, ":memory: is no dkdc store: a store is a file");
+    }
+    assert!(!shell.path(":memory:").exists());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{Outcome, empty, text};
 fn twelve() -> Vec<FileName> {
     let mut names = Vec::new();
     for user in [None, Some(""), Some("ann"), Some("bob")] {
-        for path in [None, Some(""), Some("a/b")] {
+        for path in [None, Some("a"), Some("a/b")] {
             names.push(FileName {
                 user: user.map(str::to_owned),
                 path: path.map(str::to_owned),
@@ -69,14 +69,15 @@ fn in_lists_none_means_everyone() -> Outcome {
     assert_eq!(lake.list(Some("ann"), None)?.len(), 3);
     assert_eq!(lake.list(Some(""), None)?.len(), 3);
     assert_eq!(lake.list(None, Some("a/b"))?.len(), 4);
-    assert_eq!(lake.list(Some("ann"), Some("a"))?.len(), 1);
+    assert_eq!(lake.list(Some("ann"), Some("a"))?.len(), 2);
     assert_eq!(lake.list(Some("eve"), None)?.len(), 0);
 
     assert!(lake.contains_path("a/b", None)?);
     assert!(lake.contains_path("a/b", Some("bob"))?);
     assert!(!lake.contains_path("a/b", Some("eve"))?);
-    // A path is what a file is in: nothing is in `a` itself.
-    assert!(!lake.contains_path("a", None)?);
+    // A path is what a file is in, and not what that begins with.
+    lake.append_file(NewFile::new(FileName::new("x").in_path("b/c")), &b""[..])?;
+    assert!(!lake.contains_path("b", None)?);
     Ok(())
 }
 
@@ -109,6 +110,95 @@ fn names_split_at_the_last_slash() -> Outcome {
         );
         assert_eq!(error.kind(), ErrorKind::Input);
     }
+    Ok(())
+}
+
+#[test]
+fn a_path_is_the_same_however_its_slashes_are_given() -> Outcome {
+    let (_folder, lake) = empty()?;
+    let plain = FileName::new("c.txt").in_path("a/b");
+    lake.append_file(
+        NewFile::new(FileName::new("c.txt").in_path("/a//b/")),
+        &b"1"[..],
+    )?;
+    for path in ["a/b", "/a/b", "a/b/", "a//b", "./a/./b"] {
+        let name = FileName::new("c.txt").in_path(path);
+        assert_eq!(name.plain()?, plain, "{path}");
+        assert_eq!(lake.get(&name)?.name(), plain, "{path}");
+        let again = lake.append_file(NewFile::new(name.clone()), &b""[..]);
+        assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{path}");
+        let updated = lake.update_file(NewFile::new(name.clone()), &b"2"[..])?;
+        assert_eq!(updated.name(), plain, "{path}");
+        assert!(lake.contains_path(path, None)?, "{path}");
+        assert_eq!(lake.list(None, Some(path))?.len(), 1, "{path}");
+        let deleted = lake.delete(&name)?;
+        assert_eq!(
+            lake.restore(&name, deleted.prev.ok_or("a version")?)?
+                .name(),
+            plain
+        );
+    }
+    for path in ["", "/", ".", "//./"] {
+        let name = FileName::new("top").in_path(path);
+        let put = lake.put(&name, &Edit::new(), path.as_bytes())?;
+        assert_eq!(put.file.name(), FileName::new("top"), "{path:?}");
+        assert_eq!(lake.list(None, Some(path))?.len(), 2, "{path:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_name_that_leads_elsewhere_is_refused() -> Outcome {
+    let (_folder, lake) = empty()?;
+    for (path, filename) in [
+        (Some(".."), "x"),
+        (Some("a/../b"), "x"),
+        (Some("/.."), "x"),
+        (None, ".."),
+        (Some("a"), "."),
+        (None, "a/b"),
+    ] {
+        let mut name = FileName::new(filename);
+        name.path = path.map(str::to_owned);
+        for refused in [
+            lake.append_file(NewFile::new(name.clone()), &b""[..])
+                .map(drop),
+            lake.put(&name, &Edit::new(), &b""[..]).map(drop),
+        ] {
+            let error = refused.expect_err("no such name");
+            assert!(matches!(error, Error::InvalidName { .. }), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Input);
+        }
+        let missing = lake.get(&name).expect_err("no such file");
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+    }
+    assert_eq!(lake.list(None, None)?, []);
+    Ok(())
+}
+
+#[test]
+fn a_path_of_the_original_packages_is_found_as_it_is() -> Outcome {
+    let (_folder, lake) = empty()?;
+    // They kept whatever they were given.
+    let content = lake.state().put_blob(&b"old"[..])?;
+    let mut old = lake
+        .put(&FileName::new("old"), &Edit::new(), &b"old"[..])?
+        .file
+        .record;
+    old.id = "other".to_owned();
+    old.path = Some("/a/../b/".to_owned());
+    old.data = content;
+    lake.table().append(&old)?;
+    let name = FileName::new("old").in_path("/a/../b/");
+    assert_eq!(text(&lake, &name)?, "old");
+    let put = lake.put(&name, &Edit::new().status("seen"), &b"old"[..])?;
+    assert_eq!(
+        (put.file.id.as_str(), put.file.name()),
+        ("other", name.clone())
+    );
+    assert!(lake.contains_path("/a/../b/", None)?);
+    lake.delete(&name)?;
+    assert_eq!(lake.history(&name)?.len(), 3);
     Ok(())
 }
 

@@ -7,17 +7,17 @@ use dkdc_lake::{Edit, Error, ErrorKind, FileName, Idx, NewFile};
 use crate::{Outcome, empty};
 
 #[test]
-fn in_the_posts_words() -> Outcome {
+fn in_the_posts_words_with_the_path() -> Outcome {
     let (_folder, lake) = empty()?;
     let name = FileName::new("test.txt").in_path("a/b").of_user("ann");
     let new = NewFile::new(name.clone());
     let error = lake
         .update_file(new.clone(), &b""[..])
         .expect_err("missing");
-    assert_eq!(error.to_string(), "File test.txt does not exist");
+    assert_eq!(error.to_string(), "File a/b/test.txt does not exist");
     lake.append_file(new.clone(), &b""[..])?;
     let error = lake.append_file(new, &b""[..]).expect_err("there");
-    assert_eq!(error.to_string(), "File test.txt already exists");
+    assert_eq!(error.to_string(), "File a/b/test.txt already exists");
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     Ok(())
 }

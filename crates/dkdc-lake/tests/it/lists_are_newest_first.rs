@@ -22,23 +22,19 @@ fn by_their_newest_version() -> Outcome {
 fn a_path_lists_what_is_in_and_below_it() -> Outcome {
     let (_folder, lake) = empty()?;
     let all = [
-        "x", "a/x", "a/b/x", "a/b/c/x", "a-b/x", "a0/x", "ab/x", "A/x", "/x", "/a/x", "a//b/x",
+        "x", "a/x", "a/b/x", "a/b/c/x", "a-b/x", "a0/x", "ab/x", "A/x",
     ];
     for name in all {
         put(&lake, name, "")?;
     }
     let below = |path: &str| lake.list(None, Some(path)).map(|list| names(&list));
     for path in ["a", "a/", "a//"] {
-        assert_eq!(
-            below(path)?,
-            ["a//b/x", "a/b/c/x", "a/b/x", "a/x"],
-            "{path}"
-        );
+        assert_eq!(below(path)?, ["a/b/c/x", "a/b/x", "a/x"], "{path}");
     }
     assert_eq!(below("a/b")?, ["a/b/c/x", "a/b/x"]);
     assert_eq!(below("a/b/c")?, ["a/b/c/x"]);
     assert_eq!(below("b")?, [""; 0]);
-    assert_eq!(below("/")?, ["/a/x", "/x"]);
+    assert_eq!(below("/")?, names(&lake.list(None, None)?));
     assert_eq!(lake.list(None, None)?.len(), all.len());
     Ok(())
 }

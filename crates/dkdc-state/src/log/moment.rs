@@ -29,25 +29,22 @@ pub(crate) fn resolve(
     let last = writer::last(conn, catalog)?;
     let asked = match moment {
         Moment::Idx(idx) if idx > last => {
-            return outside(format!("the newest version is {last}"));
+            return outside(format!("the newest version is {}", last.shown()));
         }
         Moment::Idx(idx) => idx,
         Moment::Time(time) => {
             let time = time.as_microsecond();
             if time > now.max(last.as_micros()) {
                 return outside(format!(
-                    "it is after now and after the newest version, {last}"
+                    "it is after now and after the newest version, {}",
+                    last.shown()
                 ));
             }
             Idx(time).max(skewed(conn, time)?).min(last)
         }
     };
     if asked < catalog.begins {
-        return outside(format!(
-            "history begins at {} ({})",
-            catalog.begins,
-            catalog.begins.timestamp()
-        ));
+        return outside(format!("history begins at {}", catalog.begins.shown()));
     }
     let whole = conn
         .prepare_cached(
@@ -95,11 +92,11 @@ pub(crate) fn check_floor(meta: &TableMeta, asof: Idx) -> Result<()> {
     let floor = meta.schema.floor;
     if asof < floor {
         return Err(Error::OutsideHistory {
-            asked: asof.to_string(),
+            asked: asof.shown(),
             why: format!(
-                "the history of table {} begins at {floor} ({})",
+                "the history of table {} begins at {}",
                 meta.name(),
-                floor.timestamp()
+                floor.shown()
             ),
         });
     }

@@ -34,6 +34,9 @@ pub(crate) fn resolve(path: &Path, config: &Config) -> Result<PathBuf> {
             why: why.to_owned(),
         })
     };
+    if path == Path::new(":memory:") {
+        return not_a_store("a store is a file");
+    }
     let io = |source| Error::io(path, source);
     let followed = follow(path);
     let path = followed.as_deref().unwrap_or(path);
@@ -51,8 +54,9 @@ pub(crate) fn resolve(path: &Path, config: &Config) -> Result<PathBuf> {
                 return not_a_store("the path names no file");
             };
             let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-            let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).map_err(io)?;
-            Ok(folder.join(name))
+            let folder = folder.unwrap_or(Path::new("."));
+            let real = fs::canonicalize(folder).map_err(|source| Error::io(folder, source))?;
+            Ok(real.join(name))
         }
         Err(error) => Err(io(error)),
     }
@@ -215,12 +219,33 @@ fn foreign(path: &Path, error: Error) -> Error {
     }
 }
 
+/// Whoever is told learns the path as they gave it, not as SQLite was given it.
+fn without_path(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Sqlite {
+            path: of,
+            code,
+            message,
+        } => {
+            let shown = format!(": {}", path.display());
+            let message = message.strip_suffix(&shown).unwrap_or(&message).to_owned();
+            Error::Sqlite {
+                path: of,
+                code,
+                message,
+            }
+        }
+        other => other,
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the log opens SQLite's connections here"
 )]
 fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connection> {
-    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_URI).db()?;
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_URI).db();
+    let conn = conn.map_err(|error| without_path(path, error))?;
     conn.busy_timeout(config.busy_timeout).db()?;
     // The guards in the file are for other programs: see `format::guards`.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)
@@ -276,6 +301,12 @@ enum Found {
 /// Sets up the connection that writes, and the file if it is new.
 fn prepare(conn: &Connection, path: &Path, config: &Config) -> Result<Catalog> {
     let found = recognise(&*read_transaction(conn)?, path, true)?;
+    if found == Found::Empty && !config.create {
+        return Err(Error::NotAStore {
+            path: path.to_owned(),
+            why: "it is empty".to_owned(),
+        });
+    }
     if found == Found::Empty {
         // Before the first page; every process that creates says the same.
         conn.pragma_update(None, "page_size", 4096).db()?;

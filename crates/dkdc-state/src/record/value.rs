@@ -225,7 +225,7 @@ impl Value {
             Value::Timestamp(_) => ("timestamp", self.to_string()),
             Value::Date(_) => ("date", self.to_string()),
             Value::Uuid(_) => ("uuid", self.to_string()),
-            Value::Json(_) => ("json", shorten(&self.to_string())),
+            Value::Json(json) => (json_kind(json), shorten(&json.to_string())),
             Value::List(_) => ("list", shorten(&self.to_string())),
         };
         format!("{kind} {shown}")
@@ -286,6 +286,19 @@ impl Value {
                 .map(Value::List),
             (value, _) => Ok(value),
         }
+    }
+}
+
+/// What people call a value of JSON.
+fn json_kind(json: &serde_json::Value) -> &'static str {
+    use serde_json::Value as Json;
+    match json {
+        Json::Null => "JSON",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::String(_) => "text",
+        Json::Array(_) => "list",
+        Json::Object(_) => "object",
     }
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn value_from_json(json: Json, ty: ColumnType) -> Result<Value, Value
         (Json::Bool(b), ColumnType::Bool) => Value::Bool(b),
         (Json::Number(n), ColumnType::Int) => match n.as_i64() {
             Some(int) => Value::Int(int),
-            None => return Err(ValueError::OutOfRange(n.to_string())),
+            None if n.is_u64() => return Err(ValueError::OutOfRange(n.to_string())),
+            None => return Err(ValueError::wrong_type(ty, &Value::Json(Json::Number(n)))),
         },
         (Json::Number(n), ColumnType::Float) => match (n.as_i64(), n.as_f64()) {
             (Some(int), _) => Value::Int(int),

@@ -69,7 +69,7 @@ fn a_version_that_never_was_is_refused() -> Outcome {
     ] {
         let refused = todos.restore(id, idx).expect_err("no such version");
         assert_eq!(refused.kind(), ErrorKind::NotFound);
-        assert!(refused.to_string().contains(&idx.to_string()), "{refused}");
+        assert!(refused.to_string().contains(&idx.shown()), "{refused}");
     }
     let refused = todos.restore("nope", first.idx());
     assert!(matches!(refused, Err(Error::NotFound { id }) if id == "nope"));

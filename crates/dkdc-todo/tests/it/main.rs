@@ -8,6 +8,7 @@ mod deleted_todos_come_back;
 mod errors_name_the_todo;
 mod labels_keep_their_commas;
 mod lists_come_in_order;
+mod long_lists_are_of_one_moment;
 mod new_ids_are_nobodys;
 mod the_past_can_be_read;
 mod the_posts_story;
