@@ -176,7 +176,8 @@ impl State {
 
     /// The table of a derived type, created or evolved to what the type
     /// declares: columns are added, renamed and made optional; types do not
-    /// change; nothing is dropped.
+    /// change; nothing is dropped. A column that is there keeps the default it
+    /// was made with, whatever the type declares.
     ///
     /// # Errors
     /// [`Error::SchemaMismatch`] with each difference that cannot be bridged,
