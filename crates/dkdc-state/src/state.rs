@@ -9,6 +9,7 @@ pub(crate) mod select;
 pub(crate) mod shape;
 pub(crate) mod table;
 pub(crate) mod transaction;
+mod versions;
 
 use std::io::Read;
 use std::path::Path;
@@ -17,8 +18,9 @@ use std::time::Duration;
 
 pub use row::Row;
 pub use select::Select;
-pub use table::{Difference, Table};
+pub use table::Table;
 pub use transaction::{Transaction, TxTable};
+pub use versions::Difference;
 
 use crate::blob::BlobReader;
 use crate::clock::{Clock, SystemClock};
@@ -59,6 +61,7 @@ pub enum Durability {
 /// # Ok::<(), dkdc_state::Error>(())
 /// ```
 #[derive(Clone)]
+#[must_use = "a state is opened by `open`"]
 pub struct OpenOptions {
     config: Config,
 }
@@ -76,35 +79,30 @@ impl std::fmt::Debug for OpenOptions {
 
 impl OpenOptions {
     /// Whether a store that is not there is created; true unless said.
-    #[must_use]
     pub fn create(mut self, create: bool) -> OpenOptions {
         self.config.create = create;
         self
     }
 
     /// Whether the file is left as it is; false unless said.
-    #[must_use]
     pub fn read_only(mut self, read_only: bool) -> OpenOptions {
         self.config.read_only = read_only;
         self
     }
 
     /// What an acknowledged write survives; [`Durability::Full`] unless said.
-    #[must_use]
     pub fn durability(mut self, durability: Durability) -> OpenOptions {
         self.config.durability = durability;
         self
     }
 
     /// How long a write waits for another process's; 30 seconds unless said.
-    #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> OpenOptions {
         self.config.busy_timeout = timeout;
         self
     }
 
     /// Where the store takes the time from; the system's clock unless said.
-    #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> OpenOptions {
         self.config.clock = clock;
         self
@@ -148,7 +146,6 @@ impl State {
     }
 
     /// Options to open a store with.
-    #[must_use]
     pub fn options() -> OpenOptions {
         OpenOptions {
             config: Config {

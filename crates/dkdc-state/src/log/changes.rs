@@ -24,6 +24,7 @@ const POLL: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 
 /// One version or event.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Change {
     /// Its number.
     pub idx: Idx,
@@ -55,6 +56,7 @@ pub enum ChangeKind {
 
 /// The changes from one point to the newest commit at the time of the call.
 #[derive(Debug)]
+#[must_use = "changes are read as they are taken"]
 pub struct Changes {
     feed: Feed,
     upto: Idx,
@@ -62,6 +64,7 @@ pub struct Changes {
 
 /// The changes from one point on, those yet to come included.
 #[derive(Debug)]
+#[must_use = "changes are read as they are taken"]
 pub struct Follow {
     feed: Feed,
     /// `PRAGMA data_version` is per connection, so the newest `idx` is asked.

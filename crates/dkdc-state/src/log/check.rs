@@ -22,6 +22,7 @@ use crate::schema::sql::Cell;
 
 /// How far a check is, in versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Versions verified.
     pub done: u64,
@@ -31,6 +32,7 @@ pub struct Progress {
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckReport {
     /// The tables, oldest first.
     pub tables: Vec<CheckedTable>,
@@ -42,6 +44,7 @@ pub struct CheckReport {
 
 /// What a check found in one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckedTable {
     /// The table.
     pub table: String,

@@ -325,8 +325,10 @@ fn a_column_that_records_may_lack_cannot_be_required() {
     };
     assert_eq!(
         differences,
-        &["column body: optional in the store, required as declared; records may lack it: \
-           declare it optional"]
+        &[
+            "column body: optional in the store, required as declared; records may lack it: \
+           declare it optional"
+        ]
     );
     let renamed = ColumnDef::new("text", ColumnType::Text)
         .required()
