@@ -215,7 +215,7 @@ impl<R> Table<R> {
             table: self.shape.table,
             writes,
         };
-        let store = self.state.store();
+        let store = self.state.writable()?;
         store.group().submit(store, batch)
     }
 
