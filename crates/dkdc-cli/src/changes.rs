@@ -59,7 +59,9 @@ fn columns() -> Vec<Column> {
 
 /// A version has a row; an event has, in place of an op, its kind, and a detail.
 fn row(change: Change) -> Vec<Cell> {
-    let Change { idx, resume, kind } = change;
+    let Change {
+        idx, resume, kind, ..
+    } = change;
     let middle = match kind {
         ChangeKind::Version {
             table,

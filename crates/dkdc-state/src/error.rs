@@ -237,6 +237,14 @@ pub enum Error {
         waited: std::time::Duration,
     },
 
+    /// Somebody wrote the file while it was read, and the read could not keep
+    /// them away: this process may not write beside the file, so it has no lock.
+    #[error("{} was written while it was read: read it again", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+
     // ---- Damaged
     /// The file does not say what was written to it.
     #[error("{} is damaged: {what}", path.display())]
@@ -331,7 +339,7 @@ impl Error {
             | E::NotAStore { .. }
             | E::NewerFormat { .. }
             | E::NotAdopted { .. } => ErrorKind::Input,
-            E::Busy { .. } => ErrorKind::Busy,
+            E::Busy { .. } | E::Changed { .. } => ErrorKind::Busy,
             E::Damaged { .. } => ErrorKind::Damaged,
             E::ReadOnly { .. }
             | E::Replaced { .. }

@@ -12,6 +12,7 @@
 //! - Nothing is acknowledged unless the file and its `-wal` are still the ones
 //!   that were opened ([`identity`]).
 
+pub(crate) mod access;
 pub(crate) mod adopt;
 pub(crate) mod alter;
 pub(crate) mod append;
@@ -53,6 +54,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::state::Durability;
+use access::Pooled;
 use catalog::{Catalog, TableMeta};
 use group::Group;
 use identity::Identity;
@@ -78,12 +80,12 @@ pub(crate) struct Store {
     pub(crate) config: Config,
     /// Why nothing can be written, for a store opened read-only.
     pub(crate) read_only: Option<String>,
-    /// True when the file is opened as one that nobody can change.
+    /// True when the file was opened without a lock: see [`access`].
     pub(crate) immutable: bool,
     identity: Identity,
     /// Before the writer, so that they close first: the last connection to
     /// close takes the `-wal` away, and only one that may write can.
-    readers: Mutex<Vec<Connection>>,
+    readers: Mutex<Vec<Pooled>>,
     group: Group,
     catalog: RwLock<Arc<Catalog>>,
     poison: OnceLock<String>,
@@ -192,21 +194,33 @@ impl Store {
     }
 
     fn with_reader<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let idle = self.readers().pop();
-        let conn = match idle {
-            Some(conn) => conn,
+        let reader = match self.idle_reader() {
+            Some(reader) => reader,
             None => open::reader(self)?,
         };
-        let result = run(&conn).map_err(|error| self.locate(error));
-        let reusable = conn.is_autocommit();
+        let result = run(&reader.conn).map_err(|error| self.locate(error));
+        // When it was written meanwhile, neither what was read nor an error of it
+        // means anything.
+        reader.verify(&self.path)?;
+        let reusable = reader.conn.is_autocommit();
         let mut readers = self.readers();
         if reusable && readers.len() < IDLE_READERS {
-            readers.push(conn);
+            readers.push(reader);
         }
         result
     }
 
-    fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn idle_reader(&self) -> Option<Pooled> {
+        let mut readers = self.readers();
+        while let Some(reader) = readers.pop() {
+            if reader.verify(&self.path).is_ok() {
+                return Some(reader);
+            }
+        }
+        None
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<Pooled>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

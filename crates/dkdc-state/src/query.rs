@@ -50,6 +50,7 @@ const AHEAD: usize = 2;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "a question is put by `run`"]
 pub struct Query {
     snapshot: Snapshot,
     files: Vec<(String, PathBuf)>,
@@ -84,7 +85,6 @@ impl Snapshot {
     }
 
     /// A question with more to it than its text.
-    #[must_use]
     pub fn query(&self) -> Query {
         Query {
             snapshot: self.clone(),
@@ -96,7 +96,6 @@ impl Snapshot {
 impl Query {
     /// A file (CSV, Parquet, JSON or NDJSON, by its ending) to join as table
     /// `name`. It is read before the question is put; no other file can be.
-    #[must_use]
     pub fn with_file(mut self, name: &str, path: impl AsRef<Path>) -> Query {
         self.files.push((name.to_owned(), path.as_ref().to_owned()));
         self
@@ -128,6 +127,7 @@ impl Query {
 /// The answer to a question, a batch of rows at a time.
 ///
 /// Dropped before its end, it stops the question.
+#[must_use = "dropping the answer stops the question"]
 pub struct Batches {
     schema: SchemaRef,
     batches: Option<Receiver<Result<RecordBatch>>>,

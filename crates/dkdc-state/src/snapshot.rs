@@ -164,14 +164,12 @@ impl<R> SnapshotTable<R> {
     /// # Errors
     /// As [`get`](SnapshotTable::get).
     pub fn ids(&self, prefix: &str, limit: usize) -> Result<Vec<String>> {
-        let select = Select::new().ge("id", prefix);
+        // In order, those that begin with it come first.
+        let select = Select::new().ge("id", prefix).limit(limit);
         let scope = Scope::AsOf(self.snapshot.idx);
         let rows = self.read(|conn, meta| list::list(conn, meta, &select, scope))?;
         let ids = rows.into_iter().map(|row| row.id);
-        Ok(ids
-            .take_while(|id| id.starts_with(prefix))
-            .take(limit)
-            .collect())
+        Ok(ids.take_while(|id| id.starts_with(prefix)).collect())
     }
 
     /// Every version that the record had by then, oldest first.

@@ -9,6 +9,7 @@ pub(crate) mod select;
 pub(crate) mod shape;
 pub(crate) mod table;
 pub(crate) mod transaction;
+mod versions;
 
 use std::io::Read;
 use std::path::Path;
@@ -17,8 +18,9 @@ use std::time::Duration;
 
 pub use row::Row;
 pub use select::Select;
-pub use table::{Difference, Table};
+pub use table::Table;
 pub use transaction::{Transaction, TxTable};
+pub use versions::Difference;
 
 use crate::blob::BlobReader;
 use crate::clock::{Clock, SystemClock};
@@ -59,6 +61,7 @@ pub enum Durability {
 /// # Ok::<(), dkdc_state::Error>(())
 /// ```
 #[derive(Clone)]
+#[must_use = "a state is opened by `open`"]
 pub struct OpenOptions {
     config: Config,
 }
@@ -75,36 +78,36 @@ impl std::fmt::Debug for OpenOptions {
 }
 
 impl OpenOptions {
+    #[cfg(test)]
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Whether a store that is not there is created; true unless said.
-    #[must_use]
     pub fn create(mut self, create: bool) -> OpenOptions {
         self.config.create = create;
         self
     }
 
     /// Whether the file is left as it is; false unless said.
-    #[must_use]
     pub fn read_only(mut self, read_only: bool) -> OpenOptions {
         self.config.read_only = read_only;
         self
     }
 
     /// What an acknowledged write survives; [`Durability::Full`] unless said.
-    #[must_use]
     pub fn durability(mut self, durability: Durability) -> OpenOptions {
         self.config.durability = durability;
         self
     }
 
     /// How long a write waits for another process's; 30 seconds unless said.
-    #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> OpenOptions {
         self.config.busy_timeout = timeout;
         self
     }
 
     /// Where the store takes the time from; the system's clock unless said.
-    #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> OpenOptions {
         self.config.clock = clock;
         self
@@ -112,13 +115,16 @@ impl OpenOptions {
 
     /// Opens the store at `path`. A store that this process has open already is
     /// shared, with the options it was opened with first; asked for
-    /// [`Durability::Full`], it has that from then on.
+    /// [`Durability::Full`], it has that from then on. A read-only state writes
+    /// nothing, whoever shares the store.
     ///
     /// # Errors
     /// [`Error::NoStore`], [`Error::NotAStore`], [`Error::NewerFormat`],
     /// [`Error::NotAdopted`], [`Error::ReadOnly`], [`Error::Io`].
     pub fn open(self, path: impl AsRef<Path>) -> Result<State> {
-        registry::open(path.as_ref(), self.config).map(|store| State { store })
+        let read_only = self.config.read_only;
+        let store = registry::open(path.as_ref(), self.config)?;
+        Ok(State { store, read_only })
     }
 }
 
@@ -129,6 +135,8 @@ impl OpenOptions {
 #[derive(Clone)]
 pub struct State {
     store: Arc<Store>,
+    /// Asked for by whoever opened this handle; others of the store may write.
+    read_only: bool,
 }
 
 impl std::fmt::Debug for State {
@@ -148,7 +156,6 @@ impl State {
     }
 
     /// Options to open a store with.
-    #[must_use]
     pub fn options() -> OpenOptions {
         OpenOptions {
             config: Config {
@@ -171,12 +178,13 @@ impl State {
     /// folder is not writable.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        self.store.read_only.is_some()
+        self.read_only || self.store.read_only.is_some()
     }
 
     /// The table of a derived type, created or evolved to what the type
     /// declares: columns are added, renamed and made optional; types do not
-    /// change; nothing is dropped.
+    /// change; nothing is dropped. A column that is there keeps the default it
+    /// was made with, whatever the type declares.
     ///
     /// # Errors
     /// [`Error::SchemaMismatch`] with each difference that cannot be bridged,
@@ -184,7 +192,7 @@ impl State {
     /// when something would have to change.
     pub fn table<R: Record>(&self) -> Result<Table<R>> {
         let declared = R::table();
-        let number = self.store.declare(&declared)?;
+        let number = self.declare(&declared)?;
         let catalog = self.store.catalog();
         Ok(Table {
             state: self.clone(),
@@ -230,7 +238,7 @@ impl State {
     /// # Errors
     /// As [`table`](State::table).
     pub fn define(&self, declared: &TableDef) -> Result<Table<Row>> {
-        let number = self.store.declare(declared)?;
+        let number = self.declare(declared)?;
         Ok(Table {
             state: self.clone(),
             name: declared.name.as_str().into(),
@@ -270,7 +278,7 @@ impl State {
     /// [`Error::UnknownTable`], [`Error::UnknownColumn`],
     /// [`Error::InvalidSchema`] when the new name cannot be.
     pub fn rename_column(&self, table: &str, from: &str, to: &str) -> Result<()> {
-        self.store.rename_column(table, from, to)
+        self.writable()?.rename_column(table, from, to)
     }
 
     /// Runs `write` as one transaction over any tables: all of it is committed,
@@ -301,8 +309,9 @@ impl State {
         &self,
         write: impl FnOnce(&Transaction<'_, '_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.store.group().alone(&self.store, |tx| {
-            let _inside = self.store.enter();
+        let store = self.writable()?;
+        store.group().alone(store, |tx| {
+            let _inside = store.enter();
             write(&Transaction::new(tx))
         })
     }
@@ -379,7 +388,7 @@ impl State {
     /// # Errors
     /// [`Error::UnknownTable`]; then nothing is cleared.
     pub fn clear(&self, tables: &[&str]) -> Result<Vec<Cleared>> {
-        self.store.clear(tables)
+        self.writable()?.clear(tables)
     }
 
     /// Verifies the whole store: every hash chain, head, index and content.
@@ -413,7 +422,7 @@ impl State {
     /// # Errors
     /// [`Error::BlobTooLarge`], [`Error::Io`] from the reader.
     pub fn put_blob(&self, reader: impl Read) -> Result<BlobRef> {
-        self.store.put_blob(reader)
+        self.writable()?.put_blob(reader)
     }
 
     /// The content that a `Blob` column names, verified.
@@ -429,7 +438,7 @@ impl State {
     /// # Errors
     /// As for any write.
     pub fn gc_blobs(&self) -> Result<Collected> {
-        self.store.collect_blobs()
+        self.writable()?.collect_blobs()
     }
 
     /// Answers a question in SQL from the state as it is now: see
@@ -442,7 +451,25 @@ impl State {
         self.snapshot()?.sql(query)
     }
 
+    fn declare(&self, declared: &TableDef) -> Result<u32> {
+        match self.store.declared(declared)? {
+            Some(number) => Ok(number),
+            None => self.writable()?.write(|tx| tx.declare(declared)),
+        }
+    }
+
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// The store, for a write.
+    fn writable(&self) -> Result<&Arc<Store>> {
+        if self.read_only {
+            return Err(Error::ReadOnly {
+                path: self.store.path.clone(),
+                why: "it was opened read-only".to_owned(),
+            });
+        }
+        Ok(&self.store)
     }
 }

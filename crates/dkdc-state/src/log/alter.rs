@@ -17,17 +17,12 @@ use crate::schema::sql::quote;
 use crate::schema::{Index, TableDef, TableSchema};
 
 impl Store {
-    /// Makes the table as declared, and returns its number. Writes nothing when
-    /// it is so already.
-    pub(crate) fn declare(&self, declared: &TableDef) -> Result<u32> {
-        let known = self.read(|conn, catalog| match plan(conn, catalog, declared)? {
+    /// The number of the table, when it is as declared already.
+    pub(crate) fn declared(&self, declared: &TableDef) -> Result<Option<u32>> {
+        self.read(|conn, catalog| match plan(conn, catalog, declared)? {
             Some(plan) if plan.steps.is_empty() => Ok(Some(plan.schema.number)),
             _ => Ok(None),
-        })?;
-        match known {
-            Some(number) => Ok(number),
-            None => self.write(|tx| tx.declare(declared)),
-        }
+        })
     }
 
     /// Renames a column.

@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, TableMeta};
 use super::event::{self, Event};
 use super::read::{self, LogRow};
 use super::{DbResult, Store, writer};
@@ -17,13 +18,15 @@ use crate::error::Result;
 use crate::record::{Idx, Version};
 use crate::state::Row;
 
-/// Rows read at a time from each table.
+/// Rows read at a time from each table, and bytes from all.
 const PAGE: usize = 1024;
+const PAGE_BYTES: usize = 16 << 20;
 /// How often a follower looks at first, and at the longest.
 const POLL: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
 /// One version or event.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Change {
     /// Its number.
     pub idx: Idx,
@@ -55,6 +58,7 @@ pub enum ChangeKind {
 
 /// The changes from one point to the newest commit at the time of the call.
 #[derive(Debug)]
+#[must_use = "changes are read as they are taken"]
 pub struct Changes {
     feed: Feed,
     upto: Idx,
@@ -62,6 +66,7 @@ pub struct Changes {
 
 /// The changes from one point on, those yet to come included.
 #[derive(Debug)]
+#[must_use = "changes are read as they are taken"]
 pub struct Follow {
     feed: Feed,
     /// `PRAGMA data_version` is per connection, so the newest `idx` is asked.
@@ -206,10 +211,11 @@ fn page(
     let mut found: Vec<(Idx, ChangeKind)> = Vec::new();
     // A table that has more than a page bounds what the others may give.
     let mut bound = upto;
+    let share = PAGE_BYTES / catalog.tables.len().max(1);
     for meta in &catalog.tables {
-        let rows = rows_after(conn, meta, after, bound)?;
-        if rows.len() == PAGE {
-            bound = bound.min(rows[PAGE - 1].version.idx);
+        let (rows, more) = rows_after(conn, meta, (after, bound), share)?;
+        if let (true, Some(last)) = (more, rows.last()) {
+            bound = last.version.idx;
         }
         found.extend(rows.into_iter().map(|row| (row.version.idx, version(row))));
     }
@@ -233,13 +239,14 @@ fn page(
         .collect()
 }
 
-/// At most a page of a table's rows.
-pub(crate) fn rows_after(
+/// A table's next rows, at least one if there is one, and whether there may be
+/// more: at most a page of them, and none beyond the one that fills the share.
+fn rows_after(
     conn: &Connection,
-    meta: &super::catalog::TableMeta,
-    after: Idx,
-    upto: Idx,
-) -> Result<Vec<LogRow>> {
+    meta: &TableMeta,
+    (after, upto): (Idx, Idx),
+    share: usize,
+) -> Result<(Vec<LogRow>, bool)> {
     let sql = format!(
         "SELECT {} FROM {} l WHERE l.idx > ?1 AND l.idx <= ?2 ORDER BY l.idx LIMIT {PAGE}",
         meta.sql.row_columns, meta.sql.table
@@ -248,11 +255,26 @@ pub(crate) fn rows_after(
     let mut rows = statement
         .query((after.as_micros(), upto.as_micros()))
         .db()?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().db()? {
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    while bytes < share
+        && let Some(row) = rows.next().db()?
+    {
+        bytes += size(row);
         found.push(read::decode(&meta.schema, row)?);
     }
-    Ok(found)
+    let more = bytes >= share || found.len() == PAGE;
+    Ok((found, more))
+}
+
+/// Bytes in the cells of a row.
+fn size(row: &rusqlite::Row<'_>) -> usize {
+    let cells = (0..row.as_ref().column_count()).filter_map(|at| row.get_ref(at).ok());
+    cells
+        .map(|cell| match cell {
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+            _ => 8,
+        })
+        .sum()
 }
 
 fn version(row: LogRow) -> ChangeKind {
@@ -261,5 +283,54 @@ fn version(row: LogRow) -> ChangeKind {
         id: row.id.clone(),
         version: row.version,
         row: row.version.op.is_live().then(|| Row::from_log(row)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{ColumnDef, ColumnType, TableDef};
+    use crate::state::State;
+
+    /// The failure to prevent: a page of large values that fills the memory.
+    #[test]
+    fn a_page_ends_when_it_is_large_and_the_feed_goes_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = State::open(folder.path().join("data.db")).expect("a store");
+        let body = ColumnDef::new("body", ColumnType::Text);
+        let mut written = Vec::new();
+        for table in ["one", "two"] {
+            let table = state.define(&TableDef::new(table).column(body.clone()));
+            let table = table.expect("a table");
+            for n in 0..16 {
+                let row = Row::new(format!("{n}")).with("body", "x".repeat(2 << 20));
+                written.push(table.append(&row).expect("new").idx);
+            }
+        }
+        let pages = state.store().read(|conn, catalog| {
+            let upto = writer::last(conn, catalog)?;
+            let (mut after, mut pages) = (Idx::ZERO, Vec::new());
+            loop {
+                let page = page(conn, catalog, after, upto, after)?;
+                let Some(last) = page.last() else { break };
+                after = last.idx;
+                pages.push(page);
+            }
+            Ok(pages)
+        });
+        let pages = pages.expect("64 MiB in pages");
+        assert!(pages.len() >= 4, "{} pages", pages.len());
+        let versions = |page: &Vec<Change>| {
+            let idx = |change: &Change| match change.kind {
+                ChangeKind::Version { .. } => Some(change.idx),
+                ChangeKind::Event(_) => None,
+            };
+            page.iter().filter_map(idx).collect::<Vec<Idx>>()
+        };
+        assert!(pages.iter().all(|page| versions(page).len() <= 9));
+        let read: Vec<Idx> = pages.iter().flat_map(versions).collect();
+        assert_eq!(read, written);
+        let fed = state.changes(Idx::ZERO).expect("changes");
+        assert_eq!(fed.count(), pages.iter().map(Vec::len).sum::<usize>());
     }
 }

@@ -7,11 +7,14 @@
 mod derived;
 mod structure;
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
 use super::append::column_number;
 use super::catalog::{Catalog, TableMeta};
-use super::hash::{Hash, Leaf, link};
+use super::event::EventKind;
+use super::hash::{self, Hash, Leaf, link};
 use super::{DbResult, Store, event, read};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op};
@@ -19,6 +22,7 @@ use crate::schema::sql::Cell;
 
 /// How far a check is, in versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Versions verified.
     pub done: u64,
@@ -28,6 +32,7 @@ pub struct Progress {
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckReport {
     /// The tables, oldest first.
     pub tables: Vec<CheckedTable>,
@@ -39,6 +44,7 @@ pub struct CheckReport {
 
 /// What a check found in one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckedTable {
     /// The table.
     pub table: String,
@@ -66,7 +72,8 @@ const STEP: u64 = 4096;
 impl Store {
     pub(crate) fn check(&self, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport> {
         // Every kind of damage that keeps SQLite from reading is also a result.
-        let report = self.read(|conn, catalog| check(conn, catalog, progress));
+        // The catalog is what the file says, not what this process knows.
+        let report = self.read(|conn, _| check(conn, &Catalog::read(conn)?, progress));
         match report {
             Err(Error::Damaged { what, .. }) => Ok(CheckReport {
                 damage: vec![what],
@@ -87,7 +94,8 @@ fn check(
         ..CheckReport::default()
     };
     report.damage.extend(structure::check(conn, catalog)?);
-    match events(conn, catalog, &mut report.damage) {
+    let mut clears = BTreeMap::new();
+    match events(conn, catalog, &mut clears, &mut report.damage) {
         Ok(events) => report.events = events,
         Err(error) => report.damage.push(unreadable(error)?),
     }
@@ -103,7 +111,9 @@ fn check(
                 total,
             })
         };
-        let checked = match table(conn, meta, &mut tick) {
+        let begins = clears.get(&meta.schema.number).copied();
+        let begins = begins.unwrap_or_else(|| Begins::genesis(catalog, meta));
+        let checked = match table(conn, meta, begins, &mut tick) {
             Ok(checked) => checked,
             Err(error) => CheckedTable {
                 table: meta.name().to_owned(),
@@ -166,7 +176,38 @@ fn count(conn: &Connection, table: &str) -> Result<u64> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-fn events(conn: &Connection, catalog: &Catalog, damage: &mut Vec<String>) -> Result<u64> {
+/// Where the chain of a table begins: with the store, or after its last clear.
+#[derive(Clone, Copy)]
+struct Begins {
+    floor: Idx,
+    anchor: Hash,
+}
+
+impl Begins {
+    fn genesis(catalog: &Catalog, meta: &TableMeta) -> Begins {
+        Begins {
+            floor: Idx::ZERO,
+            anchor: hash::genesis(&catalog.store_id, meta.schema.number),
+        }
+    }
+
+    fn clear(idx: Idx, detail: &str) -> Option<Begins> {
+        let detail: serde_json::Value = serde_json::from_str(detail).ok()?;
+        let hash = blake3::Hash::from_hex(detail.get("last_hash")?.as_str()?).ok()?;
+        Some(Begins {
+            floor: idx,
+            anchor: *hash.as_bytes(),
+        })
+    }
+}
+
+/// Verifies the events, and finds the last clear of each table.
+fn events(
+    conn: &Connection,
+    catalog: &Catalog,
+    clears: &mut BTreeMap<u32, Begins>,
+    damage: &mut Vec<String>,
+) -> Result<u64> {
     let mut statement = conn
         .prepare("SELECT idx, kind, \"table\", detail, _hash FROM _dkdc_events ORDER BY idx")
         .db()?;
@@ -176,9 +217,15 @@ fn events(conn: &Connection, catalog: &Catalog, damage: &mut Vec<String>) -> Res
     while let Some(row) = rows.next().db()? {
         let idx = Idx(row.get(0).db()?);
         let (kind, detail): (String, String) = (row.get(1).db()?, row.get(3).db()?);
+        let table: Option<u32> = row.get(2).db()?;
         let hash: Hash = row.get(4).db()?;
-        if event::hash(&previous, idx, &kind, row.get(2).db()?, &detail) != hash {
+        if event::hash(&previous, idx, &kind, table, &detail) != hash {
             damage.push(format!("event {idx} ({kind}) is not what was written"));
+        }
+        if kind.parse() == Ok(EventKind::Clear)
+            && let (Some(table), Some(begins)) = (table, Begins::clear(idx, &detail))
+        {
+            clears.insert(table, begins);
         }
         previous = hash;
         events += 1;
@@ -197,9 +244,23 @@ impl Damage {
     }
 }
 
-fn table(conn: &Connection, meta: &TableMeta, tick: &mut dyn FnMut(u64)) -> Result<CheckedTable> {
+fn table(
+    conn: &Connection,
+    meta: &TableMeta,
+    begins: Begins,
+    tick: &mut dyn FnMut(u64),
+) -> Result<CheckedTable> {
     let mut damage = Damage(Vec::new());
-    let versions = chain(conn, meta, &mut damage, tick)?;
+    if meta.schema.floor != begins.floor {
+        damage.add(format!(
+            "its history begins at {}, but after its last clear, by the events, at {}",
+            meta.schema.floor, begins.floor
+        ));
+    }
+    if meta.anchor != begins.anchor {
+        damage.add("its chain does not begin where the store or its last clear left it".to_owned());
+    }
+    let versions = chain(conn, meta, begins.anchor, &mut damage, tick)?;
     derived::heads(conn, meta, &mut damage)?;
     derived::waypoints(conn, meta, &mut damage)?;
     for at in 0..meta.schema.indexes.len() {
@@ -218,6 +279,7 @@ fn table(conn: &Connection, meta: &TableMeta, tick: &mut dyn FnMut(u64)) -> Resu
 fn chain(
     conn: &Connection,
     meta: &TableMeta,
+    mut previous: Hash,
     damage: &mut Damage,
     tick: &mut dyn FnMut(u64),
 ) -> Result<u64> {
@@ -228,7 +290,6 @@ fn chain(
     let columns = meta.schema.columns.len();
     let mut statement = conn.prepare(&sql).db()?;
     let mut rows = statement.query([]).db()?;
-    let mut previous = meta.anchor;
     let mut leaf = Leaf::default();
     let mut versions = 0;
     while let Some(row) = rows.next().db()? {

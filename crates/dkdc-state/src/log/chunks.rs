@@ -72,6 +72,7 @@ pub(crate) fn read(conn: &Connection, blob: &BlobRef) -> Result<Vec<u8>> {
 
 /// What a collection removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Collected {
     /// Contents removed.
     pub blobs: u64,

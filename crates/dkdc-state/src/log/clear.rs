@@ -20,6 +20,7 @@ use crate::schema::sql::quote;
 
 /// A table that was emptied.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cleared {
     /// The table.
     pub table: String,

@@ -67,6 +67,7 @@ impl FromStr for EventKind {
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Event {
     /// Its number, from the same clock as versions.
     pub idx: Idx,

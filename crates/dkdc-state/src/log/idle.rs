@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::identity::beside;
+use super::identity::{FileKey, beside};
 use super::{Config, Store, open, recent, writer};
 
 /// A pause of this length makes a store idle.
@@ -94,8 +94,9 @@ impl Checkpointer {
             wake: Condvar::new(),
         });
         let (path, config) = (store.path.clone(), store.config.clone());
+        let key = store.identity.key();
         let for_thread = Arc::clone(&shared);
-        let thread = std::thread::spawn(move || for_thread.run(path, &config));
+        let thread = std::thread::spawn(move || for_thread.run(path, key, &config));
         Checkpointer { shared, thread }
     }
 
@@ -114,7 +115,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, path: PathBuf, config: &Config) {
+    fn run(&self, path: PathBuf, key: FileKey, config: &Config) {
         let wal = beside(&path, "-wal");
         let mut conn = None;
         let mut seen = 0;
@@ -133,7 +134,7 @@ impl Shared {
                 continue;
             }
             if conn.is_none() {
-                conn = open::checkpointer(&path, config)
+                conn = open::checkpointer(&path, key, config)
                     .inspect_err(|error| tracing::warn!(%error, "no idle checkpoint"))
                     .ok();
             }

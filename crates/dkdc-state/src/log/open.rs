@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::access::{self, Mode, Pooled, foreign};
 use super::catalog::Catalog;
 use super::format::{APPLICATION_ID, FORMAT};
 use super::group::Group;
-use super::identity::{Identity, beside, file_key};
+use super::identity::{FileKey, Identity, file_key};
 use super::{Config, DbResult, Store, adopt, locate, migrate, recent};
 use crate::error::{Error, Result};
 use crate::state::Durability;
@@ -92,29 +93,39 @@ pub(crate) fn open(path: &Path, config: Config) -> Result<Store> {
 }
 
 fn open_located(path: &Path, config: Config) -> Result<Store> {
-    let (mode, conn) = connect(path, &config)?;
+    let replaced = |why: &str| Error::Replaced {
+        path: path.to_owned(),
+        why: why.to_owned(),
+    };
+    // Before SQLite opens it, or right after SQLite made it.
+    let before = file_key(path);
+    let (mode, first) = access::connect(path, &config)?;
+    let key = before
+        .or_else(|| file_key(path))
+        .ok_or_else(|| replaced("it was removed while it was opened"))?;
     let read_only = match &mode {
         Mode::Write => None,
-        Mode::Read(why) | Mode::Immutable(why) => Some(why.clone()),
+        Mode::Read(why) => Some(why.clone()),
     };
     let catalog = match &mode {
-        Mode::Write => prepare(&conn, path, &config)?,
-        Mode::Read(_) | Mode::Immutable(_) => {
-            let tx = read_transaction(&conn)?;
+        Mode::Write => prepare(&first.conn, path, &config)?,
+        Mode::Read(_) => {
+            let tx = read_transaction(&first.conn)?;
             recognise(&tx, path, false)?;
-            Catalog::read(&tx)?
+            let catalog = Catalog::read(&tx)?;
+            first.verify(path)?;
+            catalog
         }
     };
-    let key = file_key(path).ok_or_else(|| Error::Replaced {
-        path: path.to_owned(),
-        why: "it was removed while it was opened".to_owned(),
-    })?;
+    if file_key(path) != Some(key) {
+        return Err(replaced("another file took its place while it was opened"));
+    }
     let store = Store {
         path: path.to_owned(),
         read_only,
-        immutable: matches!(mode, Mode::Immutable(_)),
+        immutable: first.frozen.is_some(),
         identity: Identity::new(path.to_owned(), key),
-        group: Group::new(conn),
+        group: Group::new(first.conn),
         readers: Mutex::default(),
         catalog: RwLock::new(Arc::new(catalog)),
         poison: OnceLock::new(),
@@ -129,94 +140,6 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
         store.wrote();
     }
     Ok(store)
-}
-
-enum Mode {
-    Write,
-    /// Why the file cannot be written.
-    Read(String),
-    /// The same, and its folder cannot be written either.
-    Immutable(String),
-}
-
-/// The first connection, as capable as the file permits.
-fn connect(path: &Path, config: &Config) -> Result<(Mode, Connection)> {
-    if !config.read_only {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | if config.create {
-                OpenFlags::SQLITE_OPEN_CREATE
-            } else {
-                OpenFlags::empty()
-            };
-        let opened = connection(path, flags, config).and_then(|conn| {
-            // The first lock and the first page tell what the file permits.
-            conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-                .db()?;
-            Ok(conn)
-        });
-        match opened {
-            Ok(conn) if !conn.is_readonly("main").db()? => return Ok((Mode::Write, conn)),
-            Ok(_) => {}
-            Err(error) if !is_permission(&error) => return Err(foreign(path, error)),
-            Err(error) if !path.exists() => {
-                return Err(Error::ReadOnly {
-                    path: path.to_owned(),
-                    why: error.to_string().trim_start_matches(": ").to_owned(),
-                });
-            }
-            Err(_) => {}
-        }
-    }
-    let why = if config.read_only {
-        "it was opened read-only"
-    } else {
-        "the file or its folder is not writable"
-    };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let readable = connection(path, flags, config).and_then(|conn| {
-        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-            .db()?;
-        Ok(conn)
-    });
-    match readable {
-        Ok(conn) => Ok((Mode::Read(why.to_owned()), conn)),
-        Err(error) if is_permission(&error) && !has_content(&beside(path, "-wal")) => {
-            let conn = connection(&immutable_uri(path), flags, config)?;
-            Ok((Mode::Immutable(why.to_owned()), conn))
-        }
-        Err(error) => Err(foreign(path, error)),
-    }
-}
-
-/// A WAL database whose folder cannot be written opens only as immutable.
-fn immutable_uri(path: &Path) -> PathBuf {
-    let text = path.to_string_lossy();
-    let escaped = text
-        .replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23");
-    PathBuf::from(format!("file:{escaped}?immutable=1"))
-}
-
-fn has_content(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|meta| meta.len() > 0)
-}
-
-fn is_permission(error: &Error) -> bool {
-    // READONLY, CANTOPEN, PERM and their extended codes.
-    matches!(error, Error::Sqlite { code, .. } if matches!(code & 0xff, 3 | 8 | 14))
-}
-
-/// What SQLite says of a file that is none of its own.
-fn foreign(path: &Path, error: Error) -> Error {
-    match error {
-        Error::Sqlite { code: 26, .. } => Error::NotAStore {
-            path: path.to_owned(),
-            why: "it is no SQLite database".to_owned(),
-        },
-        other => other,
-    }
 }
 
 /// Whoever is told learns the path as they gave it, not as SQLite was given it.
@@ -239,11 +162,12 @@ fn without_path(path: &Path, error: Error) -> Error {
     }
 }
 
+/// A connection, set up as all of ours are.
 #[expect(
     clippy::disallowed_methods,
     reason = "the log opens SQLite's connections here"
 )]
-fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connection> {
+pub(super) fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_URI).db();
     let conn = conn.map_err(|error| without_path(path, error))?;
     conn.busy_timeout(config.busy_timeout).db()?;
@@ -272,22 +196,26 @@ fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connecti
 }
 
 /// One more reader of an open store.
-pub(crate) fn reader(store: &Store) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = if store.immutable {
-        connection(&immutable_uri(&store.path), flags, &store.config)
+pub(crate) fn reader(store: &Store) -> Result<Pooled> {
+    let reader = if store.immutable {
+        access::frozen_reader(&store.path, &store.config)
     } else {
-        connection(&store.path, flags, &store.config)
+        access::reader(&store.path, &store.config)
     };
-    let conn = conn.map_err(|error| store.locate(error))?;
-    // Another file at the path is another store, or none.
-    if file_key(&store.path) != Some(store.identity.key()) {
-        return Err(Error::Replaced {
-            path: store.path.clone(),
-            why: "it was removed, renamed or replaced".to_owned(),
-        });
+    let reader = reader.map_err(|error| store.locate(error))?;
+    is_file(&store.path, store.identity.key())?;
+    Ok(reader)
+}
+
+/// Another file at the path is another store, or none.
+fn is_file(path: &Path, key: FileKey) -> Result<()> {
+    if file_key(path) == Some(key) {
+        return Ok(());
     }
-    Ok(conn)
+    Err(Error::Replaced {
+        path: path.to_owned(),
+        why: "it was removed, renamed or replaced".to_owned(),
+    })
 }
 
 /// What a file is, by its header and its tables.
@@ -446,9 +374,11 @@ fn recognise(conn: &Connection, path: &Path, may_write: bool) -> Result<Found> {
 }
 
 /// The connection that checkpoints while the store is idle.
-pub(crate) fn checkpointer(path: &Path, config: &Config) -> Result<Connection> {
+pub(crate) fn checkpointer(path: &Path, key: FileKey, config: &Config) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = connection(path, flags, config)?;
+    // Before the first statement: nothing was read or locked by then.
+    is_file(path, key)?;
     conn.pragma_update(None, "synchronous", "FULL").db()?;
     conn.pragma_update(None, "cache_size", -256).db()?;
     if cfg!(target_os = "macos") {
@@ -456,4 +386,28 @@ pub(crate) fn checkpointer(path: &Path, config: &Config) -> Result<Connection> {
             .db()?;
     }
     Ok(conn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+
+    #[test]
+    fn the_idle_checkpoint_is_of_the_very_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("data.db");
+        let options = State::options();
+        let state = options.clone().open(&path).expect("a store");
+        let key = state.store().identity.key();
+        let open = || checkpointer(&path, key, options.config()).map(|_| ());
+        open().expect("the very file");
+        fs::remove_file(&path).expect("a file");
+        fs::write(&path, "").expect("another file");
+        let refused = open();
+        assert!(
+            matches!(refused, Err(Error::Replaced { .. })),
+            "{refused:?}"
+        );
+    }
 }

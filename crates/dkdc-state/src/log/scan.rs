@@ -19,6 +19,10 @@ use crate::schema::arrow::{ColumnBuilder, data_type};
 use crate::schema::sql::{Cell, quote};
 use crate::schema::{ColumnType, TableSchema};
 
+/// A page ends with the row that fills it, however few those are: values may be
+/// large, and Arrow counts the bytes of a column in 31 bits.
+pub(crate) const PAGE_BYTES: usize = 16 << 20;
+
 /// One column of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scanned {
@@ -85,8 +89,9 @@ pub(crate) fn arrow_schema(schema: &TableSchema, columns: &[Scanned]) -> SchemaR
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
-/// At most `limit` rows after one version, up to another, in order; `None` when
-/// there are none. The second value is the last row's number.
+/// The next rows after one version, up to another, in order: at most `limit`, or
+/// [`PAGE_BYTES`]. `None` when there are none. The second value is the last
+/// row's number.
 pub(crate) fn batch(
     conn: &Connection,
     meta: &TableMeta,
@@ -114,17 +119,24 @@ pub(crate) fn batch(
         .map(|column| ColumnBuilder::new(column.ty(schema), limit.min(1 << 16)))
         .collect();
     let mut last = None;
-    let mut count = 0;
-    while let Some(row) = rows.next().db()? {
+    let (mut count, mut bytes) = (0, 0);
+    while bytes < PAGE_BYTES
+        && let Some(row) = rows.next().db()?
+    {
         let idx = Idx(row.get(0).db()?);
         let op = Op::from_code(row.get(1).db()?);
         for (at, (builder, column)) in builders.iter_mut().zip(columns).enumerate() {
             let cell = Cell::of_ref(row.get_ref(at + 2).db()?).map_err(str::to_owned);
             let appended = cell.and_then(|cell| match (cell, column, op) {
                 (Cell::Null, Scanned::Column(at), Some(op)) => {
-                    builder.append(&schema.columns[*at].absent(idx, op))
+                    let value = schema.columns[*at].absent(idx, op);
+                    bytes += Cell::of(&value).bytes();
+                    builder.append(&value)
                 }
-                (cell, _, _) => builder.append_cell(cell),
+                (cell, _, _) => {
+                    bytes += cell.bytes();
+                    builder.append_cell(cell)
+                }
             });
             appended.map_err(|what| {
                 damaged(format!(
@@ -143,4 +155,46 @@ pub(crate) fn batch(
     let batch = RecordBatch::try_new_with_options(arrow_schema(schema, columns), arrays, &options);
     let batch = batch.map_err(|error| damaged(format!("BUG: {error}")))?;
     Ok(Some((batch, last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray;
+
+    use super::*;
+    use crate::schema::{ColumnDef, TableDef};
+    use crate::state::{Row, State};
+
+    /// The failure to prevent: a page of large values that fills the memory, or
+    /// more bytes in one column than Arrow can count.
+    #[test]
+    fn a_page_ends_when_it_is_large_and_the_scan_goes_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = State::open(folder.path().join("data.db")).expect("a store");
+        let def = TableDef::new("t").column(ColumnDef::new("body", ColumnType::Text));
+        let table = state.define(&def).expect("a table");
+        for n in 0..64 {
+            let row = Row::new(format!("{n:02}")).with("body", "x".repeat(1 << 20));
+            table.append(&row).expect("new");
+        }
+        // Rows that lack a column have its default, which counts as well.
+        let late = ColumnDef::new("late", ColumnType::Text).default("y".repeat(1 << 20));
+        state.define(&def.column(late)).expect("a column");
+        let (mut after, mut sizes) = (Idx::ZERO, Vec::new());
+        loop {
+            let page = state.store().read(|conn, catalog| {
+                let meta = catalog.by_number(1)?;
+                let columns = all_columns(&meta.schema);
+                batch(conn, meta, &columns, (after, Idx(i64::MAX)), 1 << 14)
+            });
+            let Some((page, last)) = page.expect("a page") else {
+                break;
+            };
+            let bodies = page.column(2).as_string::<i32>();
+            assert!(bodies.iter().all(|b| b.is_some_and(|b| b.len() == 1 << 20)));
+            sizes.push(page.num_rows());
+            after = last;
+        }
+        assert_eq!(sizes, [8; 8]);
+    }
 }

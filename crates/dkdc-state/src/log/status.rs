@@ -11,6 +11,7 @@ use crate::record::Idx;
 
 /// A store in numbers.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Status {
     /// The file.
     pub path: PathBuf,
@@ -36,6 +37,7 @@ pub struct Status {
 
 /// A table in numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TableStatus {
     /// Its name.
     pub name: String,

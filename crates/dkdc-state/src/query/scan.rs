@@ -344,7 +344,7 @@ fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<
         cursor.done = true;
         return Ok(());
     };
-    cursor.done = batch.num_rows() < limit;
+    cursor.done = last >= bound.upto;
     cursor.after = Some(last);
     for from in (0..batch.num_rows()).step_by(VECTOR) {
         let rows = VECTOR.min(batch.num_rows() - from);

@@ -18,7 +18,8 @@ pub struct ColumnDef {
     pub ty: ColumnType,
     /// True when every live record must have a value.
     pub required: bool,
-    /// What a record has that was written without this column.
+    /// What a record has that was written without this column. A column that is
+    /// in the store already keeps the default it was made with.
     pub default: Option<Value>,
     /// An earlier name: a stored column with it is renamed.
     pub was: Option<String>,

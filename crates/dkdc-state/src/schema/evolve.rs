@@ -1,8 +1,12 @@
 //! How a declared table and the stored one become one.
 //!
-//! Columns are added, renamed and made optional; types never change; nothing is
-//! dropped, since another program may still use it. What does not go together
-//! is reported as a whole, one line for each difference.
+//! Columns are added, renamed and made optional; types never change, and what is
+//! optional is never required again; nothing is dropped, since another program
+//! may still use it. What does not go together is reported as a whole, one line
+//! for each difference.
+//!
+//! A default belongs to the column: the one it was made with stays. Were each
+//! declaration to change it, two programs would take it from each other.
 
 use super::{Column, ColumnDef, Index, IndexDef, IndexPart, PartKey, TableDef, TableSchema};
 use crate::error::{Error, Result};
@@ -120,6 +124,13 @@ fn take_column(plan: &mut Plan, def: &ColumnDef, empty: bool) -> Result<(), Stri
             "column {}: {} in the store, {} as declared; a type cannot change: \
              give the new column another name",
             def.name, column.ty, def.ty
+        ));
+    }
+    if def.required && !column.required {
+        return Err(format!(
+            "column {}: optional in the store, required as declared; records may lack it: \
+             declare it optional",
+            def.name
         ));
     }
     let was_here = def.was.as_deref() == Some(column.name.as_str());

@@ -71,6 +71,15 @@ impl<'a> Cell<'a> {
         })
     }
 
+    /// How much there is of it.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Cell::Null | Cell::Int(_) | Cell::Real(_) => 8,
+            Cell::Text(text) => text.len(),
+            Cell::Blob(bytes) => bytes.len(),
+        }
+    }
+
     /// The value of a column of this type.
     ///
     /// # Errors

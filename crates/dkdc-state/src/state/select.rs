@@ -18,6 +18,7 @@ use crate::record::Value;
 /// # let _ = open;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[must_use = "a selection is made by `list`"]
 pub struct Select {
     pub(crate) conditions: Vec<Condition>,
     pub(crate) order: Vec<(String, bool)>,
@@ -46,7 +47,6 @@ pub(crate) enum Test {
 
 impl Select {
     /// All records.
-    #[must_use]
     pub fn new() -> Select {
         Select::default()
     }
@@ -61,75 +61,63 @@ impl Select {
     }
 
     /// Records whose column equals `value`; NULL equals NULL.
-    #[must_use]
     pub fn eq(self, column: &str, value: impl Into<Value>) -> Select {
         self.with(column, Test::Eq, value)
     }
 
     /// Records whose column does not equal `value`.
-    #[must_use]
     pub fn ne(self, column: &str, value: impl Into<Value>) -> Select {
         self.with(column, Test::Ne, value)
     }
 
     /// Records whose column is less than `value`; NULL is not.
-    #[must_use]
     pub fn lt(self, column: &str, value: impl Into<Value>) -> Select {
         self.with(column, Test::Lt, value)
     }
 
     /// Records whose column is at most `value`; NULL is not.
-    #[must_use]
     pub fn le(self, column: &str, value: impl Into<Value>) -> Select {
         self.with(column, Test::Le, value)
     }
 
     /// Records whose column is greater than `value`; NULL is not.
-    #[must_use]
     pub fn gt(self, column: &str, value: impl Into<Value>) -> Select {
         self.with(column, Test::Gt, value)
     }
 
     /// Records whose column is at least `value`; NULL is not.
-    #[must_use]
     pub fn ge(self, column: &str, value: impl Into<Value>) -> Select {
         self.with(column, Test::Ge, value)
     }
 
     /// Records whose column is NULL.
-    #[must_use]
     pub fn is_null(self, column: &str) -> Select {
         self.eq(column, Value::Null)
     }
 
     /// Records whose column is not NULL.
-    #[must_use]
     pub fn not_null(self, column: &str) -> Select {
         self.ne(column, Value::Null)
     }
 
     /// Records whose list contains `value`.
-    #[must_use]
     pub fn has(self, column: &str, value: impl Into<Value>) -> Select {
         self.with(column, Test::Has, value)
     }
 
     /// Least first, NULL before all; further calls order what is equal.
-    #[must_use]
     pub fn order(mut self, column: &str) -> Select {
         self.order.push((column.to_owned(), false));
         self
     }
 
     /// Greatest first, NULL last.
-    #[must_use]
     pub fn order_desc(mut self, column: &str) -> Select {
         self.order.push((column.to_owned(), true));
         self
     }
 
     /// At most `count` records.
-    #[must_use]
     pub fn limit(mut self, count: usize) -> Select {
         self.limit = Some(count as u64);
         self

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::select::Select;
 use super::shape::Shape;
+use super::versions::{self, Difference};
 use super::{Row, State};
 use crate::error::{Error, Result};
 use crate::log::Reader;
@@ -11,7 +12,7 @@ use crate::log::append::{Action, Batch, Existing, Write};
 use crate::log::catalog::TableMeta;
 use crate::log::list::{self, Scope};
 use crate::log::read::{self, LogRow};
-use crate::record::{Idx, Value, Version, Versioned};
+use crate::record::{Idx, Version, Versioned};
 use crate::schema::TableSchema;
 
 /// A table of a [`State`], whose records are `R`: a type with
@@ -61,17 +62,6 @@ impl<R> std::fmt::Debug for Table<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Table({})", self.name)
     }
-}
-
-/// One column in which two versions differ.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Difference {
-    /// The column.
-    pub column: String,
-    /// Its value in the one version.
-    pub from: Value,
-    /// Its value in the other.
-    pub to: Value,
 }
 
 /// Writes.
@@ -225,7 +215,7 @@ impl<R> Table<R> {
             table: self.shape.table,
             writes,
         };
-        let store = self.state.store();
+        let store = self.state.writable()?;
         store.group().submit(store, batch)
     }
 
@@ -292,8 +282,7 @@ impl<R> Table<R> {
     /// # Errors
     /// As for any read.
     pub fn version(&self, id: &str, idx: Idx) -> Result<Option<Versioned<Option<R>>>> {
-        let row = self.row(|conn, meta| read::row(conn, meta, idx))?;
-        let row = row.filter(|row| row.id == id);
+        let row = self.row(|conn, meta| versions::find(conn, meta, id, idx))?;
         row.map(|row| self.shape.any(row)).transpose()
     }
 
@@ -350,23 +339,7 @@ impl<R> Table<R> {
     /// # Errors
     /// [`Error::NoSuchVersion`] when the record did not have one of them.
     pub fn diff(&self, id: &str, from: Idx, to: Idx) -> Result<Vec<Difference>> {
-        let (from, to) = self.current(|conn, meta| {
-            let version = |idx| {
-                let row = read::row(conn, meta, idx)?.filter(|row| row.id == id);
-                row.ok_or_else(|| Error::NoSuchVersion {
-                    table: meta.name().to_owned(),
-                    id: id.to_owned(),
-                    idx,
-                })
-            };
-            Ok((version(from)?, version(to)?))
-        })?;
-        let names = from.schema.columns.iter().map(|column| column.name.clone());
-        Ok(names
-            .zip(from.values.into_iter().zip(to.values))
-            .filter(|(_, (from, to))| from != to)
-            .map(|(column, (from, to))| Difference { column, from, to })
-            .collect())
+        self.current(|conn, meta| versions::diff(conn, meta, id, from, to))
     }
 
     /// A read of one row.

@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::io::Read;
+use std::sync::Arc;
 
 use super::Row;
 use super::select::Select;
 use super::shape::Shape;
+use super::versions::{self, Difference};
 use crate::blob;
 use crate::error::Result;
 use crate::log::append::{Action, Batch, Existing, Write};
@@ -13,7 +15,7 @@ use crate::log::list::{self, Scope};
 use crate::log::writer::Tx;
 use crate::log::{chunks, damaged, read};
 use crate::record::{BlobRef, Idx, Record, Version, Versioned};
-use crate::schema::TableDef;
+use crate::schema::{TableDef, TableSchema};
 
 /// The handle inside [`State::transaction`](crate::State::transaction).
 pub struct Transaction<'t, 'w> {
@@ -122,12 +124,54 @@ impl<R> TxTable<'_, '_, '_, R> {
         self.put(record, Existing::Required, Some(expected))
     }
 
+    /// As [`Table::append_all`](crate::Table::append_all): when one record is
+    /// refused, none is written, and the transaction may go on.
+    ///
+    /// # Errors
+    /// As there; unique values are judged when the transaction ends.
+    pub fn append_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
+    where
+        R: 'a,
+    {
+        self.put_all(records, Existing::Refused)
+    }
+
+    /// As [`Table::update_all`](crate::Table::update_all).
+    ///
+    /// # Errors
+    /// As [`append_all`](TxTable::append_all).
+    pub fn update_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
+    where
+        R: 'a,
+    {
+        self.put_all(records, Existing::Required)
+    }
+
+    /// As [`Table::upsert_all`](crate::Table::upsert_all).
+    ///
+    /// # Errors
+    /// As [`append_all`](TxTable::append_all).
+    pub fn upsert_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
+    where
+        R: 'a,
+    {
+        self.put_all(records, Existing::Either)
+    }
+
     /// As [`Table::delete`](crate::Table::delete).
     ///
     /// # Errors
     /// As there.
     pub fn delete(&self, id: &str) -> Result<Version> {
-        self.write(id, Action::Delete)
+        self.write(id, Action::Delete, None)
+    }
+
+    /// As [`Table::delete_if`](crate::Table::delete_if).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn delete_if(&self, id: &str, expected: Idx) -> Result<Version> {
+        self.write(id, Action::Delete, Some(expected))
     }
 
     /// As [`Table::restore`](crate::Table::restore).
@@ -135,7 +179,7 @@ impl<R> TxTable<'_, '_, '_, R> {
     /// # Errors
     /// As there.
     pub fn restore(&self, id: &str, version: Idx) -> Result<Version> {
-        self.write(id, Action::Restore(version))
+        self.write(id, Action::Restore(version), None)
     }
 
     /// As [`Table::get`](crate::Table::get).
@@ -153,6 +197,15 @@ impl<R> TxTable<'_, '_, '_, R> {
     /// As there.
     pub fn contains(&self, id: &str) -> Result<bool> {
         self.read(|tx, meta| read::contains(tx.conn, meta, id))
+    }
+
+    /// As [`Table::version`](crate::Table::version).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn version(&self, id: &str, idx: Idx) -> Result<Option<Versioned<Option<R>>>> {
+        let row = self.read(|tx, meta| versions::find(tx.conn, meta, id, idx))?;
+        row.map(|row| self.shape.any(row)).transpose()
     }
 
     /// As [`Table::list`](crate::Table::list).
@@ -173,6 +226,22 @@ impl<R> TxTable<'_, '_, '_, R> {
         rows.into_iter().map(|row| self.shape.live(row)).collect()
     }
 
+    /// As [`Table::ids`](crate::Table::ids).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ids(&self, prefix: &str, limit: usize) -> Result<Vec<String>> {
+        self.read(|tx, meta| read::ids(tx.conn, meta, prefix, limit))
+    }
+
+    /// As [`Table::count`](crate::Table::count).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn count(&self) -> Result<u64> {
+        self.read(|tx, meta| read::count(tx.conn, meta))
+    }
+
     /// As [`Table::history`](crate::Table::history).
     ///
     /// # Errors
@@ -180,6 +249,22 @@ impl<R> TxTable<'_, '_, '_, R> {
     pub fn history(&self, id: &str) -> Result<Vec<Versioned<Option<R>>>> {
         let rows = self.read(|tx, meta| read::history(tx.conn, meta, id, Idx(i64::MAX)))?;
         rows.into_iter().map(|row| self.shape.any(row)).collect()
+    }
+
+    /// As [`Table::diff`](crate::Table::diff).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn diff(&self, id: &str, from: Idx, to: Idx) -> Result<Vec<Difference>> {
+        self.read(|tx, meta| versions::diff(tx.conn, meta, id, from, to))
+    }
+
+    /// As [`Table::schema`](crate::Table::schema).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn schema(&self) -> Result<Arc<TableSchema>> {
+        self.read(|_, meta| Ok(Arc::clone(&meta.schema)))
     }
 
     fn read<T>(
@@ -197,11 +282,29 @@ impl<R> TxTable<'_, '_, '_, R> {
         self.apply(write)
     }
 
-    fn write(&self, id: &str, action: Action) -> Result<Version> {
+    fn put_all<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a R>,
+        existing: Existing,
+    ) -> Result<Vec<Version>>
+    where
+        R: 'a,
+    {
+        let schema = self.schema()?;
+        let put = |record| self.shape.put(&schema, record, existing, None);
+        let batch = Batch {
+            table: self.shape.table,
+            writes: records.into_iter().map(put).collect::<Result<_>>()?,
+        };
+        let mut tx = self.owner.tx.borrow_mut();
+        tx.step(|tx| tx.savepoint(|tx| tx.apply(batch)))
+    }
+
+    fn write(&self, id: &str, action: Action, expected: Option<Idx>) -> Result<Version> {
         self.apply(Write {
             id: id.to_owned(),
             action,
-            expected: None,
+            expected,
         })
     }
 

@@ -209,6 +209,53 @@ fn events_are_chained_like_rows() {
 }
 
 #[test]
+fn a_table_begins_where_an_event_says_so() {
+    // Emptied as `clear` does it, but without its event, or with it taken away.
+    for change in [
+        "DELETE FROM _dkdc_events WHERE kind = 'clear'",
+        "UPDATE _dkdc_tables SET floor = floor + 1",
+        "UPDATE _dkdc_tables SET floor = 0",
+        "UPDATE _dkdc_tables SET anchor = zeroblob(32)",
+    ] {
+        let place = Place::new();
+        let (state, _) = furnished(&place);
+        state.clear(&["notes"]).expect("a table");
+        assert_sound(&state);
+        intruder(&place.db()).execute_batch(change).expect(change);
+        let damage = state.check().expect("a check").damage;
+        let named = |line: &String| line.starts_with("notes: its ") && line.contains("clear");
+        assert!(damage.iter().any(named), "{change}: {damage:?}");
+    }
+    for change in [
+        "DELETE FROM notes; DELETE FROM _dkdc_head_notes; DELETE FROM _dkdc_waypoints;
+         DELETE FROM _dkdc_index_notes_1; DELETE FROM _dkdc_index_notes_2;
+         UPDATE _dkdc_tables SET floor = 5, anchor = zeroblob(32)",
+        "UPDATE _dkdc_tables SET floor = 5",
+    ] {
+        let lines = damage(|_| change.to_owned());
+        assert!(
+            lines.iter().any(|line| line.starts_with("notes: its ")),
+            "{change}: {lines:?}"
+        );
+    }
+}
+
+#[test]
+fn a_table_that_was_cleared_again_and_again_is_sound() {
+    let place = Place::new();
+    let (state, _) = furnished(&place);
+    let table = state.rows("notes").expect("a table");
+    for n in 0..3 {
+        state.clear(&["notes"]).expect("a table");
+        assert_sound(&state);
+        table.append(&note("again", n)).expect("new");
+        assert_sound(&state);
+    }
+    state.clear(&[]).expect("all tables");
+    assert_sound(&state);
+}
+
+#[test]
 fn tables_and_guards_that_are_gone_are_named() {
     for (change, name) in [
         (

@@ -231,3 +231,20 @@ fn a_snapshot_stays_what_it_was() {
     state.clear(&[]).expect("a clear");
     assert!(matches!(rows.get("a"), Err(Error::OutsideHistory { .. })));
 }
+
+#[test]
+fn ids_as_of_a_moment_are_those_that_were_and_no_more_than_asked_for() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    let rows = ["a", "b1", "b2", "b3", "c"].map(|id| note(id, 1));
+    table.append_all(&rows).expect("new");
+    let then = state.snapshot().expect("a snapshot");
+    table.delete("b1").expect("there");
+    table.append(&note("b0", 1)).expect("new");
+    let then = then.rows("notes").expect("a table");
+    assert_eq!(then.ids("b", 9).expect("ids"), ["b1", "b2", "b3"]);
+    assert_eq!(then.ids("b", 2).expect("ids"), ["b1", "b2"]);
+    assert_eq!(then.ids("b", 0).expect("ids"), [""; 0]);
+    assert_eq!(then.ids("", 1).expect("ids"), ["a"]);
+}

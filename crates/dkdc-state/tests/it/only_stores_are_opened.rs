@@ -9,7 +9,9 @@ use std::process::Command;
 
 use dkdc_state::{Error, ErrorKind, Moment, State};
 
-use crate::support::{Place, assert_sound, intruder, note, notes, other_program, quick, refusal};
+use crate::support::{
+    Place, assert_sound, intruder, note, notes, other_program, permit, quick, refusal,
+};
 use crate::workers::{Worker, say};
 
 /// It is refused so, by every way of opening, and not a byte of it changes.
@@ -220,6 +222,39 @@ fn a_store_opened_read_only_reads_and_refuses_to_write() {
         .expect("new");
 }
 
+#[test]
+fn a_read_only_handle_writes_nothing_also_beside_one_that_may() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    let first = table.append(&note("a", 1)).expect("new").idx;
+    let reader = quick().read_only(true).open(place.db()).expect("a store");
+    assert!(reader.is_read_only() && !state.is_read_only());
+    let last = state.last().expect("a read");
+    let notes_read = reader.define(&notes()).expect("it is as declared");
+    let row = note("b", 1);
+    assert_eq!(refusal(notes_read.append(&row)), "ReadOnly");
+    assert_eq!(refusal(notes_read.upsert_all([&row])), "ReadOnly");
+    assert_eq!(refusal(notes_read.delete("a")), "ReadOnly");
+    assert_eq!(refusal(notes_read.restore("a", first)), "ReadOnly");
+    assert_eq!(
+        refusal(reader.define(&dkdc_state::TableDef::new("t")).map(|_| ())),
+        "ReadOnly"
+    );
+    assert_eq!(refusal(reader.rename_column("notes", "n", "m")), "ReadOnly");
+    assert_eq!(refusal(reader.clear(&[])), "ReadOnly");
+    assert_eq!(refusal(reader.put_blob(&b"x"[..])), "ReadOnly");
+    assert_eq!(refusal(reader.gc_blobs()), "ReadOnly");
+    let nothing = reader.transaction(|_| Ok::<(), Error>(()));
+    let error = nothing.expect_err("read-only").to_string();
+    assert!(error.contains("it was opened read-only"), "{error}");
+    assert_eq!(state.last().expect("a read"), last);
+    // The other handle writes, and this one sees it.
+    table.append(&row).expect("new");
+    assert_eq!(notes_read.get("b").expect("a read").expect("b").record, row);
+    assert_sound(&reader);
+}
+
 /// Worker: opens a store and tells what can be done with it.
 pub(crate) fn open_and_tell(args: &[String]) {
     let state = match State::open(&args[0]) {
@@ -249,28 +284,7 @@ pub(crate) fn open_and_tell(args: &[String]) {
 /// What a process of a user without rights says; `None` when no such process
 /// can be started.
 fn as_nobody(path: &Path) -> Option<Vec<String>> {
-    use std::os::unix::process::CommandExt;
-    const NOBODY: u32 = 65_534;
-    // The program itself must be where nobody can read it.
-    let copy = path.parent()?.join("it-by-nobody");
-    std::fs::copy(std::env::current_exe().ok()?, &copy).ok()?;
-    let mut probe = Command::new(&copy);
-    probe
-        .args(["--list"])
-        .uid(NOBODY)
-        .gid(NOBODY)
-        .stdout(std::process::Stdio::null());
-    if !probe.status().is_ok_and(|status| status.success()) {
-        return None;
-    }
-    let mut command = Command::new(&copy);
-    command.uid(NOBODY).gid(NOBODY);
-    Some(Worker::start_by(command, "open-and-tell", path, &[]).finish())
-}
-
-fn permit(path: &Path, mode: u32) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("permissions");
+    Some(Worker::start_as_nobody("open-and-tell", path)?.finish())
 }
 
 #[test]

@@ -311,6 +311,57 @@ fn a_required_column_needs_a_default_once_there_are_records() {
 }
 
 #[test]
+fn a_column_that_records_may_lack_cannot_be_required() {
+    let place = Place::new();
+    let state = place.open();
+    let optional = TableDef::new("tasks").column(ColumnDef::new("body", ColumnType::Text));
+    let table = state.define(&optional).expect("a table");
+    table.append(&Row::new("a")).expect("without a body");
+    let last = state.last().expect("a read");
+    // First has a `body: String`, and would fail at reading "a".
+    let error = state.table::<First>().map(|_| ()).expect_err("required");
+    let Error::SchemaMismatch { differences, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        differences,
+        &[
+            "column body: optional in the store, required as declared; records may lack it: \
+           declare it optional"
+        ]
+    );
+    let renamed = ColumnDef::new("text", ColumnType::Text)
+        .required()
+        .was("body");
+    let renamed = TableDef::new("tasks").column(renamed.default("x"));
+    assert_eq!(
+        refusal(state.define(&renamed).map(|_| ())),
+        "SchemaMismatch",
+        "neither a new name nor a default gives the old records a value"
+    );
+    assert_eq!(state.last().expect("a read"), last);
+}
+
+#[test]
+fn the_default_that_a_column_was_made_with_stays() {
+    let place = Place::new();
+    let state = place.open();
+    let n = |default: i64| {
+        let column = ColumnDef::new("n", ColumnType::Int).default(default);
+        TableDef::new("t").column(column)
+    };
+    let table = state.define(&n(1)).expect("a table");
+    let last = state.last().expect("a read");
+    state.define(&n(2)).expect("as good as the first");
+    let without = TableDef::new("t").column(ColumnDef::new("n", ColumnType::Int));
+    state.define(&without).expect("as good as the first");
+    assert_eq!(state.last().expect("a read"), last, "nothing was altered");
+    table.append(&Row::new("a")).expect("new");
+    let row = table.get("a").expect("a read").expect("there").record;
+    assert_eq!(row.get("n"), Some(&Value::Int(1)));
+}
+
+#[test]
 fn a_constraint_that_does_not_hold_is_refused_and_changes_nothing() {
     let place = Place::new();
     let state = place.open();

@@ -385,3 +385,17 @@ fn inside_a_transaction_the_state_does_not_answer() {
     });
     assert!(answer.expect("committed"));
 }
+
+#[test]
+fn large_values_are_all_answered() {
+    let (_folder, state) = store();
+    let def = TableDef::new("t").column(ColumnDef::new("body", ColumnType::Text));
+    let table = state.define(&def).expect("a table");
+    for n in 10..74 {
+        let row = Row::new(format!("{n}")).with("body", format!("{n}").repeat(1 << 19));
+        table.append(&row).expect("new");
+    }
+    assert_eq!(int(&state, "select count(distinct body) from t"), 64);
+    let bytes = int(&state, "select sum(length(body))::bigint from t");
+    assert_eq!(bytes, 64 << 20);
+}

@@ -127,6 +127,12 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Says who may do what with a file or folder.
+pub(crate) fn permit(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("permissions");
+}
+
 /// Copies a file in another process: opening a store's file in this one would
 /// drop its locks.
 pub(crate) fn copy_outside(from: &Path, to: &Path) {

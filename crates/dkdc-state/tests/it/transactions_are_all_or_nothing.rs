@@ -38,6 +38,52 @@ fn account(id: &str, cents: i64) -> Account {
 }
 
 #[test]
+fn a_table_in_a_transaction_answers_as_outside_and_sees_its_own_writes() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    let first = table.append(&note("a1", 1)).expect("new").idx;
+    let done = state.transaction(|tx| {
+        let notes = tx.rows("notes")?;
+        let second = notes.update(&note("a1", 2))?.idx;
+        notes.append_all(&[note("a2", 1), note("b", 1), note("c", 1)])?;
+        // One refused, none written, and the transaction goes on.
+        let both = [note("d", 1), note("b", 1)];
+        assert_eq!(refusal(notes.append_all(&both)), "AlreadyExists");
+        assert!(!notes.contains("d")?);
+        assert_eq!(refusal(notes.update_all(&[note("d", 1)])), "NotFound");
+        notes.upsert_all(&[note("b", 2), note("e", 1)])?;
+        assert_eq!(refusal(notes.delete_if("a1", first)), "Conflict");
+        notes.delete_if("a1", second)?;
+        Ok::<_, Error>((
+            notes.ids("a", 9)?,
+            notes.ids("", 2)?,
+            notes.count()?,
+            notes.diff("a1", first, second)?,
+            notes.version("a1", second)?,
+            notes.version("b", second)?,
+            notes.schema()?,
+            second,
+        ))
+    });
+    let (a, two, count, diff, version, other, schema, second) = done.expect("a transaction");
+    assert_eq!(a, ["a2"]);
+    assert_eq!(two, ["a2", "b"]);
+    assert_eq!(count, 4);
+    let changed: Vec<&str> = diff.iter().map(|d| d.column.as_str()).collect();
+    assert_eq!(changed, ["body", "n"]);
+    assert_eq!(version.expect("had it").record, Some(note("a1", 2)));
+    assert_eq!(other, None);
+    // And the same from outside.
+    assert_eq!(table.ids("a", 9).expect("ids"), a);
+    assert_eq!(table.ids("", 2).expect("ids"), two);
+    assert_eq!(table.count().expect("a count"), count);
+    assert_eq!(table.diff("a1", first, second).expect("two versions"), diff);
+    assert_eq!(table.schema().expect("a schema"), schema);
+    assert_sound(&state);
+}
+
+#[test]
 fn what_a_closure_did_is_undone_when_it_fails() {
     let place = Place::new();
     let state = place.open();

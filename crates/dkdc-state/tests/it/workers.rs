@@ -9,7 +9,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::{many_processes_share_a_store, nobody_waits_for_ever, only_stores_are_opened};
+use crate::{
+    many_processes_share_a_store, nobody_waits_for_ever, only_stores_are_opened, who_may_only_read,
+};
 
 const ROLE: &str = "DKDC_TEST_WORKER_ROLE";
 const ARGS: &str = "DKDC_TEST_WORKER_ARGS";
@@ -22,7 +24,9 @@ const ROLES: &[(&str, Role)] = &[
     ("hold-lock", nobody_waits_for_ever::hold_lock),
     ("increment", many_processes_share_a_store::increment),
     ("open-and-tell", only_stores_are_opened::open_and_tell),
+    ("read-again", who_may_only_read::read_again),
     ("read-on", nobody_waits_for_ever::read_on),
+    ("short-of-files", who_may_only_read::short_of_files),
     ("write-one", many_processes_share_a_store::write_one),
 ];
 
@@ -74,6 +78,29 @@ impl Worker {
             input,
             output,
         }
+    }
+
+    /// Starts it as a user without rights; `None` when that cannot be done here.
+    pub(crate) fn start_as_nobody(role: &str, path: &Path) -> Option<Worker> {
+        use std::os::unix::process::CommandExt;
+        const NOBODY: u32 = 65_534;
+        // The program itself must be where nobody can read it.
+        let copy = path.parent()?.join("it-by-nobody");
+        if !copy.exists() {
+            std::fs::copy(std::env::current_exe().ok()?, &copy).ok()?;
+        }
+        let mut probe = Command::new(&copy);
+        probe
+            .args(["--list"])
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .stdout(Stdio::null());
+        if !probe.status().is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let mut command = Command::new(&copy);
+        command.uid(NOBODY).gid(NOBODY);
+        Some(Worker::start_by(command, role, path, &[]))
     }
 
     /// What it answers next.

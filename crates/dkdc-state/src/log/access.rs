@@ -1,0 +1,244 @@
+//! What the file and its folder permit, and the first connection of that kind.
+//!
+//! A database in WAL mode whose folder cannot be written, and that nobody has
+//! open, can be read only as *immutable*: SQLite then takes no lock and looks at
+//! no `-wal`. Nothing would tell such a connection that somebody who may write
+//! does. So it is used only while the file has the size and times that it had,
+//! and no `-wal` has content ([`Frozen`]): that is looked at before and after
+//! each read, by `stat` alone. When it is not so any more, the next read opens
+//! the file anew; the read that was under way is refused.
+//!
+//! Running out of descriptors looks to SQLite like a file that may not be
+//! opened. A store is read-only because of its permissions or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::identity::beside;
+use super::open::connection;
+use super::{Config, DbResult};
+use crate::error::{Error, Result};
+
+/// A connection that reads.
+pub(crate) struct Pooled {
+    pub(crate) conn: Connection,
+    /// For one that is immutable: the file that it reads.
+    pub(crate) frozen: Option<Frozen>,
+}
+
+impl Pooled {
+    /// Refuses what was read, or is to be, when somebody wrote the file under an
+    /// immutable connection.
+    pub(crate) fn verify(&self, path: &Path) -> Result<()> {
+        match &self.frozen {
+            Some(frozen) if Frozen::of(path).as_ref() != Some(frozen) => Err(Error::Changed {
+                path: path.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A file while nobody writes it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Frozen {
+    file: Stamp,
+}
+
+/// Device, inode, size, and when content and status last changed.
+type Stamp = (u64, u64, u64, (i64, i64), (i64, i64));
+
+#[cfg(unix)]
+fn stamp(path: &Path) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let meta = fs::metadata(path).ok()?;
+    let modified = (meta.mtime(), meta.mtime_nsec());
+    let changed = (meta.ctime(), meta.ctime_nsec());
+    Some((meta.dev(), meta.ino(), meta.size(), modified, changed))
+}
+
+#[cfg(not(unix))]
+fn stamp(path: &Path) -> Option<Stamp> {
+    let meta = fs::metadata(path).ok()?;
+    let since = meta.modified().ok()?;
+    let since = since.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let seconds = i64::try_from(since.as_secs()).ok()?;
+    let modified = (seconds, i64::from(since.subsec_nanos()));
+    Some((0, 0, meta.len(), modified, modified))
+}
+
+impl Frozen {
+    /// The file as it is; `None` when a `-wal` has what it lacks.
+    fn of(path: &Path) -> Option<Frozen> {
+        let wal = fs::metadata(beside(path, "-wal"));
+        let alone = wal.map_or(true, |wal| wal.len() == 0);
+        let file = stamp(path).filter(|_| alone)?;
+        Some(Frozen { file })
+    }
+}
+
+/// What can be done with a file.
+pub(super) enum Mode {
+    Write,
+    /// Why the file cannot be written.
+    Read(String),
+}
+
+const READ: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// The first connection, as capable as the file permits.
+pub(super) fn connect(path: &Path, config: &Config) -> Result<(Mode, Pooled)> {
+    if config.read_only {
+        let why = "it was opened read-only".to_owned();
+        return Ok((Mode::Read(why), frozen_reader(path, config)?));
+    }
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, config.create);
+    let refused = match started(path, flags, config) {
+        Ok(conn) if !conn.is_readonly("main").db()? => {
+            return Ok((Mode::Write, Pooled { conn, frozen: None }));
+        }
+        Ok(_) => None,
+        Err(error) if !is_permission(&error) => return Err(foreign(path, error)),
+        Err(error) => Some(error),
+    };
+    if !(unwritable(path) || unwritable(folder(path))) {
+        return Err(refused.unwrap_or_else(|| Error::Sqlite {
+            path: PathBuf::new(),
+            code: rusqlite::ffi::SQLITE_CANTOPEN,
+            message: "it may be written, but could not be opened so".to_owned(),
+        }));
+    }
+    if let Some(error) = refused.filter(|_| !path.exists()) {
+        return Err(Error::ReadOnly {
+            path: path.to_owned(),
+            why: error.to_string().trim_start_matches(": ").to_owned(),
+        });
+    }
+    let why = "the file or its folder is not writable".to_owned();
+    Ok((Mode::Read(why), frozen_reader(path, config)?))
+}
+
+/// One more reader of a file that can be locked.
+pub(super) fn reader(path: &Path, config: &Config) -> Result<Pooled> {
+    let conn = connection(path, READ, config)?;
+    Ok(Pooled { conn, frozen: None })
+}
+
+/// A reader of a file that perhaps cannot be locked.
+pub(super) fn frozen_reader(path: &Path, config: &Config) -> Result<Pooled> {
+    let error = match started(path, READ, config) {
+        Ok(conn) => return Ok(Pooled { conn, frozen: None }),
+        Err(error) if is_permission(&error) && unwritable(folder(path)) => error,
+        Err(error) => return Err(foreign(path, error)),
+    };
+    // Before the file is opened: what changes from then on, shows.
+    let Some(frozen) = Frozen::of(path) else {
+        return Err(error);
+    };
+    let conn = connection(&immutable_uri(path), READ, config)?;
+    Ok(Pooled {
+        conn,
+        frozen: Some(frozen),
+    })
+}
+
+/// A connection whose first lock and first page have told what the file permits.
+fn started(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connection> {
+    let conn = connection(path, flags, config)?;
+    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        .db()?;
+    Ok(conn)
+}
+
+fn immutable_uri(path: &Path) -> PathBuf {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            _ => uri += &format!("%{byte:02x}"),
+        }
+    }
+    PathBuf::from(uri + "?immutable=1")
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+/// True when the system says that this process may not write here. Asks nothing
+/// that opens a file.
+#[cfg(unix)]
+fn unwritable(path: &Path) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    use rustix::io::Errno;
+    let may = accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS);
+    matches!(may, Err(Errno::ACCESS | Errno::PERM | Errno::ROFS))
+}
+
+#[cfg(not(unix))]
+fn unwritable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.permissions().readonly())
+}
+
+fn is_permission(error: &Error) -> bool {
+    // READONLY, CANTOPEN, PERM and their extended codes.
+    matches!(error, Error::Sqlite { code, .. } if matches!(code & 0xff, 3 | 8 | 14))
+}
+
+/// What SQLite says of a file that is none of its own.
+pub(super) fn foreign(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Sqlite { code: 26, .. } => Error::NotAStore {
+            path: path.to_owned(),
+            why: "it is no SQLite database".to_owned(),
+        },
+        other => other,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+    use crate::state::State;
+
+    #[test]
+    fn a_file_of_any_name_is_read_as_immutable() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in [
+            &b"a?b#c%41 d&e=f.db"[..],
+            b"\xff\xfe'\".db",
+            "ä.db".as_bytes(),
+        ] {
+            let path = folder.path().join(OsStr::from_bytes(name));
+            let options = State::options();
+            drop(options.clone().open(&path).expect("a store"));
+            let conn = connection(&immutable_uri(&path), READ, options.config());
+            let conn = conn.expect("a connection");
+            let stores = conn.query_row("SELECT count(*) FROM _dkdc_store", [], |row| row.get(0));
+            assert_eq!(stores, Ok(1), "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_write_by_whomever_shows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("data.db");
+        drop(State::open(&path).expect("a store"));
+        let frozen = || Frozen::of(&path);
+        let before = frozen();
+        assert!(before.is_some() && frozen() == before);
+        let state = State::open(&path).expect("a store");
+        let def = crate::schema::TableDef::new("t");
+        state.define(&def).expect("a table");
+        assert!(frozen() != before, "in the -wal or in the file");
+        drop(state);
+        assert!(frozen().is_some() && frozen() != before, "in the file");
+    }
+}
