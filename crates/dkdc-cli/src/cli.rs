@@ -14,7 +14,7 @@ use dkdc_state::{Idx, Moment};
 use crate::exit::{self, Failure, Result};
 use crate::output::{Format, Output};
 use crate::store::Stores;
-use crate::{changes, check, clear, import, lake, row, sql, status, table, todo, tour};
+use crate::{changes, check, clear, export, import, lake, row, sql, status, table, todo, tour};
 
 const STORES: &str = "\
 Stores:
@@ -58,7 +58,7 @@ struct Global {
         value_enum,
         value_name = "FORMAT",
         hide_possible_values = true,
-        help = "How to write results: table, json, ndjson or csv"
+        help = "How to write results: table, json, ndjson or csv; into files, parquet or arrow too"
     )]
     format: Option<Format>,
     /// The same as --format json: an array of objects
@@ -90,6 +90,9 @@ enum Command {
     /// A question in SQL, answered from one snapshot
     #[command(after_help = sql::EXAMPLE)]
     Sql(sql::Sql),
+    /// A table into a Parquet, Arrow, CSV, NDJSON or JSON file
+    #[command(after_help = export::EXAMPLE)]
+    Export(export::Export),
     /// Every version and event, in order
     #[command(after_help = changes::EXAMPLE)]
     Changes(changes::Changes),
@@ -157,6 +160,7 @@ fn dispatch(command: Command, stores: &Stores, output: &mut Output) -> Result<()
         Command::Row(command) => row::run(command, stores, output),
         Command::Import(import) => import::run(&import, stores),
         Command::Sql(sql) => sql::run(sql, stores, output),
+        Command::Export(export) => export::run(&export, stores),
         Command::Changes(changes) => changes::run(&changes, stores, output),
         // Who checks need not be told to.
         Command::Check => return check::run(stores, output),

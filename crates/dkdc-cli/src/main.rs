@@ -9,6 +9,8 @@ mod check;
 mod clear;
 mod cli;
 mod exit;
+mod export;
+mod file;
 mod import;
 mod input;
 mod lake;

@@ -35,6 +35,10 @@ pub(crate) enum Format {
     Ndjson,
     /// A line of names, then a line a row
     Csv,
+    /// Columns with types, compressed; into a file
+    Parquet,
+    /// Columns with types, as they are in memory; into a file
+    Arrow,
 }
 
 /// A column of a sheet.
@@ -143,6 +147,19 @@ impl Output {
         self.format.unwrap_or(default)
     }
 
+    /// The format asked for, if one was.
+    pub(crate) fn asked(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// Refuses the formats that only files have.
+    pub(crate) fn refuse_files_format(&self) -> Result<()> {
+        match self.format() {
+            Format::Parquet | Format::Arrow => Err(only_files()),
+            _ => Ok(()),
+        }
+    }
+
     /// The format for most commands.
     pub(crate) fn format(&self) -> Format {
         self.format_or(Format::Table)
@@ -169,9 +186,7 @@ impl Output {
     pub(crate) fn sheet_as(&mut self, sheet: Sheet<'_>, format: Format) -> Result<()> {
         match format {
             Format::Table => self.table(sheet)?,
-            Format::Json => format::json(&mut self.out, sheet)?,
-            Format::Ndjson => format::ndjson(&mut self.out, sheet, false)?,
-            Format::Csv => format::csv(&mut self.out, sheet)?,
+            format => write(&mut self.out, sheet, format)?,
         }
         self.flush()
     }
@@ -213,6 +228,23 @@ impl Output {
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.out.flush().map_err(|error| Failure::stdout(&error))
     }
+}
+
+/// Writes a sheet for programs.
+pub(crate) fn write(out: &mut impl Write, sheet: Sheet<'_>, format: Format) -> Result<()> {
+    match format {
+        Format::Json => format::json(out, sheet),
+        Format::Ndjson => format::ndjson(out, sheet, false),
+        Format::Csv => format::csv(out, sheet),
+        Format::Table => Err(Failure::usage(
+            "a table is for people: name another --format",
+        )),
+        Format::Parquet | Format::Arrow => Err(only_files()),
+    }
+}
+
+fn only_files() -> Failure {
+    Failure::usage("parquet and arrow go into files: dkdc sql QUERY -o FILE, or dkdc export")
 }
 
 /// Says something to whoever sits there: one line on stderr.

@@ -8,6 +8,7 @@ use dkdc_state::{Batches, Error};
 
 use crate::cli::AsOf;
 use crate::exit::{Failure, Result};
+use crate::export;
 use crate::output::{self, Output, Sheet};
 use crate::store::Stores;
 
@@ -25,6 +26,10 @@ Example:
 pub(crate) struct Sql {
     /// The question; - reads it from stdin
     query: String,
+    /// Write the answer into a file, as --format or its ending says: .parquet,
+    /// .arrow, .csv, .ndjson or .json
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// A CSV, JSON or Parquet file to be asked about, too; may be given again
     #[arg(long = "with", value_name = "NAME=FILE", value_parser = parse_with)]
     files: Vec<(String, PathBuf)>,
@@ -38,6 +43,14 @@ pub(crate) fn run(sql: Sql, stores: &Stores, output: &mut Output) -> Result<()> 
         path.metadata()
             .map_err(|error| Failure::file(path, &error))?;
     }
+    // Before the question is put: a format that cannot be written.
+    let file = match sql.output {
+        Some(path) => {
+            let format = export::format_of(&path, output.asked())?;
+            Some((path, format))
+        }
+        None => output.refuse_files_format().map(|()| None)?,
+    };
     let state = stores.existing()?;
     let question = match sql.query.as_str() {
         "-" => from_stdin()?,
@@ -73,7 +86,10 @@ pub(crate) fn run(sql: Sql, stores: &Stores, output: &mut Output) -> Result<()> 
         },
         error => worded(error, names),
     })?;
-    output.sheet(sheet(answer))
+    match file {
+        Some((path, format)) => export::write(answer, &path, format, None),
+        None => output.sheet(sheet(answer)),
+    }
 }
 
 /// An error in the words of the store: which tables there are, where DuckDB

@@ -33,6 +33,7 @@ const OWNERS: &[(&str, &[&str])] = &[
             "crates/dkdc-state/src/mirror.rs",
             "crates/dkdc-state/src/mirror/",
             "crates/dkdc-cli/src/import",
+            "crates/dkdc-cli/src/export",
         ],
     ),
 ];

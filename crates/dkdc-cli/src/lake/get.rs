@@ -3,17 +3,16 @@
 //! What must hold: a file on disk is either what it was or all of the content;
 //! names from the lake lead to no other folder; a terminal gets only text.
 
-use std::fs::{File as DiskFile, Permissions};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use dkdc_lake::{File, Lake};
-use tempfile::Builder;
 
 use super::{Name, find};
 use crate::cli::AsOf;
 use crate::exit::{Code, Failure, Result};
+use crate::file::NewFile;
 use crate::output::{Output, say};
 
 #[derive(Args, Debug)]
@@ -54,67 +53,15 @@ fn here(filename: &str) -> Result<PathBuf> {
     }
 }
 
-/// Writes beside the target, then puts it in place.
 fn to_disk(lake: &Lake, file: &File, target: &Path, replace: bool) -> Result<()> {
+    let mut to = NewFile::begin(target, replace, mode(file))?;
     let failed = |error: io::Error| Failure::file(target, &error);
-    let refuse = || {
-        Failure::new(
-            Code::AlreadyExists,
-            format!("{} is there already; -o {0} replaces it", target.display()),
-        )
-    };
-    if target.is_dir() {
-        let message = format!("{}: a folder; name a file in it", target.display());
-        return Err(Failure::usage(message));
-    }
-    if !replace && target.symlink_metadata().is_ok() {
-        return Err(refuse());
-    }
-    if is_device(target) {
-        let mut device = DiskFile::options()
-            .write(true)
-            .open(target)
-            .map_err(failed)?;
-        return copy(lake, file, &mut device, false, failed);
-    }
-    let folder = target
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let mut temporary = Builder::new();
-    temporary.prefix(".dkdc-get-");
-    let permissions = permissions(file);
-    if let Some(permissions) = permissions {
-        temporary.permissions(permissions);
-    }
-    let mut beside = temporary
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(failed)?;
-    copy(lake, file, beside.as_file_mut(), false, failed)?;
+    copy(lake, file, to.content(), false, failed)?;
     if let Some(mtime) = file.mtime {
         // A file system that keeps no such time keeps the content all the same.
-        let _ = beside.as_file().set_modified(mtime.into());
+        let _ = to.content().set_modified(mtime.into());
     }
-    beside.as_file().sync_all().map_err(failed)?;
-    if replace {
-        beside
-            .persist(target)
-            .map_err(|error| failed(error.error))?;
-    } else {
-        beside
-            .persist_noclobber(target)
-            .map_err(|error| match error.error.kind() {
-                io::ErrorKind::AlreadyExists => refuse(),
-                _ => failed(error.error),
-            })?;
-    }
-    Ok(())
-}
-
-/// `/dev/null` and pipes are written to, not replaced.
-fn is_device(target: &Path) -> bool {
-    target
-        .metadata()
-        .is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
+    to.finish()
 }
 
 /// Writes content to stdout; a terminal gets it only if it is text.
@@ -166,18 +113,10 @@ fn is_text(bytes: &[u8]) -> bool {
     valid && !bytes.iter().any(|byte| obeyed(byte) || *byte == 0x7f)
 }
 
-/// As the file had it, less what the user's umask takes away, and less the
-/// bits that lend somebody's rights.
-#[cfg(unix)]
-fn permissions(file: &File) -> Option<Permissions> {
-    use std::os::unix::fs::PermissionsExt;
+/// As the file had it, less the bits that lend somebody's rights.
+fn mode(file: &File) -> u32 {
     let mode = file.mode.and_then(|mode| u32::try_from(mode & 0o777).ok());
-    Some(Permissions::from_mode(mode.unwrap_or(0o666)))
-}
-
-#[cfg(not(unix))]
-fn permissions(_: &File) -> Option<Permissions> {
-    None
+    mode.unwrap_or(0o666)
 }
 
 #[cfg(test)]

@@ -1,0 +1,120 @@
+//! A file that a command writes: all of it, or what was there before.
+//!
+//! It is written beside the target under another name, synced, and then takes
+//! the target's place. Devices and pipes are written to as they are.
+
+use std::fs::{File, Permissions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile};
+
+use crate::exit::{Code, Failure, Result};
+
+/// A file on its way.
+pub(crate) struct NewFile {
+    target: PathBuf,
+    replace: bool,
+    to: To,
+}
+
+enum To {
+    Device(File),
+    Beside(NamedTempFile),
+}
+
+impl NewFile {
+    /// Begins a file; `replace`: what is there may be replaced. `mode`: its
+    /// permissions, less what the user's umask takes away.
+    pub(crate) fn begin(target: &Path, replace: bool, mode: u32) -> Result<NewFile> {
+        let failed = |error: io::Error| Failure::file(target, &error);
+        if target.is_dir() {
+            let message = format!("{}: a folder; name a file in it", target.display());
+            return Err(Failure::usage(message));
+        }
+        if !replace && target.symlink_metadata().is_ok() {
+            return Err(refused(target));
+        }
+        let to = if is_device(target) {
+            let device = File::options().write(true).open(target);
+            To::Device(device.map_err(failed)?)
+        } else {
+            let folder = target
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            let mut beside = Builder::new();
+            beside.prefix(".dkdc-");
+            if let Some(permissions) = permissions(mode) {
+                beside.permissions(permissions);
+            }
+            let beside = beside.tempfile_in(folder.unwrap_or(Path::new(".")));
+            To::Beside(beside.map_err(failed)?)
+        };
+        Ok(NewFile {
+            target: target.to_owned(),
+            replace,
+            to,
+        })
+    }
+
+    /// Where its content goes.
+    pub(crate) fn content(&mut self) -> &mut File {
+        match &mut self.to {
+            To::Device(device) => device,
+            To::Beside(beside) => beside.as_file_mut(),
+        }
+    }
+
+    /// What an error of the content's means.
+    pub(crate) fn failed(&self, error: &io::Error) -> Failure {
+        Failure::file(&self.target, error)
+    }
+
+    /// Puts it in place.
+    pub(crate) fn finish(self) -> Result<()> {
+        let target = &self.target;
+        let failed = |error: io::Error| Failure::file(target, &error);
+        let To::Beside(beside) = self.to else {
+            return Ok(());
+        };
+        beside.as_file().sync_all().map_err(failed)?;
+        if self.replace {
+            beside
+                .persist(target)
+                .map_err(|error| failed(error.error))?;
+        } else {
+            beside
+                .persist_noclobber(target)
+                .map_err(|error| match error.error.kind() {
+                    io::ErrorKind::AlreadyExists => refused(target),
+                    _ => failed(error.error),
+                })?;
+        }
+        Ok(())
+    }
+}
+
+fn refused(target: &Path) -> Failure {
+    Failure::new(
+        Code::AlreadyExists,
+        format!("{} is there already; -o {0} replaces it", target.display()),
+    )
+}
+
+/// `/dev/null` and pipes are written to, not replaced.
+fn is_device(target: &Path) -> bool {
+    target
+        .metadata()
+        .is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
+}
+
+#[cfg(unix)]
+fn permissions(mode: u32) -> Option<Permissions> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn permissions(_: u32) -> Option<Permissions> {
+    None
+}
