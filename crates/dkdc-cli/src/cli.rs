@@ -19,7 +19,8 @@ use crate::{changes, check, clear, export, import, lake, row, sql, status, table
 const STORES: &str = "\
 Stores:
   todo and lake keep theirs in ~/.dkdc, or in the folder that DKDC_DIR names.
-  Other commands use ./data.db. DKDC_DB, and before it --db, name another file.";
+  Other commands use ./data.db. DKDC_DB, and before it --db, name another file.
+  A store is made by what adds to it: todo add, lake put, table new, import.";
 
 const EXAMPLE: &str = "\
 Example:
@@ -51,14 +52,13 @@ struct Global {
     /// The store to use: a file
     #[arg(long, global = true, value_name = "PATH")]
     db: Option<PathBuf>,
-    /// How to write results [default: table; changes: ndjson]
     #[arg(
         long,
         global = true,
         value_enum,
         value_name = "FORMAT",
         hide_possible_values = true,
-        help = "How to write results: table, json, ndjson or csv; into files, parquet or arrow too"
+        help = "How to write results: table, json, ndjson or csv; into files, parquet or arrow too [default: table; of changes: ndjson]"
     )]
     format: Option<Format>,
     /// The same as --format json: an array of objects
@@ -110,7 +110,7 @@ enum Command {
     Tour(tour::Tour),
     /// A completion script for a shell
     #[command(
-        after_help = "Example:\n  dkdc completions bash > ~/.local/share/bash-completion/completions/dkdc"
+        after_help = "Example:\n  source <(dkdc completions bash)\n  dkdc completions fish > ~/.config/fish/completions/dkdc.fish"
     )]
     Completions {
         /// The shell

@@ -5,12 +5,13 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dkdc_state::ErrorKind;
 
 use crate::output::escaped;
+use crate::records::in_shell;
 
 /// A result whose error is [`Failure`].
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -41,7 +42,7 @@ Exit codes:
   0  ok
   1  failure: the disk, permissions, the system
   2  usage: arguments or input that cannot be
-  3  not found: a record, a table, a file, a store
+  3  not found: a record, a table, a file, a folder, a store
   4  already exists
   5  conflict: somebody else wrote first
   6  busy: another process holds the store
@@ -54,7 +55,14 @@ pub(crate) enum Failure {
     Unread,
     /// clap answered: help, a version. Its code, and nothing more to say.
     Answered(u8),
-    /// Anything that a person must know.
+    /// A store that is damaged.
+    Damaged {
+        /// The store.
+        path: PathBuf,
+        /// What was found.
+        message: String,
+    },
+    /// Anything else that a person must know.
     Failed {
         /// The exit code.
         code: Code,
@@ -97,13 +105,11 @@ impl Failure {
     /// The same failure; of damage, with what to do about it.
     pub(crate) fn advised(self) -> Failure {
         match self {
-            Failure::Failed {
-                code: Code::Damaged,
-                message,
-            } => Failure::new(
-                Code::Damaged,
-                format!("{message}; dkdc check names all that is damaged"),
-            ),
+            Failure::Damaged { path, message } => {
+                let path = in_shell(&path.display().to_string());
+                let advice = format!("dkdc --db {path} check names all that is damaged");
+                Failure::new(Code::Damaged, format!("{message}; {advice}"))
+            }
             other => other,
         }
     }
@@ -146,19 +152,31 @@ fn reason(error: &dyn std::fmt::Display) -> String {
 
 impl From<dkdc_state::Error> for Failure {
     fn from(error: dkdc_state::Error) -> Failure {
-        Failure::of(error.kind(), &error)
+        let failure = Failure::of(error.kind(), &error);
+        match (failure, error) {
+            (Failure::Failed { message, .. }, dkdc_state::Error::Damaged { path, .. }) => {
+                Failure::Damaged { path, message }
+            }
+            (failure, _) => failure,
+        }
     }
 }
 
 impl From<dkdc_todo::Error> for Failure {
     fn from(error: dkdc_todo::Error) -> Failure {
-        Failure::of(error.kind(), &error)
+        match error {
+            dkdc_todo::Error::State(error) => error.into(),
+            error => Failure::of(error.kind(), &error),
+        }
     }
 }
 
 impl From<dkdc_lake::Error> for Failure {
     fn from(error: dkdc_lake::Error) -> Failure {
-        Failure::of(error.kind(), &error)
+        match error {
+            dkdc_lake::Error::State(error) => error.into(),
+            error => Failure::of(error.kind(), &error),
+        }
     }
 }
 
@@ -167,12 +185,15 @@ pub(crate) fn with(outcome: Result<()>) -> ExitCode {
     match outcome {
         Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,
         Err(Failure::Answered(code)) => ExitCode::from(code),
-        Err(Failure::Failed { code, message }) => {
-            // Nobody is left to be told when stderr is gone, too.
-            let _ = writeln!(io::stderr(), "dkdc: {}", one_line(&message));
-            ExitCode::from(code as u8)
-        }
+        Err(Failure::Damaged { message, .. }) => told(Code::Damaged, &message),
+        Err(Failure::Failed { code, message }) => told(code, &message),
     }
+}
+
+fn told(code: Code, message: &str) -> ExitCode {
+    // Nobody is left to be told when stderr is gone, too.
+    let _ = writeln!(io::stderr(), "dkdc: {}", one_line(message));
+    ExitCode::from(code as u8)
 }
 
 /// A message as one line: parts below each other come one after the other, and

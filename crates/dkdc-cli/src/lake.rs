@@ -104,7 +104,7 @@ impl Name {
 pub(crate) struct Put {
     /// The file; - reads stdin
     file: PathBuf,
-    /// Where it goes in the lake
+    /// Where it goes in the lake: names with slashes between them
     #[arg(long)]
     path: Option<String>,
     /// What it is called there [default: as it is called here]

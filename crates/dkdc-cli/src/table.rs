@@ -5,6 +5,7 @@ use dkdc_state::{ColumnDef, ColumnType, IndexDef, Nulls, TableDef, TableSchema, 
 
 use crate::exit::{Code, Failure, Result};
 use crate::output::{Cell, Column, Output, Sheet, say};
+use crate::records::in_shell;
 use crate::store::Stores;
 use crate::value;
 
@@ -126,12 +127,16 @@ fn refuse_known(table: &TableSchema, column: &str) -> Result<()> {
 }
 
 fn new(def: &TableDef, stores: &Stores, output: &mut Output) -> Result<()> {
+    // What cannot be declared is refused before a store is made.
+    def.to_schema()?;
     let state = stores.or_new()?;
     let known = state.tables()?;
     if known.iter().any(|table| table.name == def.name) {
         let message = format!(
-            "there is a table {:?} already; see dkdc table schema",
-            def.name
+            "there is a table {:?} already; see {} table schema {}",
+            def.name,
+            stores.dkdc(),
+            in_shell(&def.name)
         );
         return Err(Failure::new(Code::AlreadyExists, message));
     }

@@ -35,7 +35,10 @@ pub(crate) enum Command {
         as_of: AsOf,
     },
     /// Change just what is named
-    #[command(after_help = "Example:\n  dkdc todo edit x7k --body 'buy oat milk' --null status")]
+    #[command(
+        override_usage = "dkdc todo edit [OPTIONS] <ID>",
+        after_help = "Example:\n  dkdc todo edit x7k --body 'buy oat milk' --null status"
+    )]
     Edit(Edits),
     /// Set a todo's status to done
     #[command(after_help = "Example:\n  dkdc todo done x7k")]

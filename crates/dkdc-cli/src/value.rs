@@ -20,13 +20,13 @@ pub(crate) fn of_text(text: &str, ty: ColumnType) -> Result<Value, String> {
         ColumnType::Bool => Value::Bool(parsed(text, ty)?),
         ColumnType::Date => Value::Date(parsed(text, ty)?),
         ColumnType::Uuid => Value::Uuid(parsed::<Uuid>(text, ty)?),
-        ColumnType::Json => Value::Json(parsed(text, ty)?),
+        ColumnType::Json => Value::Json(json(text)?),
         ColumnType::Timestamp => match text.parse() {
             Ok(Moment::Time(time)) => Value::Timestamp(time),
             Ok(Moment::Idx(_)) => return Err(format!("{text:?} is no {ty}")),
             Err(error) => return Err(error.to_string()),
         },
-        ColumnType::List(_) => of_json(parsed(text, ColumnType::Json)?, ty)?,
+        ColumnType::List(_) => of_json(json(text)?, ty)?,
         ColumnType::Bytes | ColumnType::Blob => return Err(format!("{ty} is not typed as text")),
     })
 }
@@ -45,6 +45,10 @@ fn of_json(json: serde_json::Value, ty: ColumnType) -> Result<Value, String> {
         (Json::String(text), ty) => of_text(&text, ty),
         (json, ty) => of_text(&json.to_string(), ty),
     }
+}
+
+fn json(text: &str) -> Result<serde_json::Value, String> {
+    dkdc_state::parse_json(text).map_err(|error| error.to_string())
 }
 
 fn parsed<T: FromStr<Err: Display>>(text: &str, ty: ColumnType) -> Result<T, String> {

@@ -72,7 +72,7 @@ pub use record::{
 };
 pub use schema::{
     Column, ColumnDef, ColumnType, Index, IndexColumn, IndexDef, IndexPart, ListItem, Nulls,
-    PartKey, TableDef, TableSchema,
+    PartKey, TableDef, TableSchema, parse_json,
 };
 pub use snapshot::{Snapshot, SnapshotTable};
 pub use state::{

@@ -9,6 +9,7 @@
 pub(crate) mod arrow;
 pub(crate) mod declare;
 pub(crate) mod evolve;
+mod exact;
 pub(crate) mod json;
 pub(crate) mod sql;
 
@@ -21,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::record::{Idx, Value, ValueError};
 use crate::state::Row;
 pub use declare::{ColumnDef, IndexColumn, IndexDef, Nulls, TableDef};
+pub use exact::parse_json;
 
 /// The type of a column.
 ///
@@ -295,7 +297,16 @@ impl TableSchema {
     /// # Errors
     /// [`Error::InvalidRow`], [`Error::UnknownColumn`], [`Error::InvalidValue`].
     pub fn row_from_json(&self, text: &str) -> Result<Row> {
-        json::row_from_json(self, text)
+        json::row_from_json(self, text, None)
+    }
+
+    /// The row that a JSON object means in this table, where the value of `key`
+    /// is its id: a text, or a whole number.
+    ///
+    /// # Errors
+    /// As [`row_from_json`](TableSchema::row_from_json).
+    pub fn row_from_json_by(&self, text: &str, key: &str) -> Result<Row> {
+        json::row_from_json(self, text, Some(key))
     }
 
     /// The row that columns and their texts mean in this table, such as those

@@ -25,7 +25,7 @@ use crate::record::Idx;
 ///
 /// | text | meaning |
 /// |---|---|
-/// | `1732730565321529` | an [`Idx`]: 14 digits or more |
+/// | `1732730565321529` | an [`Idx`]: 14 digits or more, or less than four |
 /// | `2026-11-22T10:00:00Z`, `2026-11-22 10:00:00.5+02:00`, `2026-11-22T10:00[Europe/Berlin]` | RFC 3339, with a zone if you like |
 /// | `2026-11-22 10:00`, `2026-11-22` | UTC; a day alone is its midnight |
 /// | `now`, `today`, `yesterday` | the last two: midnight UTC |

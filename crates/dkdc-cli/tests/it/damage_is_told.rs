@@ -61,10 +61,12 @@ fn whoever_meets_damage_is_told_to_check_and_who_checks_is_not() {
     bytes[page..].fill(0xee);
     shell.write("data.db", bytes);
     let line = shell.fails(7, &["todo", "ls"]);
-    assert!(
-        line.ends_with("; dkdc check names all that is damaged"),
-        "{line}"
+    let path = shell.path("data.db").canonicalize().expect("a path");
+    let advice = format!(
+        "; dkdc --db {} check names all that is damaged",
+        path.display()
     );
+    assert!(line.ends_with(&advice), "{line}");
     let line = shell.fails(7, &["check"]);
     assert!(
         line.contains("data.db is damaged") && !line.contains("dkdc check"),

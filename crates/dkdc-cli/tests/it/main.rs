@@ -17,6 +17,7 @@ mod exports_are_whole_files;
 mod help_shows_an_example;
 mod ids_may_be_cut_short;
 mod imports_are_all_or_nothing;
+mod json_is_exact_or_refused;
 mod many_rows_are_all_or_nothing;
 mod reading_needs_no_write_permission;
 mod results_are_the_same_in_every_format;

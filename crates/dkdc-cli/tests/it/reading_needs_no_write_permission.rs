@@ -50,6 +50,14 @@ fn a_folder_that_cannot_be_written_can_be_read() {
         assert_eq!((code, err.as_str()), (Some(0), ""), "{args:?}");
         assert!(out.contains("buy milk"), "{args:?}: {out}");
     }
+    // What is not there need not be declared to be read.
+    let (code, out, err) = bound(&shell, &["lake", "ls", "--format", "ndjson"]);
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
+    let (code, _, err) = bound(&shell, &["lake", "cat", "a.txt"]);
+    assert_eq!(
+        (code, err.as_str()),
+        (Some(3), "dkdc: File a.txt does not exist\n")
+    );
     for args in [
         &["todo", "add", "x"][..],
         &["todo", "rm", "milk"],

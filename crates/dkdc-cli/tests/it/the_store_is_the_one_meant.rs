@@ -113,6 +113,18 @@ fn what_reads_makes_nothing() {
 }
 
 #[test]
+fn a_table_that_cannot_be_makes_no_store() {
+    let shell = Shell::new();
+    for table in [["_t", "a:int"], ["t", "id:int"], ["t", "a:day"]] {
+        shell.fails(
+            2,
+            &[&["--db", "new.db", "table", "new"], &table[..]].concat(),
+        );
+    }
+    assert!(!shell.path("new.db").exists());
+}
+
+#[test]
 fn an_empty_file_becomes_a_store_by_a_write_alone() {
     let shell = Shell::new();
     shell.write("empty.db", "");

@@ -106,6 +106,16 @@ pub enum ValueError {
     /// A whole number outside the range of its field.
     #[error("{0} is out of range")]
     OutOfRange(String),
+    /// A number in JSON that would come back as another.
+    #[error(
+        "{given} would come back as {kept}; what needs more digits than a float has is written as text"
+    )]
+    Inexact {
+        /// The number given, shortened.
+        given: String,
+        /// What it would become.
+        kept: String,
+    },
     /// A float that is not a number.
     #[error("NaN cannot be kept")]
     NotANumber,

@@ -7,8 +7,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
-use super::{ColumnType, TableSchema};
+use super::{ColumnType, TableSchema, exact};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Value, ValueError};
 use crate::state::Row;
@@ -101,8 +102,8 @@ pub(crate) fn value_from_text(text: &str, ty: ColumnType) -> Result<Value, Value
         }
         ColumnType::Date => Value::Date(parse(text, ty)?),
         ColumnType::Uuid => Value::Uuid(parse(text, ty)?),
-        ColumnType::Json => Value::Json(parse(text, ty)?),
-        ColumnType::List(_) => value_from_json(parse(text, ColumnType::Json)?, ty)?,
+        ColumnType::Json => Value::Json(exact::parse_json(text)?),
+        ColumnType::List(_) => exact::value(text, ty)?,
         ColumnType::Blob => {
             return Err(ValueError::WrongType {
                 expected: "blob".to_owned(),
@@ -127,9 +128,9 @@ fn unhex(text: &str) -> Result<Vec<u8>, ValueError> {
         .collect()
 }
 
-/// One JSON object as key and value pairs, in order; a key given twice is an
-/// error, not the last one.
-struct Object(Vec<(String, Json)>);
+/// One JSON object as keys and the texts of their values, in order; a key given
+/// twice is an error, not the last one.
+struct Object(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object, D::Error> {
@@ -143,12 +144,10 @@ impl<'de> Deserialize<'de> for Object {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object, M::Error> {
-                let mut pairs: Vec<(String, Json)> = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, Json>()? {
+                let mut pairs: Vec<(String, Box<RawValue>)> = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
                     if pairs.iter().any(|(known, _)| *known == key) {
-                        return Err(serde::de::Error::custom(format!(
-                            "the key {key:?} is given twice"
-                        )));
+                        return Err(serde::de::Error::custom(exact::twice(&key)));
                     }
                     pairs.push((key, value));
                 }
@@ -161,41 +160,55 @@ impl<'de> Deserialize<'de> for Object {
 }
 
 /// The row that one JSON object means in this table. `idx` is
-/// passed over, so that what the shell prints can be read back.
-pub(crate) fn row_from_json(schema: &TableSchema, text: &str) -> Result<Row> {
+/// passed over, so that what the shell prints can be read back. `key`: what is
+/// the id, if not `id`; there, it may also be a whole number.
+pub(crate) fn row_from_json(schema: &TableSchema, text: &str, key: Option<&str>) -> Result<Row> {
     let invalid = |why: String| Error::InvalidRow {
         table: schema.name.clone(),
         why,
     };
     let Object(pairs) = serde_json::from_str(text).map_err(|e| invalid(e.to_string()))?;
+    let id_key = key.unwrap_or("id");
     let mut id = None;
     let mut fields = Vec::with_capacity(pairs.len());
-    for (key, json) in pairs {
-        if key == "id" {
-            match json {
-                Json::String(text) => id = Some(text),
-                other => return Err(invalid(format!("the id must be a string, not {other}"))),
-            }
-        } else if !is_log_column(&key) {
-            fields.push((key, json));
+    for (name, json) in pairs {
+        if name == id_key {
+            id = Some(id_from_json(json.get(), key.is_some()).map_err(invalid)?);
+        } else if !is_log_column(&name) {
+            fields.push((name, json));
         }
     }
-    let id = id.ok_or_else(|| invalid("the row has no \"id\"".to_owned()))?;
+    let id = id.ok_or_else(|| invalid(format!("the row has no {id_key:?}")))?;
     let fields = fields
         .into_iter()
-        .map(|(key, json)| {
-            let (_, column) = schema.column(&key)?;
-            match value_from_json(json, column.ty) {
-                Ok(value) => Ok((key, value)),
+        .map(|(name, json)| {
+            let (_, column) = schema.column(&name)?;
+            match exact::value(json.get(), column.ty) {
+                Ok(value) => Ok((name, value)),
                 Err(error) => Err(Error::InvalidValue {
                     table: schema.name.clone(),
                     id: id.clone(),
-                    source: error.in_column(&key),
+                    source: error.in_column(&name),
                 }),
             }
         })
         .collect::<Result<_>>()?;
     Ok(Row { id, fields })
+}
+
+fn id_from_json(text: &str, may_be_number: bool) -> Result<String, String> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if may_be_number && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    match serde_json::from_str(text) {
+        Ok(Json::String(id)) => Ok(id),
+        Ok(_) => Err(format!(
+            "the id must be a string, not {}",
+            crate::record::shorten(text)
+        )),
+        Err(error) => Err(format!("the id: {error}")),
+    }
 }
 
 /// The row that these texts mean; `None` is NULL.

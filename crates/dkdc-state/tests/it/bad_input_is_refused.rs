@@ -90,7 +90,28 @@ fn rows_from_json_are_exact_or_refused() {
         ("{\"id\": \"a\", \"i\": 1, \"i\": 1}", "InvalidRow"),
         ("{\"id\": \"a\"} x", "InvalidRow"),
         ("{\"id\": \"\\ud800\"}", "InvalidRow"),
-        ("{\"id\": \"a\", \"f\": 1e400}", "InvalidRow"),
+        ("{\"id\": \"a\", \"f\": 1e400}", "InvalidValue"),
+        ("{\"id\": \"a\", \"f\": 1e-400}", "InvalidValue"),
+        (
+            "{\"id\": \"a\", \"f\": 18446744073709551617}",
+            "InvalidValue",
+        ),
+        (
+            "{\"id\": \"a\", \"i\": -9223372036854775809}",
+            "InvalidValue",
+        ),
+        (
+            "{\"id\": \"a\", \"j\": [18446744073709551616]}",
+            "InvalidValue",
+        ),
+        (
+            "{\"id\": \"a\", \"j\": 0.10000000000000001}",
+            "InvalidValue",
+        ),
+        (
+            "{\"id\": \"a\", \"j\": {\"b\": [{\"c\": 1, \"c\": 2}]}}",
+            "InvalidValue",
+        ),
         ("{\"id\": \"a\", \"f\": NaN}", "InvalidRow"),
         ("{\"id\": \"a\", \"m\": 1}", "UnknownColumn"),
         ("{\"id\": \"a\", \"I\": 1}", "UnknownColumn"),
@@ -144,6 +165,21 @@ fn rows_from_json_are_exact_or_refused() {
             "{\"id\": \"a\", \"f\": 0.1, \"idx\": 5}",
             "f",
             Value::Float(0.1),
+        ),
+        (
+            "{\"id\": \"a\", \"f\": 18446744073709551616}",
+            "f",
+            Value::Float(2f64.powi(64)),
+        ),
+        (
+            "{\"id\": \"a\", \"f\": 0.10000000000000001}",
+            "f",
+            Value::Float(0.1),
+        ),
+        (
+            "{\"id\": \"a\", \"j\": [18446744073709551615, 1.50]}",
+            "j",
+            Value::Json(dkdc_state::serde_json::json!([u64::MAX, 1.5])),
         ),
         ("{\"id\": \"a\", \"j\": null}", "j", Value::Null),
     ] {

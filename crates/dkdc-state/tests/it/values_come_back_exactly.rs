@@ -300,7 +300,7 @@ fn json_that_is_too_deep_is_refused_and_nothing_overflows() {
         "[".repeat(100_000),
         "]".repeat(100_000)
     );
-    assert_eq!(refusal(table.row_from_json(&text)), "InvalidRow");
+    assert_eq!(refusal(table.row_from_json(&text)), "InvalidValue");
     let text = "[".repeat(100_000);
     let fields = [("id", Some("b")), ("x", Some(text.as_str()))];
     assert_eq!(refusal(table.row_from_text(&fields)), "InvalidValue");
