@@ -10,6 +10,7 @@
 //! connection. Rows stream: a few batches exist at a time.
 
 mod engine;
+mod files;
 mod scan;
 mod views;
 
@@ -53,7 +54,15 @@ const AHEAD: usize = 2;
 #[must_use = "a question is put by `run`"]
 pub struct Query {
     snapshot: Snapshot,
+    setup: Setup,
+}
+
+/// What a question needs a DuckDB of its own for.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Setup {
     files: Vec<(String, PathBuf)>,
+    /// In bytes.
+    memory_limit: Option<u64>,
 }
 
 impl Snapshot {
@@ -64,6 +73,11 @@ impl Snapshot {
     /// `prev` besides; `<table>_at(x)` is the table as of a time (TIMESTAMP or
     /// text such as `'5 minutes ago'`) or an idx. One statement that reads; it
     /// can neither change the store nor see a file.
+    ///
+    /// What does not fit into memory is spilled into `<store>-spill`, a folder
+    /// beside the store that is there only meanwhile; a killed process's leftovers
+    /// are removed by the next one that spills. A store that this process cannot
+    /// write spills nothing: such a question fails.
     ///
     /// ```
     /// # use dkdc_state::{ColumnDef, ColumnType, Row, State, TableDef};
@@ -88,16 +102,28 @@ impl Snapshot {
     pub fn query(&self) -> Query {
         Query {
             snapshot: self.clone(),
-            files: Vec::new(),
+            setup: Setup::default(),
         }
     }
 }
 
 impl Query {
-    /// A file (CSV, Parquet, JSON or NDJSON, by its ending) to join as table
-    /// `name`. It is read before the question is put; no other file can be.
+    /// A file (CSV, Parquet, JSON or NDJSON by its ending, CSV and JSON perhaps
+    /// with `.gz` after it) to join as table `name`. It is read before the
+    /// question is put; no other file can be.
     pub fn with_file(mut self, name: &str, path: impl AsRef<Path>) -> Query {
-        self.files.push((name.to_owned(), path.as_ref().to_owned()));
+        self.setup
+            .files
+            .push((name.to_owned(), path.as_ref().to_owned()));
+        self
+    }
+
+    /// How many bytes of memory the question may take; what does not fit is
+    /// spilled beside the store (see [`Snapshot::sql`]). Unless it is said,
+    /// DuckDB's own limit holds, 80% of the machine's memory, for all questions
+    /// of a store together.
+    pub fn memory_limit(mut self, bytes: u64) -> Query {
+        self.setup.memory_limit = Some(bytes);
         self
     }
 
@@ -108,10 +134,10 @@ impl Query {
     pub fn run(&self, query: &str) -> Result<Batches> {
         let store = &self.snapshot.store;
         store.refuse_inside()?;
-        let engine = if self.files.is_empty() {
+        let engine = if self.setup == Setup::default() {
             store.engine()?
         } else {
-            Arc::new(Engine::with_files(store, &self.files)?)
+            Arc::new(Engine::open(store, &self.setup)?)
         };
         if store.read_only.is_none() {
             // A cache that cannot be written is done without.
@@ -150,7 +176,7 @@ impl Batches {
         let engine = Arc::clone(engine);
         let thread = std::thread::Builder::new().spawn(move || {
             let answer = Answer { tell, send };
-            engine.answer(connection, &pinned, &query, &answer);
+            engine.answer(connection, pinned, &query, &answer);
         });
         let thread = thread.map_err(|error| Error::io(Path::new("a question's thread"), error))?;
         let mut started = Batches {

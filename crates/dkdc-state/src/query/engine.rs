@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use duckdb::{Config, Connection};
 
-use super::scan::{self, Pinned};
-use super::{Answer, views};
+use super::scan::{self, Age, Pinned};
+use super::{Answer, Setup, files, views};
 use crate::error::{Error, Result};
 use crate::log::Store;
-use crate::mirror::{self, Pieces};
-use crate::record::Idx;
+use crate::log::identity::beside;
+use crate::mirror;
 
 /// One DuckDB.
 pub(crate) struct Engine {
     connection: Mutex<Connection>,
-    /// What the views were made of: the newest event, and the tables' pieces.
-    views: Mutex<Option<(Idx, Vec<Pieces>)>>,
+    /// What the views were made of.
+    views: Mutex<Option<Age>>,
 }
 
 impl Store {
@@ -26,14 +26,17 @@ impl Store {
         if let Some(engine) = &*engine {
             return Ok(Arc::clone(engine));
         }
-        let opened = Arc::new(Engine::with_files(self, &[])?);
+        let opened = Arc::new(Engine::open(self, &Setup::default())?);
         *engine = Some(Arc::clone(&opened));
         Ok(opened)
     }
 }
 
+/// How often a question is asked again while tables change under it.
+const ATTEMPTS: usize = 8;
+
 /// DuckDB's words, without its prefix for this kind of error being lost.
-fn refused(error: duckdb::Error) -> Error {
+pub(super) fn refused(error: duckdb::Error) -> Error {
     Error::Query(match error {
         duckdb::Error::DuckDBFailure(_, Some(message)) => message,
         other => other.to_string(),
@@ -41,11 +44,24 @@ fn refused(error: duckdb::Error) -> Error {
 }
 
 impl Engine {
-    /// Opens DuckDB, loads these files as tables, and locks it down.
-    pub(crate) fn with_files(store: &Store, files: &[(String, PathBuf)]) -> Result<Engine> {
+    /// Opens DuckDB, loads files as tables, and locks it down.
+    pub(super) fn open(store: &Store, setup: &Setup) -> Result<Engine> {
         let connection = open().map_err(refused)?;
-        for (name, path) in files {
-            load(&connection, name, path)?;
+        // DuckDB makes the folder when it spills, removes it at its end, and
+        // shares it with other processes.
+        let spill = match store.read_only {
+            None => beside(&store.path, "-spill"),
+            Some(_) => PathBuf::new(),
+        };
+        let spill = views::literal(&spill.to_string_lossy());
+        let limit = setup.memory_limit.map_or(String::new(), |bytes| {
+            format!("SET memory_limit = '{bytes}B';")
+        });
+        connection
+            .execute_batch(&format!("SET temp_directory = {spill}; {limit}"))
+            .map_err(refused)?;
+        for (name, path) in &setup.files {
+            files::load(&connection, store, name, path)?;
         }
         let mirror = mirror::folder(&store.path);
         let mirror = views::literal(&format!("{}/", mirror.to_string_lossy()));
@@ -75,13 +91,26 @@ impl Engine {
     pub(super) fn answer(
         &self,
         connection: Connection,
-        pinned: &Pinned,
+        mut pinned: Pinned,
         query: &str,
         answer: &Answer,
     ) {
         let mut told = false;
-        if let Err(error) = self.ask(&connection, pinned, query, answer, &mut told) {
-            let error = pinned.take_error().unwrap_or(error);
+        let mut result = self.ask(&connection, &pinned, query, answer, &mut told);
+        for _ in 0..ATTEMPTS {
+            // A table that was altered, or a file that was replaced, after the
+            // views were made: the names may mean something else by now.
+            let newer = match &result {
+                Err(Error::Query(_)) if !told => pinned.renewed(),
+                _ => None,
+            };
+            let Some(newer) = newer else { break };
+            pinned = newer;
+            // The transaction, if it came so far. When it did not, this fails.
+            let _ = connection.execute_batch("ROLLBACK");
+            result = self.ask(&connection, &pinned, query, answer, &mut told);
+        }
+        if let Err(error) = result {
             // Whoever asked waits for the columns or for rows, or is gone.
             let _ = if told {
                 answer.send.send(Err(error)).is_ok()
@@ -92,6 +121,18 @@ impl Engine {
     }
 
     fn ask(
+        &self,
+        connection: &Connection,
+        pinned: &Pinned,
+        query: &str,
+        answer: &Answer,
+        told: &mut bool,
+    ) -> Result<()> {
+        let asked = self.stream(connection, pinned, query, answer, told);
+        asked.map_err(|error| pinned.take_error().unwrap_or(error))
+    }
+
+    fn stream(
         &self,
         connection: &Connection,
         pinned: &Pinned,
@@ -126,19 +167,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes the views those of the tables there are now.
+    /// Makes the views those of the tables there are now. Views are only made
+    /// newer: those that another question made since answer this one as well.
     fn refresh_views(&self, connection: &Connection, pinned: &Pinned) -> Result<()> {
         let mut known = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-        let event = pinned.catalog.event;
         if known
             .as_ref()
-            .is_some_and(|(at, pieces)| *at == event && *pieces == pinned.pieces)
+            .is_some_and(|known| known.serves(&pinned.age))
         {
             return Ok(());
         }
-        let sql = views::create_all(&pinned.catalog, &pinned.pieces);
+        let sql = views::create_all(&pinned.catalog, &pinned.age.pieces);
         connection.execute_batch(&sql).map_err(refused)?;
-        *known = Some((event, pinned.pieces.clone()));
+        *known = Some(pinned.age.clone());
         Ok(())
     }
 }
@@ -154,37 +195,6 @@ fn open() -> duckdb::Result<Connection> {
         .with("allow_community_extensions", "false")?
         .with("allow_unredacted_secrets", "false")?;
     Connection::open_in_memory_with_flags(config)
-}
-
-/// Reads a file into a table.
-fn load(connection: &Connection, name: &str, path: &std::path::Path) -> Result<()> {
-    let text = path.to_str().ok_or_else(|| {
-        Error::Query(format!(
-            "{} is not UTF-8: give the file another name",
-            path.display()
-        ))
-    })?;
-    if let Err(error) = std::fs::metadata(path) {
-        return Err(Error::io(path, error));
-    }
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
-    let function = match ending.to_lowercase().as_str() {
-        "csv" | "tsv" | "gz" => "read_csv_auto",
-        "parquet" => "read_parquet",
-        "json" | "ndjson" | "jsonl" => "read_json_auto",
-        _ => {
-            return Err(Error::Query(format!(
-                "{}: a file to join ends in .csv, .tsv, .parquet, .json, .ndjson or .jsonl",
-                path.display()
-            )));
-        }
-    };
-    let sql = format!(
-        "CREATE TABLE {} AS SELECT * FROM {function}('{}')",
-        views::quote(name),
-        text.replace('\'', "''")
-    );
-    connection.execute_batch(&sql).map_err(refused)
 }
 
 /// What EXPLAIN or EXPLAIN ANALYZE is asked of: DuckDB's function takes the

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -59,12 +60,37 @@ pub(super) struct Pinned {
     token: i64,
     pin: Arc<Pin>,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) age: Age,
+}
+
+/// What views are made of, and when that was read.
+#[derive(Clone, Debug)]
+pub(super) struct Age {
+    /// The newest event.
+    event: Idx,
     /// From where each table is read, by number minus one.
     pub(super) pieces: Vec<Pieces>,
+    /// The greater, the later: of two that were read at once, either will do.
+    read: u64,
 }
+
+impl Age {
+    fn is_like(&self, other: &Age) -> bool {
+        (self.event, &self.pieces) == (other.event, &other.pieces)
+    }
+
+    /// True when views of this age answer a question of the other.
+    pub(super) fn serves(&self, other: &Age) -> bool {
+        self.is_like(other) || (self.event, self.read) > (other.event, other.read)
+    }
+}
+
+/// Numbers what is read.
+static READ: AtomicU64 = AtomicU64::new(0);
 
 impl Pinned {
     pub(super) fn new(store: Arc<Store>, idx: Idx) -> Result<Pinned> {
+        let read = READ.fetch_add(1, Ordering::Relaxed);
         let (catalog, files) =
             store.read(|conn, catalog| Ok((Arc::clone(catalog), manifest::read(conn)?)))?;
         let numbers = catalog.tables.iter().map(|meta| meta.schema.number);
@@ -82,9 +108,20 @@ impl Pinned {
         Ok(Pinned {
             token,
             pin,
+            age: Age {
+                event: catalog.event,
+                pieces,
+                read,
+            },
             catalog,
-            pieces,
         })
+    }
+
+    /// The same snapshot, of tables that are other by now; `None` when they are
+    /// not.
+    pub(super) fn renewed(&self) -> Option<Pinned> {
+        let newer = Pinned::new(Arc::clone(&self.pin.store), self.pin.idx).ok()?;
+        (!newer.age.is_like(&self.age)).then_some(newer)
     }
 
     /// The snapshot's version.
@@ -271,7 +308,6 @@ impl VTab for At {
         function: &TableFunctionInfo<Self>,
         output: &mut DataChunkHandle,
     ) -> Result<(), Failure> {
-        use std::sync::atomic::Ordering;
         if function.get_init_data().0.swap(true, Ordering::Relaxed) {
             output.set_len(0);
             return Ok(());

@@ -17,8 +17,12 @@ mod lists_do_not_depend_on_indexes;
 mod many_processes_share_a_store;
 mod moments_mean_commits;
 mod nobody_waits_for_ever;
+#[cfg(feature = "query")]
+mod only_files_that_are_named_are_joined;
 mod only_stores_are_opened;
 mod other_programs_cannot_write;
+#[cfg(feature = "query")]
+mod questions_do_not_disturb_each_other;
 mod schemas_evolve;
 #[cfg(feature = "query")]
 mod sql;

@@ -1,0 +1,83 @@
+//! Files that a caller names, to join with.
+//!
+//! Only the very file that was named is read, as its ending says: DuckDB would
+//! take some names for patterns, and a folder's name for a column.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use duckdb::Connection;
+
+use super::engine::refused;
+use super::views;
+use crate::error::{Error, Result};
+use crate::log::Store;
+
+/// Reads a file into a table.
+pub(super) fn load(connection: &Connection, store: &Store, name: &str, path: &Path) -> Result<()> {
+    let io = |error| Error::io(path, error);
+    let refuse = |why: &str| Err(Error::Query(format!("{}: {why}", path.display())));
+    let Some((function, options)) = reader(path) else {
+        return refuse(
+            "a file to join ends in .csv, .tsv, .json, .ndjson or .jsonl, perhaps with .gz \
+             after it, or in .parquet",
+        );
+    };
+    let whole = fs::canonicalize(path).map_err(io)?;
+    if store.is_at(&whole) {
+        return refuse("it is the store itself, whose tables are there already");
+    }
+    let Some(text) = whole.to_str() else {
+        return refuse("its name is not UTF-8: give the file another one");
+    };
+    let read = |from: &str| {
+        let table = views::quote(name);
+        let file = views::literal(from);
+        let sql = format!("CREATE TABLE {table} AS SELECT * FROM {function}({file}{options})");
+        connection.execute_batch(&sql).map_err(refused)
+    };
+    if !text.contains(['*', '?', '[']) {
+        return read(text);
+    }
+    // A pattern to DuckDB, which has no way to quote one: by its number, then.
+    let file = File::open(&whole).map_err(io)?;
+    let number = by_number(&file).unwrap_or_else(|| text.to_owned());
+    read(&number).map_err(|error| match error {
+        Error::Query(why) => Error::Query(why.replace(&number, text)),
+        error => error,
+    })
+}
+
+/// DuckDB's function for files of this ending, and its options.
+fn reader(path: &Path) -> Option<(&'static str, &'static str)> {
+    let name = path.file_name()?.to_str()?.to_lowercase();
+    let (name, zipped) = match name.strip_suffix(".gz") {
+        Some(name) => (name, true),
+        None => (name.as_str(), false),
+    };
+    let (_, ending) = name.rsplit_once('.')?;
+    let function = match ending {
+        "csv" | "tsv" => "read_csv",
+        "json" | "ndjson" | "jsonl" => "read_json",
+        "parquet" if !zipped => return Some(("read_parquet", ", hive_partitioning = false")),
+        _ => return None,
+    };
+    let options = if zipped {
+        ", hive_partitioning = false, compression = 'gzip'"
+    } else {
+        ", hive_partitioning = false, compression = 'none'"
+    };
+    Some((function, options))
+}
+
+/// A name for an open file that is no pattern.
+#[cfg(unix)]
+fn by_number(file: &File) -> Option<String> {
+    use std::os::fd::AsRawFd;
+    Some(format!("/dev/fd/{}", file.as_raw_fd()))
+}
+
+#[cfg(not(unix))]
+fn by_number(_file: &File) -> Option<String> {
+    None
+}
