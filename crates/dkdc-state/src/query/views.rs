@@ -22,7 +22,8 @@ pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Views and macros for every table; `pieces` by table.
+/// Views and macros for every table; `pieces` by table. A macro's parameter
+/// hides columns of its name: `_moment` can be none.
 pub(super) fn create_all(catalog: &Catalog, pieces: &[Pieces]) -> String {
     let mut sql = "CREATE SCHEMA IF NOT EXISTS history;\n".to_owned();
     for (meta, pieces) in catalog.tables.iter().zip(pieces) {
@@ -35,17 +36,17 @@ pub(super) fn create_all(catalog: &Catalog, pieces: &[Pieces]) -> String {
         };
         let then = Cut {
             upto: format!(
-                "(SELECT idx FROM dkdc_moment({number}, getvariable('dkdc'), x::VARCHAR))"
+                "(SELECT idx FROM dkdc_moment({number}, getvariable('dkdc'), _moment::VARCHAR))"
             ),
             scan: format!("dkdc_scan_at({number}, getvariable('dkdc')"),
-            moment: ", x::VARCHAR".to_owned(),
+            moment: ", _moment::VARCHAR".to_owned(),
         };
         let now = now.source(meta, pieces);
         let then = then.source(meta, pieces);
         sql += &format!(
             "CREATE OR REPLACE VIEW {name} AS {};\n\
              CREATE OR REPLACE VIEW history.{name} AS {};\n\
-             CREATE OR REPLACE MACRO {}(x) AS TABLE {};\n",
+             CREATE OR REPLACE MACRO {}(_moment) AS TABLE {};\n",
             current(meta, &now),
             history(meta, &now),
             quote(&format!("{}_at", meta.name())),
