@@ -11,6 +11,7 @@
 
 mod engine;
 mod scan;
+mod stage;
 mod views;
 
 use std::path::{Path, PathBuf};
@@ -114,11 +115,9 @@ impl Query {
         } else {
             Arc::new(Engine::with_files(store, &self.files)?)
         };
-        if store.read_only.is_none() {
-            // A cache that cannot be written is done without.
-            if let Err(error) = store.seal_due() {
-                tracing::warn!(%error, "the mirror was not brought up to date");
-            }
+        // A cache that cannot be written is done without.
+        if let Err(error) = store.keep_mirror() {
+            tracing::warn!(%error, "the mirror was not brought up to date");
         }
         let pinned = Pinned::new(Arc::clone(store), self.snapshot.idx)?;
         Batches::start(&engine, pinned, query.to_owned())

@@ -13,9 +13,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::catalog::Catalog;
 use super::format::{APPLICATION_ID, FORMAT};
 use super::group::Group;
-use super::identity::{Identity, beside, file_key};
+use super::identity::{FileKey, Identity, beside, file_key};
 use super::{Config, DbResult, Store, adopt, locate, migrate};
 use crate::error::{Error, Result};
+use crate::mirror::keeper::Background;
 use crate::state::Durability;
 
 /// The first SQLite whose WAL cannot be reset under a reader.
@@ -105,6 +106,7 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
         path: path.to_owned(),
         why: "it was removed while it was opened".to_owned(),
     })?;
+    let keeper = Background::new(path, config.clone(), key);
     let store = Store {
         path: path.to_owned(),
         read_only,
@@ -115,7 +117,7 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
         catalog: RwLock::new(Arc::new(catalog)),
         poison: OnceLock::new(),
         idle: OnceLock::new(),
-        trust: crate::mirror::Trust::default(),
+        keeper: Arc::new(keeper),
         config,
         #[cfg(feature = "query")]
         engine: Mutex::default(),
@@ -411,6 +413,26 @@ fn recognise(conn: &Connection, path: &Path, may_write: bool) -> Result<Found> {
                 .to_owned(),
         ),
     }
+}
+
+/// How long the mirror's keeper waits for a writer: it can wait for the next
+/// occasion.
+const KEEPER_WAITS: Duration = Duration::from_millis(500);
+
+/// The connection that keeps the mirror of the file with this key.
+pub(crate) fn keeper(path: &Path, config: &Config, key: FileKey) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = connection(path, flags, config)?;
+    if file_key(path) != Some(key) {
+        return Err(Error::Replaced {
+            path: path.to_owned(),
+            why: "it was removed, renamed or replaced".to_owned(),
+        });
+    }
+    conn.busy_timeout(KEEPER_WAITS).db()?;
+    conn.pragma_update(None, "synchronous", "FULL").db()?;
+    conn.pragma_update(None, "cache_size", -2048).db()?;
+    Ok(conn)
 }
 
 /// The connection that checkpoints while the store is idle.

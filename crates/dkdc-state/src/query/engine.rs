@@ -6,17 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use duckdb::{Config, Connection};
 
 use super::scan::{self, Pinned};
+use super::stage::Stage;
 use super::{Answer, views};
 use crate::error::{Error, Result};
 use crate::log::Store;
-use crate::mirror::{self, Pieces};
-use crate::record::Idx;
+use crate::mirror;
 
 /// One DuckDB.
 pub(crate) struct Engine {
     connection: Mutex<Connection>,
-    /// What the views were made of: the newest event, and the tables' pieces.
-    views: Mutex<Option<(Idx, Vec<Pieces>)>>,
+    stage: Stage,
 }
 
 impl Store {
@@ -33,7 +32,7 @@ impl Store {
 }
 
 /// DuckDB's words, without its prefix for this kind of error being lost.
-fn refused(error: duckdb::Error) -> Error {
+pub(super) fn refused(error: duckdb::Error) -> Error {
     Error::Query(match error {
         duckdb::Error::DuckDBFailure(_, Some(message)) => message,
         other => other.to_string(),
@@ -51,14 +50,15 @@ impl Engine {
         let mirror = views::literal(&format!("{}/", mirror.to_string_lossy()));
         connection
             .execute_batch(&format!(
-                "SET allowed_directories = [{mirror}]; SET enable_external_access = false; \
+                "SET immediate_transaction_mode = true; \
+                 SET allowed_directories = [{mirror}]; SET enable_external_access = false; \
                  SET lock_configuration = true"
             ))
             .map_err(refused)?;
         scan::register(&connection).map_err(refused)?;
         Ok(Engine {
             connection: Mutex::new(connection),
-            views: Mutex::new(None),
+            stage: Stage::default(),
         })
     }
 
@@ -107,10 +107,10 @@ impl Engine {
                 pinned.idx()
             ))
             .map_err(refused)?;
-        self.refresh_views(connection, pinned)?;
         only_reads(connection, query)?;
-        // Whatever the statement does inside DuckDB is undone with this.
-        connection.execute_batch("BEGIN").map_err(refused)?;
+        // Whatever the statement does inside DuckDB is undone with this
+        // transaction.
+        self.stage.enter(connection, pinned)?;
         let mut statement = connection.prepare(query).map_err(refused)?;
         let rows = statement.stream_arrow([]).map_err(refused)?;
         if answer.tell.send(Ok(rows.get_schema())).is_err() {
@@ -123,22 +123,6 @@ impl Engine {
                 return Ok(());
             }
         }
-        Ok(())
-    }
-
-    /// Makes the views those of the tables there are now.
-    fn refresh_views(&self, connection: &Connection, pinned: &Pinned) -> Result<()> {
-        let mut known = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-        let event = pinned.catalog.event;
-        if known
-            .as_ref()
-            .is_some_and(|(at, pieces)| *at == event && *pieces == pinned.pieces)
-        {
-            return Ok(());
-        }
-        let sql = views::create_all(&pinned.catalog, &pinned.pieces);
-        connection.execute_batch(&sql).map_err(refused)?;
-        *known = Some((event, pinned.pieces.clone()));
         Ok(())
     }
 }

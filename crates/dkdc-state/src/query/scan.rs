@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::log::catalog::Catalog;
 use crate::log::scan::{self, Scanned};
 use crate::log::{Store, hash, manifest, moment};
-use crate::mirror::Pieces;
+use crate::mirror::{Held, Pieces};
 use crate::record::Idx;
 use crate::time::Moment;
 
@@ -61,14 +61,19 @@ pub(super) struct Pinned {
     pub(super) catalog: Arc<Catalog>,
     /// From where each table is read, by number minus one.
     pub(super) pieces: Vec<Pieces>,
+    /// The pieces' files, which stay while this is there.
+    _held: Vec<Held>,
 }
 
 impl Pinned {
     pub(super) fn new(store: Arc<Store>, idx: Idx) -> Result<Pinned> {
-        let (catalog, files) =
+        let (catalog, manifest) =
             store.read(|conn, catalog| Ok((Arc::clone(catalog), manifest::read(conn)?)))?;
+        let mut held = Vec::new();
         let numbers = catalog.tables.iter().map(|meta| meta.schema.number);
-        let pieces = numbers.map(|number| store.pieces(&files, number)).collect();
+        let pieces = numbers
+            .map(|number| store.mirror().pieces(&manifest, number, &mut held))
+            .collect();
         let mut token = [0; 8];
         hash::random(&mut token)?;
         let token = i64::from_le_bytes(token);
@@ -84,6 +89,7 @@ impl Pinned {
             pin,
             catalog,
             pieces,
+            _held: held,
         })
     }
 
