@@ -42,10 +42,6 @@ pub mod clock;
 mod blob;
 mod error;
 mod log;
-#[cfg_attr(
-    not(feature = "query"),
-    expect(dead_code, reason = "questions alone read the mirror so far")
-)]
 mod mirror;
 #[cfg(feature = "query")]
 mod query;

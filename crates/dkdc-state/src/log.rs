@@ -29,10 +29,6 @@ pub(crate) mod identity;
 pub(crate) mod idle;
 pub(crate) mod index;
 pub(crate) mod list;
-#[cfg_attr(
-    not(feature = "query"),
-    expect(dead_code, reason = "questions alone read the mirror so far")
-)]
 pub(crate) mod manifest;
 pub(crate) mod migrate;
 pub(crate) mod moment;
@@ -53,6 +49,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::mirror::keeper::Background;
 use crate::state::Durability;
 use access::Pooled;
 use catalog::{Catalog, TableMeta};
@@ -90,11 +87,7 @@ pub(crate) struct Store {
     catalog: RwLock<Arc<Catalog>>,
     poison: OnceLock<String>,
     idle: OnceLock<idle::Checkpointer>,
-    #[cfg_attr(
-        not(feature = "query"),
-        expect(dead_code, reason = "questions alone read the mirror so far")
-    )]
-    pub(crate) trust: crate::mirror::Trust,
+    pub(crate) keeper: Arc<Background>,
     /// DuckDB over this store, opened at the first question.
     #[cfg(feature = "query")]
     pub(crate) engine: Mutex<Option<Arc<crate::query::Engine>>>,
@@ -297,6 +290,7 @@ impl Drop for Store {
         if let Some(idle) = self.idle.take() {
             idle.stop();
         }
+        self.keeper.stop();
         if self.read_only.is_some() {
             return;
         }

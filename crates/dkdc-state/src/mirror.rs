@@ -1,71 +1,107 @@
 //! The mirror: immutable Parquet files beside the database, derived from the
 //! log, and the only user of parquet.
 //!
-//! A file holds the rows of one table over a range of versions. It is a cache:
-//! deleting the folder loses nothing. What must hold:
+//! A file holds every version of one table over a range, its *history*, or the
+//! rows that were *current* at one version. It is a cache: deleting the folder
+//! loses nothing. What must hold:
 //!
 //! - A file is complete, synced and under its final name before the manifest
 //!   names it; the manifest is changed in one SQLite transaction.
 //! - A file is used only while it is the very file whose BLAKE3 was verified
 //!   ([`trust`]); whatever is missing, altered or foreign is read from the log
 //!   instead, and written again.
-//! - Writers never wait for sealing, but for the one insert into the manifest.
+//! - Writers never wait for the mirror, but for the one insert into the
+//!   manifest: a thread of its own keeps it ([`keeper`]) in a process that
+//!   writes.
+//! - Nobody removes a file that somebody reads.
 
+mod current;
+pub(crate) mod keeper;
+mod merge;
+#[cfg(feature = "query")]
+mod pieces;
+mod plan;
 mod publish;
+mod reread;
 mod seal;
+mod sweep;
 mod trust;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use crate::log::Store;
+use crate::error::Result;
+use crate::log::Reader;
+use crate::log::catalog::TableMeta;
 use crate::log::identity::beside;
-use crate::log::manifest::Sealed;
+use crate::log::manifest::{self, Amount, Sealed};
 use crate::record::Idx;
 
-pub(crate) use trust::Trust;
+#[cfg(feature = "query")]
+pub(crate) use pieces::Pieces;
+pub(crate) use trust::Held;
 
 /// The folder of a store's mirror, beside its resolved path.
 pub(crate) fn folder(database: &Path) -> PathBuf {
     beside(database, "-mirror")
 }
 
-/// From where the versions of one table are read, up to any snapshot: files
-/// for what can be trusted, the log for the rest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pieces {
-    /// Absolute paths.
-    pub(crate) files: Vec<PathBuf>,
-    /// Ranges of the log: after the one, up to the other.
-    pub(crate) ranges: Vec<(Idx, Idx)>,
+/// The mirror as one process knows it.
+pub(crate) struct Mirror {
+    folder: PathBuf,
+    trust: trust::Trust,
+    /// What each table's log has beyond the mirror, as far as it was counted.
+    tails: Mutex<HashMap<u32, Counted>>,
+    /// Held by the thread that writes files.
+    at_work: Mutex<()>,
 }
 
-impl Store {
-    /// Removes files that the manifest no longer names. One that cannot be
-    /// removed is never read again all the same.
-    pub(crate) fn remove_files(&self, files: &[Sealed]) {
-        for sealed in files {
-            let path = folder(&self.path).join(&sealed.file);
-            if let Err(error) = std::fs::remove_file(&path)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                tracing::warn!(path = %path.display(), %error, "a mirror file stays behind");
-            }
+struct Counted {
+    /// The table's floor: a clear begins anew.
+    floor: Idx,
+    after: Idx,
+    upto: Idx,
+    amount: Amount,
+}
+
+impl Mirror {
+    pub(crate) fn new(database: &Path) -> Mirror {
+        Mirror {
+            folder: folder(database),
+            trust: trust::Trust::default(),
+            tails: Mutex::default(),
+            at_work: Mutex::default(),
         }
     }
 
-    /// The pieces of one table, of the files in the manifest.
-    pub(crate) fn pieces(&self, files: &[Sealed], table: u32) -> Pieces {
-        let mut pieces = Pieces::default();
-        let mut at = Idx::from_micros(i64::MIN);
-        for sealed in files.iter().filter(|sealed| sealed.table == table) {
-            if self.trusts(sealed) {
-                pieces.files.push(folder(&self.path).join(&sealed.file));
-            } else {
-                pieces.ranges.push((at, sealed.upto));
-            }
-            at = sealed.upto;
-        }
-        pieces.ranges.push((at, Idx::from_micros(i64::MAX)));
-        pieces
+    /// Takes a file for reading; `None` when it is not what was written.
+    fn hold(&self, sealed: &Sealed) -> Option<Held> {
+        self.trust.hold(&self.folder, sealed)
+    }
+
+    /// What a table's log has beyond the mirror, up to `last`, in the
+    /// connection's transaction. Only what is new since the last call is read.
+    fn tail(&self, conn: &Reader, meta: &TableMeta, after: Idx, last: Idx) -> Result<Amount> {
+        let (number, floor) = (meta.schema.number, meta.schema.floor);
+        let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tails.remove(&number);
+        let known = known.filter(|k| k.floor == floor && k.after == after && k.upto <= last);
+        let (from, before) = known.map_or((after, Amount::default()), |k| (k.upto, k.amount));
+        let new = manifest::amount(conn, meta, (from, last))?;
+        let amount = Amount {
+            rows: before.rows + new.rows,
+            bytes: before.bytes + new.bytes,
+        };
+        tails.insert(
+            number,
+            Counted {
+                floor,
+                after,
+                upto: last,
+                amount,
+            },
+        );
+        Ok(amount)
     }
 }

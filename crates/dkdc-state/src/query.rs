@@ -12,6 +12,7 @@
 mod engine;
 mod files;
 mod scan;
+mod stage;
 mod views;
 
 use std::path::{Path, PathBuf};
@@ -139,11 +140,9 @@ impl Query {
         } else {
             Arc::new(Engine::open(store, &self.setup)?)
         };
-        if store.read_only.is_none() {
-            // A cache that cannot be written is done without.
-            if let Err(error) = store.seal_due() {
-                tracing::warn!(%error, "the mirror was not brought up to date");
-            }
+        // A cache that cannot be written is done without.
+        if let Err(error) = store.keep_mirror() {
+            tracing::warn!(%error, "the mirror was not brought up to date");
         }
         let pinned = Pinned::new(Arc::clone(store), self.snapshot.idx)?;
         Batches::start(&engine, pinned, query.to_owned())

@@ -42,7 +42,8 @@ impl Store {
             let files = manifest::read(tx.conn)?;
             let numbers: Vec<u32> = all.iter().map(|meta| meta.schema.number).collect();
             let cleared: Result<Vec<Cleared>> = all.iter().map(|meta| tx.clear(meta)).collect();
-            let theirs = files.into_iter().filter(|f| numbers.contains(&f.table));
+            let files = files.files.into_iter();
+            let theirs = files.filter(|f| numbers.contains(&f.table));
             Ok((cleared?, theirs.collect::<Vec<_>>()))
         });
         let (cleared, files) = cleared?;

@@ -19,6 +19,7 @@ use rusqlite::Connection;
 
 use super::identity::{FileKey, beside};
 use super::{Config, Store, open, recent, writer};
+use crate::mirror::keeper::Background;
 
 /// A pause of this length makes a store idle.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -84,6 +85,15 @@ impl Store {
     }
 }
 
+#[cfg(feature = "query")]
+impl Store {
+    /// True when this process has written: to open a store counts as one commit.
+    pub(crate) fn writes(&self) -> bool {
+        let idle = self.idle.get();
+        idle.is_some_and(|idle| idle.shared.commits.load(Ordering::Acquire) > 1)
+    }
+}
+
 impl Checkpointer {
     fn start(store: &Store) -> Checkpointer {
         let shared = Arc::new(Shared {
@@ -96,7 +106,8 @@ impl Checkpointer {
         let (path, config) = (store.path.clone(), store.config.clone());
         let key = store.identity.key();
         let for_thread = Arc::clone(&shared);
-        let thread = std::thread::spawn(move || for_thread.run(path, key, &config));
+        let keeper = Arc::clone(&store.keeper);
+        let thread = std::thread::spawn(move || for_thread.run(path, key, &config, &keeper));
         Checkpointer { shared, thread }
     }
 
@@ -115,7 +126,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, path: PathBuf, key: FileKey, config: &Config) {
+    fn run(&self, path: PathBuf, key: FileKey, config: &Config, keeper: &Background) {
         let wal = beside(&path, "-wal");
         let mut conn = None;
         let mut seen = 0;
@@ -131,6 +142,9 @@ impl Shared {
             }
             let commits = self.commits.load(Ordering::Acquire);
             if std::mem::replace(&mut seen, commits) != commits {
+                if commits > 1 {
+                    keeper.wake();
+                }
                 continue;
             }
             if conn.is_none() {

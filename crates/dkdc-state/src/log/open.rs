@@ -17,6 +17,7 @@ use super::group::Group;
 use super::identity::{FileKey, Identity, file_key};
 use super::{Config, DbResult, Store, adopt, locate, migrate, recent};
 use crate::error::{Error, Result};
+use crate::mirror::keeper::Background;
 use crate::state::Durability;
 
 /// The first SQLite whose WAL cannot be reset under a reader.
@@ -120,6 +121,7 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
     if file_key(path) != Some(key) {
         return Err(replaced("another file took its place while it was opened"));
     }
+    let keeper = Background::new(path, config.clone(), key);
     let store = Store {
         path: path.to_owned(),
         read_only,
@@ -130,7 +132,7 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
         catalog: RwLock::new(Arc::new(catalog)),
         poison: OnceLock::new(),
         idle: OnceLock::new(),
-        trust: crate::mirror::Trust::default(),
+        keeper: Arc::new(keeper),
         config,
         #[cfg(feature = "query")]
         engine: Mutex::default(),
@@ -371,6 +373,26 @@ fn recognise(conn: &Connection, path: &Path, may_write: bool) -> Result<Found> {
                 .to_owned(),
         ),
     }
+}
+
+/// How long the mirror's keeper waits for a writer: it can wait for the next
+/// occasion.
+const KEEPER_WAITS: Duration = Duration::from_millis(500);
+
+/// The connection that keeps the mirror of the file with this key.
+pub(crate) fn keeper(path: &Path, config: &Config, key: FileKey) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = connection(path, flags, config)?;
+    if file_key(path) != Some(key) {
+        return Err(Error::Replaced {
+            path: path.to_owned(),
+            why: "it was removed, renamed or replaced".to_owned(),
+        });
+    }
+    conn.busy_timeout(KEEPER_WAITS).db()?;
+    conn.pragma_update(None, "synchronous", "FULL").db()?;
+    conn.pragma_update(None, "cache_size", -2048).db()?;
+    Ok(conn)
 }
 
 /// The connection that checkpoints while the store is idle.

@@ -42,6 +42,13 @@ pub(crate) fn all_columns(schema: &TableSchema) -> Vec<Scanned> {
     all
 }
 
+/// The columns of current rows: what a record is.
+pub(crate) fn current_columns(schema: &TableSchema) -> Vec<Scanned> {
+    let mut all = all_columns(schema);
+    all.retain(|column| !matches!(column, Scanned::Prev | Scanned::Op));
+    all
+}
+
 impl Scanned {
     /// The column's name in SQL; those of the log's own begin with `_`.
     pub(crate) fn name(self, schema: &TableSchema) -> &str {

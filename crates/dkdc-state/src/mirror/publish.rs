@@ -11,6 +11,7 @@ use crate::log::hash::{self, Hash};
 /// A file that has not got its name yet; removed when dropped before.
 pub(super) struct Draft {
     path: PathBuf,
+    /// Locked: nobody takes it for a leftover.
     file: BufWriter<File>,
     hasher: blake3::Hasher,
     bytes: u64,
@@ -21,7 +22,12 @@ pub(super) struct Draft {
 pub(super) struct Published {
     pub(super) bytes: u64,
     pub(super) hash: Hash,
+    /// Locked until this is dropped: the manifest does not name it yet.
+    pub(super) file: File,
 }
+
+/// How a file begins that has not got its name yet.
+pub(super) const DRAFT: &str = "draft-";
 
 impl Draft {
     /// A new file in the folder, which is made if it is not there.
@@ -29,9 +35,11 @@ impl Draft {
         fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
         let mut random = [0; 8];
         hash::random(&mut random)?;
-        let path = folder.join(format!("draft-{}", crate::record::hex(&random)));
+        let path = folder.join(format!("{DRAFT}{}", crate::record::hex(&random)));
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = file.map_err(|error| Error::io(&path, error))?;
+        // Where there are no locks, nothing of others is collected either.
+        let _ = file.try_lock();
         Ok(Draft {
             path,
             file: BufWriter::with_capacity(1 << 20, file),
@@ -44,11 +52,26 @@ impl Draft {
     /// Gives the file its name, for good: nobody writes it any more.
     pub(super) fn publish(mut self, name: &str) -> Result<Published> {
         let to = self.path.with_file_name(name);
-        self.name(&to).map_err(|error| Error::io(&to, error))?;
+        let named = self
+            .name(&to)
+            .and_then(|()| self.file.get_ref().try_clone());
         Ok(Published {
             bytes: self.bytes,
             hash: self.hasher.finalize().into(),
+            file: named.map_err(|error| Error::io(&to, error))?,
         })
+    }
+
+    /// Puts a file that may be lost in the place of one that may be there.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where files are published"
+    )]
+    pub(super) fn replace(mut self, name: &str) -> Result<()> {
+        let to = self.path.with_file_name(name);
+        let named = self.file.flush().and_then(|()| fs::rename(&self.path, &to));
+        self.published = named.is_ok();
+        named.map_err(|error| Error::io(&to, error))
     }
 
     #[expect(

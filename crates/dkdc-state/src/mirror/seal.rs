@@ -1,100 +1,60 @@
-//! Sealing: log rows beyond the watermark become a file.
-
-use std::sync::Arc;
+//! Writing files: log rows beyond the watermark become one, and rows of other
+//! files do.
 
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 
-use super::folder;
+use arrow_array::RecordBatch;
+
+use super::keeper::Keeper;
 use super::publish::Draft;
 use crate::error::{Error, Result};
-use crate::log::manifest::{self, Sealed};
-use crate::log::{Store, hash, moment, scan, writer};
-use crate::record::Idx;
+use crate::log::manifest::{self, Kind, Sealed};
+use crate::log::scan::{self, Scanned};
+use crate::log::{hash, moment};
+use crate::record::{Idx, hex};
+use crate::schema::TableSchema;
 
-/// A tail of so many rows is sealed.
-const SEAL_ROWS: u64 = 16_384;
 /// Rows in a row group: what DuckDB writes and reads best.
 const ROW_GROUP: usize = 122_880;
 /// Rows read from the log at a time.
 const PAGE: usize = 16_384;
 
-impl Store {
-    /// Seals what is due: tails that have become large, and files that are no
-    /// longer what was written.
-    pub(crate) fn seal_due(&self) -> Result<()> {
-        let (files, tails, last) = self.read(|conn, catalog| {
-            let files = manifest::read(conn)?;
-            let last = writer::last(conn, catalog)?;
-            let mut tails = Vec::new();
-            for meta in &catalog.tables {
-                let number = meta.schema.number;
-                let after = manifest::watermark(&files, number);
-                if manifest::tail(conn, &meta.sql.table, after, SEAL_ROWS)? == SEAL_ROWS {
-                    tails.push((number, after));
-                }
-            }
-            Ok((files, tails, last))
-        })?;
-        for old in files.iter().filter(|sealed| !self.trusts(sealed)) {
-            if self.seal(old.table, (old.after, old.upto), Some(old))? {
-                self.remove_files(std::slice::from_ref(old));
-            }
-        }
-        for (table, after) in tails {
-            self.seal(table, (after, last), None)?;
-        }
-        Ok(())
-    }
+/// A file under way.
+pub(super) struct Sheet {
+    writer: ArrowWriter<Draft>,
+    rows: u64,
+}
 
-    /// Writes a table's rows of a range into a file, and enters it into the
-    /// manifest. False: another process was first.
-    fn seal(&self, table: u32, range: (Idx, Idx), replaces: Option<&Sealed>) -> Result<bool> {
-        let folder = folder(&self.path);
-        let draft = Draft::create(&folder)?;
-        let mut random = [0; 8];
-        hash::random(&mut random)?;
-        let (after, upto) = range;
-        let file = format!("{table}-{upto}-{}.parquet", crate::record::hex(&random));
-        let (rows, draft) = self.write_rows(table, range, draft)?;
-        let published = draft.publish(&file)?;
-        let sealed = Sealed {
-            file,
-            table,
-            after,
-            upto,
-            rows,
-            bytes: published.bytes,
-            hash: published.hash,
-        };
-        if self.write(|tx| tx.enter(&sealed, replaces))? {
-            self.trust_written(&sealed);
-            return Ok(true);
-        }
-        self.remove_files(std::slice::from_ref(&sealed));
-        Ok(false)
+impl Sheet {
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(failed)
     }
+}
 
-    fn write_rows(
-        &self,
+/// An error of parquet's.
+pub(super) fn failed(error: parquet::errors::ParquetError) -> Error {
+    let error = std::io::Error::other(error);
+    Error::io(std::path::Path::new("a file of the mirror"), error)
+}
+
+impl Keeper {
+    /// Writes a table's log of a range into a file, and enters it into the
+    /// manifest.
+    pub(super) fn seal(
+        &mut self,
         table: u32,
         (after, upto): (Idx, Idx),
-        draft: Draft,
-    ) -> Result<(u64, Draft)> {
-        let schema = self.read(|_, catalog| Ok(Arc::clone(&catalog.by_number(table)?.schema)))?;
-        let columns = scan::all_columns(&schema);
-        let failed = |error: parquet::errors::ParquetError| {
-            Error::io(&folder(&self.path), std::io::Error::other(error))
-        };
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_max_row_group_row_count(Some(ROW_GROUP))
-            .set_created_by("dkdc".to_owned())
-            .build();
-        let arrow = scan::arrow_schema(&schema, &columns);
-        let mut writer = ArrowWriter::try_new(draft, arrow, Some(properties)).map_err(failed)?;
-        let (mut at, mut rows) = (after, 0);
+        replaces: &[&Sealed],
+    ) -> Result<bool> {
+        let catalog = self.catalog()?;
+        let schema = &catalog.by_number(table)?.schema;
+        let columns = scan::all_columns(schema);
+        let mut sheet = self.sheet(schema, &columns)?;
+        let mut at = after;
         loop {
             let page = self.read(|conn, catalog| {
                 let meta = catalog.by_number(table)?;
@@ -103,10 +63,73 @@ impl Store {
                 scan::batch(conn, meta, &columns, (at, upto), PAGE)
             })?;
             let Some((batch, last)) = page else { break };
-            rows += batch.num_rows() as u64;
-            writer.write(&batch).map_err(failed)?;
+            sheet.write(&batch)?;
             at = last;
         }
-        Ok((rows, writer.into_inner().map_err(failed)?))
+        self.enter(sheet, table, Kind::History, (after, upto), replaces)
+    }
+
+    /// A new file with these columns.
+    pub(super) fn sheet(&self, schema: &TableSchema, columns: &[Scanned]) -> Result<Sheet> {
+        let draft = Draft::create(&self.site.mirror.folder)?;
+        let ascending = ["idx", "_prev"].map(ColumnPath::from);
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(Some(ROW_GROUP))
+            .set_created_by("dkdc".to_owned());
+        for column in ascending {
+            properties = properties
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+        }
+        let arrow = scan::arrow_schema(schema, columns);
+        let writer = ArrowWriter::try_new(draft, arrow, Some(properties.build()));
+        Ok(Sheet {
+            writer: writer.map_err(failed)?,
+            rows: 0,
+        })
+    }
+
+    /// Publishes a file and enters it into the manifest. False: another process
+    /// was first; then the file is gone.
+    pub(super) fn enter(
+        &mut self,
+        sheet: Sheet,
+        table: u32,
+        kind: Kind,
+        (after, upto): (Idx, Idx),
+        replaces: &[&Sealed],
+    ) -> Result<bool> {
+        let mut random = [0; 8];
+        hash::random(&mut random)?;
+        let what = match kind {
+            Kind::History => "",
+            Kind::Current => "current-",
+        };
+        let file = format!("{table}-{what}{upto}-{}.parquet", hex(&random));
+        let draft = sheet.writer.into_inner().map_err(failed)?;
+        let published = draft.publish(&file)?;
+        let sealed = Sealed {
+            file,
+            table,
+            kind,
+            after,
+            upto,
+            rows: sheet.rows,
+            bytes: published.bytes,
+            hash: published.hash,
+        };
+        let entered = manifest::enter(&self.conn, &sealed, replaces);
+        // It stays locked until the manifest names it.
+        drop(published.file);
+        if matches!(entered, Ok(true)) {
+            self.site.mirror.written(&sealed);
+            for old in replaces {
+                self.remove(&old.file);
+            }
+        } else {
+            self.remove(&sealed.file);
+        }
+        entered
     }
 }

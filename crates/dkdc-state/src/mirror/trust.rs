@@ -1,17 +1,24 @@
-//! Whether a file is the one that was written.
+//! Whether a file is the one that was written, and that it stays there.
 //!
 //! A file is trusted when its BLAKE3 matched the manifest and its device,
 //! inode, size and times have not moved since. So a file is read whole once,
-//! and then costs one `stat` a snapshot.
+//! and then costs a few system calls a snapshot. What was verified is recorded
+//! in the mirror's folder, so that the next process need not read it again; a
+//! record that is lost or torn costs no more than that.
+//!
+//! Who reads a file holds a shared lock on it, and who removes one takes it
+//! exclusively first.
 
-use std::collections::HashMap;
-use std::fs::{self, File};
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File, Metadata};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::folder;
-use crate::log::Store;
-use crate::log::manifest::Sealed;
+use super::publish::Draft;
+use crate::log::hash::Hash;
+use crate::log::manifest::{Manifest, Sealed};
+use crate::record::hex;
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +31,8 @@ struct Stat {
 
 impl Stat {
     #[cfg(unix)]
-    fn of(path: &Path) -> Option<Stat> {
+    fn of(meta: &Metadata) -> Option<Stat> {
         use std::os::unix::fs::MetadataExt;
-        let meta = fs::symlink_metadata(path).ok()?;
         meta.is_file().then(|| Stat {
             file: (meta.dev(), meta.ino()),
             bytes: meta.size(),
@@ -36,8 +42,7 @@ impl Stat {
     }
 
     #[cfg(not(unix))]
-    fn of(path: &Path) -> Option<Stat> {
-        let meta = fs::symlink_metadata(path).ok()?;
+    fn of(meta: &Metadata) -> Option<Stat> {
         let since = meta
             .modified()
             .ok()?
@@ -54,48 +59,168 @@ impl Stat {
             changed: modified,
         })
     }
+
+    fn at(path: &Path) -> Option<Stat> {
+        Stat::of(&fs::symlink_metadata(path).ok()?)
+    }
 }
 
-/// The files that this process has verified.
+/// The files that were verified, and those that were found to be others.
 #[derive(Default)]
-pub(crate) struct Trust {
-    verified: Mutex<HashMap<String, Stat>>,
+pub(super) struct Trust {
+    known: Mutex<Known>,
 }
 
-impl Store {
-    /// True when the file is what the manifest says.
-    pub(super) fn trusts(&self, sealed: &Sealed) -> bool {
-        let path = folder(&self.path).join(&sealed.file);
-        let Some(stat) = Stat::of(&path).filter(|stat| stat.bytes == sealed.bytes) else {
-            return false;
-        };
-        let verified = &self.trust.verified;
-        let known = verified.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.get(&sealed.file) == Some(&stat) {
-            return true;
+#[derive(Default)]
+struct Known {
+    verified: HashMap<String, (Stat, Hash)>,
+    /// The record in the folder was read.
+    loaded: bool,
+    bad: HashSet<String>,
+}
+
+/// A file that is what was written, and stays at its path while this is there.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) path: PathBuf,
+    file: File,
+}
+
+impl Held {
+    /// The file, to be read.
+    pub(super) fn file(&self) -> std::io::Result<File> {
+        self.file.try_clone()
+    }
+}
+
+/// Where verified files are recorded.
+const RECORD: &str = "verified";
+
+impl Trust {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a file for reading; `None` when it is not what the manifest says.
+    pub(super) fn hold(&self, folder: &Path, sealed: &Sealed) -> Option<Held> {
+        let held = self.verify(folder, sealed);
+        let mut known = self.lock();
+        if held.is_none() {
+            known.bad.insert(sealed.file.clone());
+        } else if !known.bad.is_empty() {
+            known.bad.remove(&sealed.file);
         }
+        held
+    }
+
+    fn verify(&self, folder: &Path, sealed: &Sealed) -> Option<Held> {
+        let path = folder.join(&sealed.file);
+        // Before it is opened: what is no file of this size may be anything.
+        Stat::at(&path).filter(|stat| stat.bytes == sealed.bytes)?;
+        let file = File::open(&path).ok()?;
+        if let Err(fs::TryLockError::WouldBlock) = file.try_lock_shared() {
+            return None;
+        }
+        let stat = Stat::of(&file.metadata().ok()?)?;
+        // What lost its name while it was being locked is on its way out.
+        (Stat::at(&path)? == stat && stat.bytes == sealed.bytes).then_some(())?;
+        if self.knows(folder, sealed, stat) {
+            return Some(Held { path, file });
+        }
+        // The times come first: what moves while the file is read shows.
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(&file).ok()?;
+        let matches = hasher.finalize().as_bytes() == &sealed.hash;
+        (matches && Stat::at(&path) == Some(stat)).then_some(())?;
+        self.remember(folder, sealed, stat);
+        Some(Held { path, file })
+    }
+
+    fn knows(&self, folder: &Path, sealed: &Sealed, stat: Stat) -> bool {
+        let mut known = self.lock();
+        if !std::mem::replace(&mut known.loaded, true) {
+            let recorded = fs::read_to_string(folder.join(RECORD)).unwrap_or_default();
+            for (file, entry) in recorded.lines().filter_map(parse) {
+                known.verified.entry(file).or_insert(entry);
+            }
+        }
+        known.verified.get(&sealed.file) == Some(&(stat, sealed.hash))
+    }
+
+    fn remember(&self, folder: &Path, sealed: &Sealed, stat: Stat) {
+        let mut known = self.lock();
+        let entry = (stat, sealed.hash);
+        known.verified.insert(sealed.file.clone(), entry);
         drop(known);
-        // The `stat` comes first: what moves while the file is read shows.
-        if !is_what_was_written(&path, sealed) || Stat::of(&path) != Some(stat) {
-            return false;
-        }
-        let mut known = verified.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(sealed.file.clone(), stat);
-        true
+        self.record(folder);
     }
 
     /// Remembers a file that this process has just written.
-    pub(super) fn trust_written(&self, sealed: &Sealed) {
-        if let Some(stat) = Stat::of(&folder(&self.path).join(&sealed.file)) {
-            let verified = &self.trust.verified;
-            let mut known = verified.lock().unwrap_or_else(PoisonError::into_inner);
-            known.insert(sealed.file.clone(), stat);
+    pub(super) fn written(&self, folder: &Path, sealed: &Sealed) {
+        if let Some(stat) = Stat::at(&folder.join(&sealed.file)) {
+            self.remember(folder, sealed, stat);
+        }
+    }
+
+    /// Forgets what the manifest no longer names, and tells which of its files
+    /// were found to be others.
+    pub(super) fn bad(&self, manifest: &Manifest) -> HashSet<String> {
+        let names: HashSet<&str> = manifest.files.iter().map(|s| s.file.as_str()).collect();
+        let mut known = self.lock();
+        known
+            .verified
+            .retain(|file, _| names.contains(file.as_str()));
+        known.bad.retain(|file| names.contains(file.as_str()));
+        known.bad.clone()
+    }
+
+    /// True when a file was found to be another since it was last rewritten.
+    pub(super) fn has_bad(&self) -> bool {
+        !self.lock().bad.is_empty()
+    }
+
+    /// Writes the record down; no matter when it cannot be.
+    fn record(&self, folder: &Path) {
+        let known = self.lock();
+        let lines: Vec<String> = known.verified.iter().map(line).collect();
+        drop(known);
+        let written = Draft::create(folder).and_then(|mut draft| {
+            let text = lines.concat();
+            draft
+                .write_all(text.as_bytes())
+                .map_err(|error| crate::error::Error::io(folder, error))?;
+            draft.replace(RECORD)
+        });
+        if let Err(error) = written {
+            tracing::debug!(%error, "what was verified is not recorded");
         }
     }
 }
 
-fn is_what_was_written(path: &Path, sealed: &Sealed) -> bool {
-    let mut hasher = blake3::Hasher::new();
-    let read = File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ()));
-    read.is_ok() && hasher.finalize().as_bytes() == &sealed.hash
+/// One file of the record. A line that was torn has not all its words, or a
+/// hash that is no file's.
+fn line((file, (stat, hash)): (&String, &(Stat, Hash))) -> String {
+    let Stat {
+        file: (device, inode),
+        bytes,
+        modified: (ms, mn),
+        changed: (cs, cn),
+    } = stat;
+    let hash = hex(hash);
+    format!("{file} {device} {inode} {bytes} {ms} {mn} {cs} {cn} {hash}\n")
+}
+
+fn parse(line: &str) -> Option<(String, (Stat, Hash))> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let [file, device, inode, bytes, ms, mn, cs, cn, hash] = words[..] else {
+        return None;
+    };
+    let stat = Stat {
+        file: (device.parse().ok()?, inode.parse().ok()?),
+        bytes: bytes.parse().ok()?,
+        modified: (ms.parse().ok()?, mn.parse().ok()?),
+        changed: (cs.parse().ok()?, cn.parse().ok()?),
+    };
+    let hash = *blake3::Hash::from_hex(hash).ok()?.as_bytes();
+    Some((file.to_owned(), (stat, hash)))
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use duckdb::{Config, Connection};
 
-use super::scan::{self, Age, Pinned};
+use super::scan::{self, Pinned};
+use super::stage::Stage;
 use super::{Answer, Setup, files, views};
 use crate::error::{Error, Result};
 use crate::log::Store;
@@ -15,8 +16,7 @@ use crate::mirror;
 /// One DuckDB.
 pub(crate) struct Engine {
     connection: Mutex<Connection>,
-    /// What the views were made of.
-    views: Mutex<Option<Age>>,
+    stage: Stage,
 }
 
 impl Store {
@@ -67,14 +67,15 @@ impl Engine {
         let mirror = views::literal(&format!("{}/", mirror.to_string_lossy()));
         connection
             .execute_batch(&format!(
-                "SET allowed_directories = [{mirror}]; SET enable_external_access = false; \
+                "SET immediate_transaction_mode = true; \
+                 SET allowed_directories = [{mirror}]; SET enable_external_access = false; \
                  SET lock_configuration = true"
             ))
             .map_err(refused)?;
         scan::register(&connection).map_err(refused)?;
         Ok(Engine {
             connection: Mutex::new(connection),
-            views: Mutex::new(None),
+            stage: Stage::default(),
         })
     }
 
@@ -148,10 +149,10 @@ impl Engine {
                 pinned.idx()
             ))
             .map_err(refused)?;
-        self.refresh_views(connection, pinned)?;
         only_reads(connection, query)?;
-        // Whatever the statement does inside DuckDB is undone with this.
-        connection.execute_batch("BEGIN").map_err(refused)?;
+        // Whatever the statement does inside DuckDB is undone with this
+        // transaction.
+        self.stage.enter(connection, pinned)?;
         let mut statement = connection.prepare(query).map_err(refused)?;
         let rows = statement.stream_arrow([]).map_err(refused)?;
         if answer.tell.send(Ok(rows.get_schema())).is_err() {
@@ -164,22 +165,6 @@ impl Engine {
                 return Ok(());
             }
         }
-        Ok(())
-    }
-
-    /// Makes the views those of the tables there are now. Views are only made
-    /// newer: those that another question made since answer this one as well.
-    fn refresh_views(&self, connection: &Connection, pinned: &Pinned) -> Result<()> {
-        let mut known = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-        if known
-            .as_ref()
-            .is_some_and(|known| known.serves(&pinned.age))
-        {
-            return Ok(());
-        }
-        let sql = views::create_all(&pinned.catalog, &pinned.age.pieces);
-        connection.execute_batch(&sql).map_err(refused)?;
-        *known = Some(pinned.age.clone());
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::log::catalog::Catalog;
 use crate::log::scan::{self, Scanned};
 use crate::log::{Store, hash, manifest, moment};
-use crate::mirror::Pieces;
+use crate::mirror::{Held, Pieces};
 use crate::record::Idx;
 use crate::time::Moment;
 
@@ -60,41 +60,21 @@ pub(super) struct Pinned {
     token: i64,
     pin: Arc<Pin>,
     pub(super) catalog: Arc<Catalog>,
-    pub(super) age: Age,
-}
-
-/// What views are made of, and when that was read.
-#[derive(Clone, Debug)]
-pub(super) struct Age {
-    /// The newest event.
-    event: Idx,
     /// From where each table is read, by number minus one.
     pub(super) pieces: Vec<Pieces>,
-    /// The greater, the later: of two that were read at once, either will do.
-    read: u64,
+    /// The pieces' files, which stay while this is there.
+    _held: Vec<Held>,
 }
-
-impl Age {
-    fn is_like(&self, other: &Age) -> bool {
-        (self.event, &self.pieces) == (other.event, &other.pieces)
-    }
-
-    /// True when views of this age answer a question of the other.
-    pub(super) fn serves(&self, other: &Age) -> bool {
-        self.is_like(other) || (self.event, self.read) > (other.event, other.read)
-    }
-}
-
-/// Numbers what is read.
-static READ: AtomicU64 = AtomicU64::new(0);
 
 impl Pinned {
     pub(super) fn new(store: Arc<Store>, idx: Idx) -> Result<Pinned> {
-        let read = READ.fetch_add(1, Ordering::Relaxed);
-        let (catalog, files) =
+        let (catalog, manifest) =
             store.read(|conn, catalog| Ok((Arc::clone(catalog), manifest::read(conn)?)))?;
+        let mut held = Vec::new();
         let numbers = catalog.tables.iter().map(|meta| meta.schema.number);
-        let pieces = numbers.map(|number| store.pieces(&files, number)).collect();
+        let pieces = numbers
+            .map(|number| store.mirror().pieces(&manifest, number, &mut held))
+            .collect();
         let mut token = [0; 8];
         hash::random(&mut token)?;
         let token = i64::from_le_bytes(token);
@@ -108,12 +88,9 @@ impl Pinned {
         Ok(Pinned {
             token,
             pin,
-            age: Age {
-                event: catalog.event,
-                pieces,
-                read,
-            },
             catalog,
+            pieces,
+            _held: held,
         })
     }
 
@@ -121,7 +98,8 @@ impl Pinned {
     /// not.
     pub(super) fn renewed(&self) -> Option<Pinned> {
         let newer = Pinned::new(Arc::clone(&self.pin.store), self.pin.idx).ok()?;
-        (!newer.age.is_like(&self.age)).then_some(newer)
+        let others = newer.catalog.event != self.catalog.event || newer.pieces != self.pieces;
+        others.then_some(newer)
     }
 
     /// The snapshot's version.

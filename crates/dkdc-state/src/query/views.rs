@@ -1,12 +1,12 @@
 //! The SQL of the names that a question may use.
 //!
 //! "Current" needs no window function: every version names the one it replaces,
-//! so a row is current when no row names it and it holds a record. A table's
-//! rows come from the mirror's files and, for what these lack, from the log;
-//! both are cut off at the snapshot, so that a view made for newer files
-//! answers an older snapshot all the same.
+//! so a row is current when no row names it and it holds a record: of the rows
+//! that were current at a version, those that nothing newer names, and of what
+//! is newer, the same. A table's rows come from the mirror's files and, for what
+//! these lack, from the log; both are cut off at the snapshot.
 
-use crate::log::catalog::{Catalog, TableMeta};
+use crate::log::catalog::TableMeta;
 use crate::log::scan::{self, Scanned};
 use crate::mirror::Pieces;
 use crate::record::Value;
@@ -22,37 +22,58 @@ pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Views and macros for every table; `pieces` by table.
-pub(super) fn create_all(catalog: &Catalog, pieces: &[Pieces]) -> String {
-    let mut sql = "CREATE SCHEMA IF NOT EXISTS history;\n".to_owned();
-    for (meta, pieces) in catalog.tables.iter().zip(pieces) {
-        let number = meta.schema.number;
-        let name = quote(meta.name());
-        let now = Cut {
-            upto: "getvariable('dkdc_idx')".to_owned(),
-            scan: format!("dkdc_scan({number}, getvariable('dkdc')"),
-            moment: String::new(),
-        };
-        let then = Cut {
-            upto: format!(
-                "(SELECT idx FROM dkdc_moment({number}, getvariable('dkdc'), x::VARCHAR))"
-            ),
-            scan: format!("dkdc_scan_at({number}, getvariable('dkdc')"),
-            moment: ", x::VARCHAR".to_owned(),
-        };
-        let now = now.source(meta, pieces);
-        let then = then.source(meta, pieces);
-        sql += &format!(
-            "CREATE OR REPLACE VIEW {name} AS {};\n\
-             CREATE OR REPLACE VIEW history.{name} AS {};\n\
-             CREATE OR REPLACE MACRO {}(x) AS TABLE {};\n",
-            current(meta, &now),
-            history(meta, &now),
-            quote(&format!("{}_at", meta.name())),
-            current(meta, &then)
-        );
-    }
-    sql
+/// The views and macros of one table. A macro's parameter hides columns of its
+/// name: `_moment` can be none.
+pub(super) fn create(meta: &TableMeta, pieces: &Pieces) -> String {
+    let number = meta.schema.number;
+    let name = quote(meta.name());
+    let now = Cut::now(number);
+    let then = Cut {
+        upto: format!(
+            "(SELECT idx FROM dkdc_moment({number}, getvariable('dkdc'), _moment::VARCHAR))"
+        ),
+        scan: format!("dkdc_scan_at({number}, getvariable('dkdc')"),
+        moment: ", _moment::VARCHAR".to_owned(),
+    };
+    let now_all = now.source(meta, pieces);
+    let then_all = then.source(meta, pieces);
+    format!(
+        "CREATE OR REPLACE VIEW {name} AS {};\n\
+         CREATE OR REPLACE VIEW history.{name} AS {};\n\
+         CREATE OR REPLACE MACRO {}(_moment) AS TABLE {};\n",
+        current(meta, pieces),
+        history(meta, &now_all),
+        quote(&format!("{}_at", meta.name())),
+        unsuperseded(meta, &then_all)
+    )
+}
+
+/// A table's current records at the snapshot: a SELECT.
+pub(super) fn current(meta: &TableMeta, pieces: &Pieces) -> String {
+    let now = Cut::now(meta.schema.number);
+    let Some((path, upto)) = &pieces.current else {
+        return unsuperseded(meta, &now.source(meta, pieces));
+    };
+    let newer = now.source(meta, &pieces.newer(*upto));
+    let file = literal(&path.to_string_lossy());
+    let all = scan::current_columns(&meta.schema);
+    format!(
+        "SELECT {} FROM read_parquet([{file}], schema = MAP {{{}}}) l {} UNION ALL {}",
+        columns(meta, true),
+        fields(meta, &all),
+        not_superseded_in(&newer),
+        unsuperseded(meta, &newer)
+    )
+}
+
+/// For a snapshot that is older than the current rows of [`create`]: a view of
+/// the connection's own that hides the table's.
+pub(super) fn hide_by_older(meta: &TableMeta, pieces: &Pieces) -> String {
+    let now = Cut::now(meta.schema.number);
+    let all = now.source(meta, pieces);
+    let name = quote(meta.name());
+    let select = unsuperseded(meta, &all);
+    format!("CREATE TEMP VIEW {name} AS {select};\n")
 }
 
 /// Up to where a table is read.
@@ -63,25 +84,31 @@ struct Cut {
 }
 
 impl Cut {
-    /// All versions of a table up to the cut.
+    fn now(table: u32) -> Cut {
+        Cut {
+            upto: "getvariable('dkdc_idx')".to_owned(),
+            scan: format!("dkdc_scan({table}, getvariable('dkdc')"),
+            moment: String::new(),
+        }
+    }
+
+    /// All versions of a table's pieces up to the cut.
     fn source(&self, meta: &TableMeta, pieces: &Pieces) -> String {
         let schema = &meta.schema;
-        let columns: Vec<String> = scan::all_columns(schema)
-            .into_iter()
-            .map(|column| quote(column.name(schema)))
-            .collect();
+        let all = scan::all_columns(schema);
+        let columns: Vec<String> = all.iter().map(|c| quote(c.name(schema))).collect();
         let columns = columns.join(", ");
         let mut parts = Vec::new();
         if !pieces.files.is_empty() {
             let files: Vec<String> = pieces
                 .files
                 .iter()
-                .map(|path| literal(&path.to_string_lossy()))
+                .map(|piece| literal(&piece.path.to_string_lossy()))
                 .collect();
             parts.push(format!(
                 "SELECT {columns} FROM read_parquet([{}], schema = MAP {{{}}}) WHERE idx <= {}",
                 files.join(", "),
-                fields(meta),
+                fields(meta, &all),
                 self.upto
             ));
         }
@@ -99,9 +126,9 @@ impl Cut {
 
 /// The columns of the mirror's files by their permanent numbers: a file keeps
 /// the names of its time, and lacks what came later.
-fn fields(meta: &TableMeta) -> String {
+fn fields(meta: &TableMeta, columns: &[Scanned]) -> String {
     let schema = &meta.schema;
-    let field = |column: Scanned| {
+    let field = |column: &Scanned| {
         format!(
             "{}: {{name: {}, type: '{}', default_value: NULL}}",
             column.field_id(),
@@ -109,7 +136,7 @@ fn fields(meta: &TableMeta) -> String {
             type_name(column.ty(schema))
         )
     };
-    let all: Vec<String> = scan::all_columns(schema).into_iter().map(field).collect();
+    let all: Vec<String> = columns.iter().map(field).collect();
     all.join(", ")
 }
 
@@ -127,21 +154,23 @@ fn type_name(ty: ColumnType) -> String {
     }
 }
 
-fn columns(meta: &TableMeta) -> String {
+/// What a record is, of `l`; all of it live, or not.
+fn columns(meta: &TableMeta, live: bool) -> String {
     let columns = meta.schema.columns.iter();
     columns.fold("l.idx, l.id".to_owned(), |list, column| {
-        format!("{list}, {}", expression(column))
+        format!("{list}, {}", expression(column, live))
     })
 }
 
 /// A column, with the default of rows that are older than it.
-fn expression(column: &Column) -> String {
+fn expression(column: &Column, live: bool) -> String {
     let name = quote(&column.name);
     let Some(initial) = &column.initial else {
         return format!("l.{name}");
     };
+    let live = if live { "" } else { " AND l._op NOT IN (3, 5)" };
     format!(
-        "CASE WHEN l.idx < make_timestamp({}) AND l._op NOT IN (3, 5) \
+        "CASE WHEN l.idx < make_timestamp({}){live} \
          THEN coalesce(l.{name}, {}) ELSE l.{name} END AS {name}",
         column.since,
         constant(initial, column.ty)
@@ -160,20 +189,24 @@ fn constant(value: &Value, ty: ColumnType) -> String {
     }
 }
 
-/// The rows of `source` that nothing in it supersedes.
-fn current(meta: &TableMeta, source: &str) -> String {
+/// The records of `source` that nothing in it supersedes.
+fn unsuperseded(meta: &TableMeta, source: &str) -> String {
     format!(
-        "SELECT {} FROM {source} l \
-         ANTI JOIN (SELECT _prev FROM {source} WHERE _prev IS NOT NULL) s ON l.idx = s._prev \
-         WHERE l._op NOT IN (3, 5)",
-        columns(meta)
+        "SELECT {} FROM {source} l {} WHERE l._op NOT IN (3, 5)",
+        columns(meta, false),
+        not_superseded_in(source)
     )
+}
+
+/// Of `l`, what nothing in `source` supersedes.
+fn not_superseded_in(source: &str) -> String {
+    format!("ANTI JOIN (SELECT _prev FROM {source} WHERE _prev IS NOT NULL) s ON l.idx = s._prev")
 }
 
 fn history(meta: &TableMeta, source: &str) -> String {
     format!(
         "SELECT {}, CASE l._op WHEN 1 THEN 'append' WHEN 2 THEN 'update' WHEN 3 THEN 'delete' \
          WHEN 4 THEN 'restore' ELSE 'erased' END AS op, l._prev AS prev FROM {source} l",
-        columns(meta)
+        columns(meta, false)
     )
 }

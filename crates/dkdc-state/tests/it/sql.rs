@@ -98,6 +98,22 @@ fn a_snapshot_answers_for_its_moment() {
 }
 
 #[test]
+fn a_column_of_any_name_is_seen_as_of_a_moment() {
+    let (_folder, state) = store();
+    let table = ["x", "at", "moment", "l", "s", "m"]
+        .iter()
+        .fold(TableDef::new("points"), |table, name| {
+            table.column(ColumnDef::new(*name, ColumnType::Int))
+        });
+    let points = state.define(&table).expect("a table");
+    points
+        .append(&Row::new("a").with("x", 1).with("l", 2).with("s", 3))
+        .expect("appended");
+    let sum = "select x + l + s from points_at('now') where \"at\" is null and moment is null";
+    assert_eq!(int(&state, sum), 6);
+}
+
+#[test]
 fn documented_time_expressions_are_understood() {
     let (_folder, state) = store();
     numbers(&state)

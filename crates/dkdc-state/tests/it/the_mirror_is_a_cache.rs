@@ -11,6 +11,8 @@ use dkdc_state::arrow_array::cast::AsArray;
 use dkdc_state::arrow_array::types::Int64Type;
 use dkdc_state::{ColumnDef, ColumnType, ListItem, Result, Row, State, Table, TableDef, Value};
 
+use crate::support::until;
+
 const ROWS: i64 = 20_000;
 
 type Damage = fn(&mut Vec<u8>);
@@ -34,15 +36,32 @@ impl Place {
         State::open(&self.path).expect("a store")
     }
 
+    fn folder(&self) -> PathBuf {
+        self.path.with_file_name("data.db-mirror")
+    }
+
+    /// What is in the folder, by name; what was verified is no file of rows.
     fn files(&self) -> Vec<PathBuf> {
-        let folder = self.path.with_file_name("data.db-mirror");
-        let Ok(entries) = fs::read_dir(folder) else {
+        let Ok(entries) = fs::read_dir(self.folder()) else {
             return Vec::new();
         };
         let paths = entries.map(|entry| entry.expect("an entry").path());
-        let mut files: Vec<PathBuf> = paths.collect();
+        let mut files: Vec<PathBuf> = paths.filter(|path| !path.ends_with("verified")).collect();
         files.sort();
         files
+    }
+
+    /// Waits until the mirror has what [`fill`] wrote: history, current rows.
+    #[track_caller]
+    fn sealed(&self) -> Vec<PathBuf> {
+        let is = |path: &PathBuf, what: &str| path.to_string_lossy().contains(what);
+        until("history and current rows are files", || {
+            let files = self.files();
+            files.len() == 2
+                && files.iter().all(|path| is(path, ".parquet"))
+                && files.iter().filter(|path| is(path, "-current-")).count() == 1
+        });
+        self.files()
     }
 }
 
@@ -96,8 +115,9 @@ fn a_large_tail_is_sealed_and_answers_stay_the_same() {
     let table = fill(&state);
     let before = state.snapshot().expect("a snapshot");
     assert_whole(&state);
-    assert_eq!(place.files().len(), 1);
-    // A tail on top of the file, and a snapshot from before the tail.
+    place.sealed();
+    assert_whole(&state);
+    // A tail on top of the files, and a snapshot from before the tail.
     table
         .update(&Row::new("00003").with("n", 1_000_000))
         .expect("updated");
@@ -110,8 +130,8 @@ fn a_large_tail_is_sealed_and_answers_stay_the_same() {
         old[0].column(0).as_primitive::<Int64Type>().value(0),
         ROWS - 1
     );
-    assert_eq!(place.files().len(), 1, "a small tail is not sealed");
     drop(state);
+    assert_eq!(place.files().len(), 2, "a small tail is not sealed");
     let state = place.open();
     assert_eq!(int(&state, "select max(n) from t"), 1_000_000);
 }
@@ -130,23 +150,28 @@ fn a_damaged_file_is_never_read() {
         ("longer", |bytes| bytes.push(0)),
     ];
     for (what, damage) in damages {
-        let place = Place::new();
-        let state = place.open();
-        fill(&state);
-        assert_whole(&state);
-        let files = place.files();
-        let mut bytes = fs::read(&files[0]).expect("a file");
-        damage(&mut bytes);
-        // As a new file, and while the store stays open.
-        fs::remove_file(&files[0]).expect("removed");
-        fs::write(&files[0], &bytes).expect("written");
-        assert_whole(&state);
-        // The file was written again, under another name.
-        assert_eq!(place.files().len(), 1, "{what}");
-        assert_ne!(place.files(), files, "{what}");
-        drop(state);
-        assert_whole(&place.open());
-        assert!(place.open().check().expect("checked").is_sound(), "{what}");
+        for which in [0, 1] {
+            let place = Place::new();
+            let state = place.open();
+            fill(&state);
+            let files = place.sealed();
+            assert_whole(&state);
+            let mut bytes = fs::read(&files[which]).expect("a file");
+            damage(&mut bytes);
+            // As a new file, and while the store stays open.
+            fs::remove_file(&files[which]).expect("removed");
+            fs::write(&files[which], &bytes).expect("written");
+            assert_whole(&state);
+            // The file was written again, under another name.
+            until("the file is written again", || {
+                let now = place.files();
+                now.len() == 2 && !now.contains(&files[which])
+            });
+            assert_whole(&state);
+            drop(state);
+            assert_whole(&place.open());
+            assert!(place.open().check().expect("checked").is_sound(), "{what}");
+        }
     }
 }
 
@@ -155,8 +180,11 @@ fn a_missing_folder_is_no_loss() {
     let place = Place::new();
     let state = place.open();
     fill(&state);
+    place.sealed();
     assert_whole(&state);
-    fs::remove_dir_all(place.path.with_file_name("data.db-mirror")).expect("removed");
+    fs::remove_dir_all(place.folder()).expect("removed");
+    assert_whole(&state);
+    place.sealed();
     assert_whole(&state);
     drop(state);
     assert_whole(&place.open());
@@ -175,9 +203,11 @@ fn a_file_of_another_store_is_never_read() {
         int(&stranger, "select max(n) from t where id = '00000'"),
         77
     );
-    let (ours, theirs) = (place.files(), other.files());
-    fs::remove_file(&ours[0]).expect("removed");
-    fs::copy(&theirs[0], &ours[0]).expect("copied");
+    let (ours, theirs) = (place.sealed(), other.sealed());
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        fs::remove_file(ours).expect("removed");
+        fs::copy(theirs, ours).expect("copied");
+    }
     assert_whole(&state);
 }
 
@@ -186,6 +216,7 @@ fn files_outlive_changes_of_the_schema() {
     let place = Place::new();
     let state = place.open();
     let table = fill(&state);
+    place.sealed();
     assert_whole(&state);
     state.rename_column("t", "n", "amount").expect("renamed");
     let wider = TableDef::new("t")
@@ -217,6 +248,7 @@ fn a_clear_takes_the_files_with_it() {
     let place = Place::new();
     let state = place.open();
     let table = fill(&state);
+    place.sealed();
     assert_whole(&state);
     state.clear(&["t"]).expect("cleared");
     assert_eq!(int(&state, "select count(*) from history.t"), 0);
@@ -226,14 +258,56 @@ fn a_clear_takes_the_files_with_it() {
 }
 
 #[test]
-fn two_handles_that_seal_at_once_leave_one_file() {
+fn threads_that_meet_a_large_tail_leave_one_file_of_each_kind() {
     let place = Place::new();
+    fill(&place.open());
     let state = place.open();
-    fill(&state);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| assert_whole(&state));
         }
     });
-    assert_eq!(place.files().len(), 1);
+    place.sealed();
+}
+
+#[test]
+fn a_process_that_only_reads_seals_what_it_meets() {
+    let place = Place::new();
+    fill(&place.open());
+    let state = place.open();
+    assert_whole(&state);
+    place.sealed();
+}
+
+#[test]
+fn a_snapshot_older_than_the_current_rows_is_answered_from_history() {
+    let place = Place::new();
+    let state = place.open();
+    let table = fill(&state);
+    let before = state.snapshot().expect("a snapshot");
+    let more: Vec<Row> = (0..ROWS)
+        .map(|n| Row::new(format!("{n:05}")).with("n", n + 1))
+        .collect();
+    table.upsert_all(&more).expect("written");
+    until("current rows are those of a newer version", || {
+        let files = place.files();
+        let names = files.iter().filter_map(|path| path.file_name()?.to_str());
+        let mut upto = names.filter_map(|name| name.split("-current-").nth(1)?.split('-').next());
+        upto.any(|upto| {
+            upto.parse()
+                .is_ok_and(|upto: i64| upto > before.idx().as_micros())
+        })
+    });
+    let sum = ROWS * (ROWS + 1) / 2;
+    let then = || {
+        let batches = before
+            .sql("select sum(n)::bigint from t")
+            .and_then(Iterator::collect::<Result<Vec<_>>>);
+        let batches = batches.expect("an answer");
+        batches[0].column(0).as_primitive::<Int64Type>().value(0)
+    };
+    for _ in 0..3 {
+        assert_eq!(then(), ROWS * (ROWS - 1) / 2 - 1 - 2);
+        assert_eq!(int(&state, "select sum(n)::bigint from t"), sum);
+    }
 }

@@ -1,0 +1,111 @@
+//! What a question needs of the mirror: files that are held for it, and the
+//! ranges of the log that they lack.
+
+use std::path::PathBuf;
+
+use super::keeper::{Keeper, Seen};
+use super::{Held, Mirror};
+use crate::error::Result;
+use crate::log::Store;
+use crate::log::manifest::Manifest;
+use crate::record::Idx;
+
+/// From where the versions of one table are read, up to any snapshot: files
+/// for what can be trusted, the log for the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pieces {
+    /// The rows that were current at a version.
+    pub(crate) current: Option<(PathBuf, Idx)>,
+    /// Files of history, by absolute paths.
+    pub(crate) files: Vec<Piece>,
+    /// Ranges of the log: after the one, up to the other.
+    pub(crate) ranges: Vec<(Idx, Idx)>,
+}
+
+/// One file of history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) path: PathBuf,
+    pub(crate) after: Idx,
+    pub(crate) upto: Idx,
+}
+
+impl Pieces {
+    /// What is newer than a version.
+    pub(crate) fn newer(&self, than: Idx) -> Pieces {
+        let files = self.files.iter().filter(|piece| piece.upto > than);
+        let ranges = self.ranges.iter().filter(|(_, upto)| *upto > than);
+        Pieces {
+            current: None,
+            files: files.cloned().collect(),
+            ranges: ranges
+                .map(|(after, upto)| ((*after).max(than), *upto))
+                .collect(),
+        }
+    }
+}
+
+impl Mirror {
+    /// The pieces of one table. Its files stay while `held` has them.
+    pub(crate) fn pieces(&self, manifest: &Manifest, table: u32, held: &mut Vec<Held>) -> Pieces {
+        let mut pieces = Pieces::default();
+        let mut at = Idx::from_micros(i64::MIN);
+        for sealed in manifest.history(table) {
+            match self.hold(sealed) {
+                Some(file) => {
+                    pieces.files.push(Piece {
+                        path: file.path.clone(),
+                        after: sealed.after,
+                        upto: sealed.upto,
+                    });
+                    held.push(file);
+                }
+                None => pieces.ranges.push((at, sealed.upto)),
+            }
+            at = sealed.upto;
+        }
+        pieces.ranges.push((at, Idx::from_micros(i64::MAX)));
+        if let Some(sealed) = manifest.current(table)
+            && let Some(file) = self.hold(sealed)
+        {
+            pieces.current = Some((file.path.clone(), sealed.upto));
+            held.push(file);
+        }
+        pieces
+    }
+}
+
+impl Store {
+    /// The mirror as this process knows it.
+    pub(crate) fn mirror(&self) -> &Mirror {
+        &self.keeper.site.mirror
+    }
+
+    /// Brings the mirror up to date: now, in a process that only reads, and by
+    /// the thread that does it, in one that writes. True: now, and something
+    /// may have changed.
+    pub(crate) fn keep_mirror(&self) -> Result<bool> {
+        let mirror = self.mirror();
+        if self.read_only.is_some() {
+            return Ok(false);
+        }
+        if self.writes() {
+            if mirror.trust.has_bad() {
+                self.keeper.wake();
+            }
+            return Ok(false);
+        }
+        // Another thread is at it: this one reads what there is.
+        let Ok(_at_work) = mirror.at_work.try_lock() else {
+            return Ok(false);
+        };
+        let seen = self.read(|conn, catalog| Seen::read(mirror, conn, catalog))?;
+        let numbers = 1..=u32::try_from(seen.tails.len()).unwrap_or(0);
+        let due =
+            mirror.trust.has_bad() || numbers.into_iter().any(|n| seen.table(n).due().is_some());
+        if due {
+            Keeper::open(self.keeper.site.clone())?.keep()?;
+        }
+        Ok(due)
+    }
+}
