@@ -9,11 +9,11 @@ use crate::shell::{Shell, text};
 const REFUSED: [(&str, &str); 5] = [
     (
         "18446744073709551616",
-        "18446744073709551616 would come back as 1.8",
+        "18446744073709551616 cannot be kept exactly: it would come back as 1.8",
     ),
     (
         "[{\"a\": 0.10000000000000001}]",
-        "0.10000000000000001 would come back as 0.1",
+        "0.10000000000000001 cannot be kept exactly: it would come back as 0.1",
     ),
     ("-12345678901234567890", "would come back as"),
     ("1e400", "1e400 is out of range"),

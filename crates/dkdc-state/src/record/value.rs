@@ -106,10 +106,8 @@ pub enum ValueError {
     /// A whole number outside the range of its field.
     #[error("{0} is out of range")]
     OutOfRange(String),
-    /// A number in JSON that would come back as another.
-    #[error(
-        "{given} would come back as {kept}; what needs more digits than a float has is written as text"
-    )]
+    /// A number that would come back as another.
+    #[error("{given} cannot be kept exactly: it would come back as {kept}")]
     Inexact {
         /// The number given, shortened.
         given: String,
@@ -356,7 +354,10 @@ fn exact_float(int: i64) -> Result<Value, ValueError> {
     if float as i128 == i128::from(int) {
         Ok(Value::Float(float))
     } else {
-        Err(ValueError::OutOfRange(int.to_string()))
+        Err(ValueError::Inexact {
+            given: int.to_string(),
+            kept: format!("{float:.0}"),
+        })
     }
 }
 

@@ -80,9 +80,15 @@ fn float(number: &str) -> Result<f64, ValueError> {
     let out_of_range = || ValueError::OutOfRange(shorten(number));
     let float: f64 = number.parse().map_err(|_| out_of_range())?;
     let vanished = float == 0.0 && !decimal(number).0.is_empty();
-    let moved = is_whole(number) && number != "-0" && format!("{float:.0}") != number;
-    if float.is_infinite() || vanished || moved {
+    if float.is_infinite() || vanished {
         return Err(out_of_range());
+    }
+    let kept = format!("{float:.0}");
+    if is_whole(number) && kept != number {
+        return Err(ValueError::Inexact {
+            given: shorten(number),
+            kept: shorten(&kept),
+        });
     }
     Ok(float)
 }

@@ -28,7 +28,10 @@ pub(crate) fn value_from_json(json: Json, ty: ColumnType) -> Result<Value, Value
         (Json::Number(n), ColumnType::Float) => match (n.as_i64(), n.as_f64()) {
             (Some(int), _) => Value::Int(int),
             (None, Some(float)) if is_inexact(&n, float) => {
-                return Err(ValueError::OutOfRange(n.to_string()));
+                return Err(ValueError::Inexact {
+                    given: n.to_string(),
+                    kept: format!("{float:.0}"),
+                });
             }
             (None, Some(float)) => Value::Float(float),
             (None, None) => return Err(ValueError::OutOfRange(n.to_string())),

@@ -11,8 +11,8 @@ fn many() -> Result<(tempfile::TempDir, Todos), Box<dyn std::error::Error>> {
     let (folder, todos) = empty()?;
     let todo = |number: usize| Todo {
         priority: [100, 100, 100, -7, i64::MAX, i64::MIN][number % 6],
-        user_id: (number % 2 == 0).then(|| "ann".to_owned()),
-        labels: (number % 3 == 0).then(|| vec!["three".to_owned()]),
+        user_id: number.is_multiple_of(2).then(|| "ann".to_owned()),
+        labels: number.is_multiple_of(3).then(|| vec!["three".to_owned()]),
         ..Todo::new(format!("t{number}"), "")
     };
     let all: Vec<Todo> = (0..4_500).map(todo).collect();
