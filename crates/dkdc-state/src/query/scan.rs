@@ -42,6 +42,9 @@ struct Pin {
     store: Arc<Store>,
     idx: Idx,
     now: i64,
+    /// The tables that the views are made of: a column renamed since has here
+    /// the name that the views use.
+    catalog: Arc<Catalog>,
     /// The error behind the text that DuckDB reports.
     error: Mutex<Option<Error>>,
 }
@@ -82,6 +85,7 @@ impl Pinned {
             now: store.config.clock.now(),
             store,
             idx,
+            catalog: Arc::clone(&catalog),
             error: Mutex::new(None),
         });
         lock().insert(token, Arc::clone(&pin));
@@ -175,7 +179,12 @@ impl<const AT: bool> VTab for Scan<AT> {
         let idx = |place| Idx::from_micros(bind.get_parameter(place).to_int64());
         let at = if AT { Some(moment_of(bind, 4)?) } else { None };
         let bound = bound(&pin, table, at.as_deref());
-        let (upto, schema) = bound.map_err(|error| pin.fail(error))?;
+        let upto = bound.map_err(|error| pin.fail(error))?;
+        let schema = pin
+            .catalog
+            .by_number(table)
+            .map_err(|error| pin.fail(error))?;
+        let schema = Arc::clone(&schema.schema);
         let columns = scan::all_columns(&schema);
         for column in &columns {
             let ty = to_duckdb_logical_type(&column.data_type(&schema))?;
@@ -272,7 +281,7 @@ impl VTab for At {
     fn bind(bind: &BindInfo) -> Result<Idx, Failure> {
         let (pin, table) = pin_of(bind)?;
         let at = moment_of(bind, 2)?;
-        let (upto, _) = bound(&pin, table, Some(&at)).map_err(|error| pin.fail(error))?;
+        let upto = bound(&pin, table, Some(&at)).map_err(|error| pin.fail(error))?;
         let ty = LogicalTypeHandle::from(LogicalTypeId::Timestamp);
         bind.add_result_column("idx", ty);
         Ok(upto)
@@ -306,12 +315,8 @@ impl VTab for At {
     }
 }
 
-/// Up to which version a scan goes, and the table's columns.
-fn bound(
-    pin: &Pin,
-    table: u32,
-    at: Option<&str>,
-) -> Result<(Idx, Arc<crate::schema::TableSchema>)> {
+/// Up to which version a scan goes.
+fn bound(pin: &Pin, table: u32, at: Option<&str>) -> Result<Idx> {
     let moment = at.map(|text| parse(pin, text)).transpose()?;
     pin.store.read(|conn, catalog| {
         let meta = catalog.by_number(table)?;
@@ -330,7 +335,7 @@ fn bound(
             }
         };
         moment::check_floor(meta, upto)?;
-        Ok((upto, Arc::clone(&meta.schema)))
+        Ok(upto)
     })
 }
 
