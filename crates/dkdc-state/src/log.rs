@@ -41,6 +41,8 @@ pub(crate) mod read;
 pub(crate) mod registry;
 pub(crate) mod scan;
 pub(crate) mod status;
+#[cfg(test)]
+mod tests;
 pub(crate) mod writer;
 
 use std::cell::RefCell;

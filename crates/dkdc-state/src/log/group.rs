@@ -277,3 +277,6 @@ impl Drop for HandOver<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
