@@ -86,7 +86,7 @@ fn share(store: Arc<Store>, config: &Config) -> Result<Arc<Store>> {
     Ok(store)
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicBool, Ordering};
