@@ -251,12 +251,6 @@ impl Store {
         Inside
     }
 
-    /// True for a path of the store's file.
-    #[cfg(feature = "query")]
-    pub(crate) fn is_at(&self, path: &Path) -> bool {
-        identity::file_key(path) == Some(self.identity.key())
-    }
-
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }

@@ -12,6 +12,8 @@
 mod engine;
 mod files;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use std::path::{Path, PathBuf};

@@ -55,7 +55,7 @@ impl Engine {
             .execute_batch(&format!("SET temp_directory = {spill}; {limit}"))
             .map_err(refused)?;
         for (name, path) in &setup.files {
-            files::load(&connection, store, name, path)?;
+            files::load(&connection, name, path)?;
         }
         let mirror = mirror::folder(&store.path);
         let mirror = views::literal(&format!("{}/", mirror.to_string_lossy()));
