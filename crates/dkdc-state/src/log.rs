@@ -38,6 +38,8 @@ pub(crate) mod recent;
 pub(crate) mod registry;
 pub(crate) mod scan;
 pub(crate) mod status;
+#[cfg(test)]
+mod tests;
 pub(crate) mod writer;
 
 use std::cell::RefCell;
@@ -243,12 +245,6 @@ impl Store {
     pub(crate) fn enter(&self) -> Inside {
         INSIDE.with_borrow_mut(|stores| stores.push(self.address()));
         Inside
-    }
-
-    /// True for a path of the store's file.
-    #[cfg(feature = "query")]
-    pub(crate) fn is_at(&self, path: &Path) -> bool {
-        identity::file_key(path) == Some(self.identity.key())
     }
 
     fn address(&self) -> usize {

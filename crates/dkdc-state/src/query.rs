@@ -13,6 +13,8 @@ mod engine;
 mod files;
 mod scan;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use std::path::{Path, PathBuf};

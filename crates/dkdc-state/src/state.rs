@@ -115,8 +115,8 @@ impl OpenOptions {
 
     /// Opens the store at `path`. A store that this process has open already is
     /// shared, with the options it was opened with first; asked for
-    /// [`Durability::Full`], it has that from then on. A read-only state writes
-    /// nothing, whoever shares the store.
+    /// [`Durability::Full`], it has that from then on. A read-only state refuses
+    /// to write, whoever shares the store.
     ///
     /// # Errors
     /// [`Error::NoStore`], [`Error::NotAStore`], [`Error::NewerFormat`],

@@ -79,26 +79,20 @@ impl Frozen {
     }
 }
 
-/// What can be done with a file.
-pub(super) enum Mode {
-    Write,
-    /// Why the file cannot be written.
-    Read(String),
-}
-
 const READ: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
-/// The first connection, as capable as the file permits.
-pub(super) fn connect(path: &Path, config: &Config) -> Result<(Mode, Pooled)> {
+/// The first connection, as capable as the file permits, and why it can only
+/// read if that is so.
+pub(super) fn connect(path: &Path, config: &Config) -> Result<(Option<String>, Pooled)> {
     if config.read_only {
         let why = "it was opened read-only".to_owned();
-        return Ok((Mode::Read(why), frozen_reader(path, config)?));
+        return Ok((Some(why), frozen_reader(path, config)?));
     }
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, config.create);
     let refused = match started(path, flags, config) {
         Ok(conn) if !conn.is_readonly("main").db()? => {
-            return Ok((Mode::Write, Pooled { conn, frozen: None }));
+            return Ok((None, Pooled { conn, frozen: None }));
         }
         Ok(_) => None,
         Err(error) if !is_permission(&error) => return Err(foreign(path, error)),
@@ -118,7 +112,7 @@ pub(super) fn connect(path: &Path, config: &Config) -> Result<(Mode, Pooled)> {
         });
     }
     let why = "the file or its folder is not writable".to_owned();
-    Ok((Mode::Read(why), frozen_reader(path, config)?))
+    Ok((Some(why), frozen_reader(path, config)?))
 }
 
 /// One more reader of a file that can be locked.

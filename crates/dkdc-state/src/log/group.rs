@@ -299,3 +299,6 @@ impl Drop for HandOver<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

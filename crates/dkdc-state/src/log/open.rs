@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::access::{self, Mode, Pooled, foreign};
+use super::access::{self, Pooled, foreign};
 use super::catalog::Catalog;
 use super::format::{APPLICATION_ID, FORMAT};
 use super::group::Group;
@@ -100,23 +100,18 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
     };
     // Before SQLite opens it, or right after SQLite made it.
     let before = file_key(path);
-    let (mode, first) = access::connect(path, &config)?;
+    let (read_only, first) = access::connect(path, &config)?;
     let key = before
         .or_else(|| file_key(path))
         .ok_or_else(|| replaced("it was removed while it was opened"))?;
-    let read_only = match &mode {
-        Mode::Write => None,
-        Mode::Read(why) => Some(why.clone()),
-    };
-    let catalog = match &mode {
-        Mode::Write => prepare(&first.conn, path, &config)?,
-        Mode::Read(_) => {
-            let tx = read_transaction(&first.conn)?;
-            recognise(&tx, path, false)?;
-            let catalog = Catalog::read(&tx)?;
-            first.verify(path)?;
-            catalog
-        }
+    let catalog = if read_only.is_none() {
+        prepare(&first.conn, path, &config)?
+    } else {
+        let tx = read_transaction(&first.conn)?;
+        recognise(&tx, path, false)?;
+        let catalog = Catalog::read(&tx)?;
+        first.verify(path)?;
+        catalog
     };
     if file_key(path) != Some(key) {
         return Err(replaced("another file took its place while it was opened"));

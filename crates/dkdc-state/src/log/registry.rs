@@ -71,6 +71,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// True for the file of a store that this process has open.
+#[cfg(feature = "query")]
+pub(crate) fn is_open(path: &Path) -> bool {
+    let open = |key| {
+        lock(&OPEN)
+            .stores
+            .get(&key)
+            .is_some_and(|s| s.strong_count() > 0)
+    };
+    file_key(path).is_some_and(open)
+}
+
 /// A second handle must be able to do what it was opened for.
 fn share(store: Arc<Store>, config: &Config) -> Result<Arc<Store>> {
     if store.config.read_only && !config.read_only {
@@ -86,7 +98,7 @@ fn share(store: Arc<Store>, config: &Config) -> Result<Arc<Store>> {
     Ok(store)
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicBool, Ordering};

@@ -61,6 +61,19 @@ impl Scanned {
         }
     }
 
+    /// Its name between the log and DuckDB, which no rename changes: a view that
+    /// was made before one goes on.
+    #[cfg(feature = "query")]
+    pub(crate) fn label(self) -> String {
+        match self {
+            Scanned::Idx => "idx".to_owned(),
+            Scanned::Id => "id".to_owned(),
+            Scanned::Column(at) => format!("c{}", at + 1),
+            Scanned::Prev => "_prev".to_owned(),
+            Scanned::Op => "_op".to_owned(),
+        }
+    }
+
     pub(crate) fn ty(self, schema: &TableSchema) -> ColumnType {
         match self {
             Scanned::Idx | Scanned::Prev => ColumnType::Timestamp,

@@ -1,6 +1,5 @@
 //! DuckDB in memory: opened, locked down, and asked.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use duckdb::{Config, Connection};
@@ -32,9 +31,6 @@ impl Store {
     }
 }
 
-/// How often a question is asked again while tables change under it.
-const ATTEMPTS: usize = 8;
-
 /// DuckDB's words, without its prefix for this kind of error being lost.
 pub(super) fn refused(error: duckdb::Error) -> Error {
     Error::Query(match error {
@@ -49,11 +45,9 @@ impl Engine {
         let connection = open().map_err(refused)?;
         // DuckDB makes the folder when it spills, removes it at its end, and
         // shares it with other processes.
-        let spill = match store.read_only {
-            None => beside(&store.path, "-spill"),
-            Some(_) => PathBuf::new(),
-        };
-        let spill = views::literal(&spill.to_string_lossy());
+        let spill = beside(&store.path, "-spill");
+        let spill = spill.to_str().filter(|_| store.read_only.is_none());
+        let spill = views::literal(spill.unwrap_or(""));
         let limit = setup.memory_limit.map_or(String::new(), |bytes| {
             format!("SET memory_limit = '{bytes}B';")
         });
@@ -61,7 +55,7 @@ impl Engine {
             .execute_batch(&format!("SET temp_directory = {spill}; {limit}"))
             .map_err(refused)?;
         for (name, path) in &setup.files {
-            files::load(&connection, store, name, path)?;
+            files::load(&connection, name, path)?;
         }
         let mirror = mirror::folder(&store.path);
         let mirror = views::literal(&format!("{}/", mirror.to_string_lossy()));
@@ -98,16 +92,13 @@ impl Engine {
     ) {
         let mut told = false;
         let mut result = self.ask(&connection, &pinned, query, answer, &mut told);
-        for _ in 0..ATTEMPTS {
-            // A table that was altered, or a file that was replaced, after the
-            // views were made: the names may mean something else by now.
-            let newer = match &result {
-                Err(Error::Query(_)) if !told => pinned.renewed(),
-                _ => None,
-            };
-            let Some(newer) = newer else { break };
+        // A table that was altered, or a file that was replaced, after the views
+        // were made: once more, on fresh ones.
+        if let (Err(Error::Query(_)), false) = (&result, told)
+            && let Some(newer) = pinned.renewed()
+        {
             pinned = newer;
-            // The transaction, if it came so far. When it did not, this fails.
+            // The transaction, if it came so far; when it did not, this fails.
             let _ = connection.execute_batch("ROLLBACK");
             result = self.ask(&connection, &pinned, query, answer, &mut told);
         }

@@ -11,10 +11,10 @@ use duckdb::Connection;
 use super::engine::refused;
 use super::views;
 use crate::error::{Error, Result};
-use crate::log::Store;
+use crate::log::registry;
 
 /// Reads a file into a table.
-pub(super) fn load(connection: &Connection, store: &Store, name: &str, path: &Path) -> Result<()> {
+pub(super) fn load(connection: &Connection, name: &str, path: &Path) -> Result<()> {
     let io = |error| Error::io(path, error);
     let refuse = |why: &str| Err(Error::Query(format!("{}: {why}", path.display())));
     let Some((function, options)) = reader(path) else {
@@ -24,8 +24,9 @@ pub(super) fn load(connection: &Connection, store: &Store, name: &str, path: &Pa
         );
     };
     let whole = fs::canonicalize(path).map_err(io)?;
-    if store.is_at(&whole) {
-        return refuse("it is the store itself, whose tables are there already");
+    // Whoever closes a store's file drops the locks that this process has on it.
+    if registry::is_open(&whole) {
+        return refuse("it is the file of an open store, and no file to join");
     }
     let Some(text) = whole.to_str() else {
         return refuse("its name is not UTF-8: give the file another one");

@@ -188,7 +188,7 @@ impl<const AT: bool> VTab for Scan<AT> {
         let columns = scan::all_columns(&schema);
         for column in &columns {
             let ty = to_duckdb_logical_type(&column.data_type(&schema))?;
-            bind.add_result_column(column.name(&schema), ty);
+            bind.add_result_column(&column.label(), ty);
         }
         Ok(Bound {
             pin,

@@ -112,12 +112,15 @@ impl Cut {
                 self.upto
             ));
         }
+        let labels = scan::all_columns(schema).into_iter();
+        let renamed = labels.map(|c| format!("{} AS {}", c.label(), quote(c.name(schema))));
+        let renamed = renamed.collect::<Vec<_>>().join(", ");
         for (after, upto) in &pieces.ranges {
             // The least of all integers cannot be written as a literal.
             let after = after.as_micros().max(-i64::MAX);
             let (scan, moment) = (&self.scan, &self.moment);
             parts.push(format!(
-                "SELECT {columns} FROM {scan}, {after}, {upto}{moment})"
+                "SELECT {renamed} FROM {scan}, {after}, {upto}{moment})"
             ));
         }
         format!("({})", parts.join(" UNION ALL "))

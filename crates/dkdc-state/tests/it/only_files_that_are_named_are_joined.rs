@@ -107,11 +107,14 @@ fn a_folders_name_is_no_column() {
 }
 
 #[test]
-fn the_store_itself_is_not_joined() {
+fn the_file_of_an_open_store_is_not_joined() {
     let place = Place::new();
     let state = place.open();
     std::os::unix::fs::symlink(place.db(), place.at("x.csv")).expect("a link");
-    let error = joined(&place, &place.at("x.csv")).expect_err("the store");
-    assert!(error.to_string().contains("the store itself"), "{error}");
+    // Neither by its own questions nor by another store's.
+    for asked in [&place, &Place::new()] {
+        let error = joined(asked, &place.at("x.csv")).expect_err("a store");
+        assert!(error.to_string().contains("an open store"), "{error}");
+    }
     drop(state);
 }

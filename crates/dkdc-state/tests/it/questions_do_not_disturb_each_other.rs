@@ -37,7 +37,7 @@ fn a_question_is_answered_while_columns_are_renamed() {
             asked
         };
         let asking: Vec<_> = (0..3).map(|_| scope.spawn(ask)).collect();
-        for n in 0..100 {
+        for n in 0..300 {
             let (from, to) = if n % 2 == 0 { ("n", "m") } else { ("m", "n") };
             state.rename_column("notes", from, to).expect("a column");
         }

@@ -1,0 +1,93 @@
+//! Who waits for a leader that panics is answered, and the next one leads.
+//!
+//! The failure to prevent: a thread panics while it writes for others as well,
+//! and they wait for ever, or believe that they wrote.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use super::super::append::{Action, Batch, Existing, Write};
+use super::lock;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::record::Value;
+use crate::schema::{ColumnDef, ColumnType, IndexDef, TableDef};
+use crate::state::State;
+
+fn put(id: &str, body: Value) -> Batch {
+    Batch {
+        table: 1,
+        writes: vec![Write {
+            id: id.to_owned(),
+            action: Action::Put(Existing::Either, vec![Some(body)]),
+            expected: None,
+        }],
+    }
+}
+
+/// A clock that stops whoever reads it, once, where it is set to.
+#[derive(Default)]
+struct Gate(Mutex<Option<(Sender<()>, Receiver<()>)>>);
+
+impl Clock for Gate {
+    fn now(&self) -> i64 {
+        if let Some((arrived, go)) = lock(&self.0).take() {
+            arrived.send(()).expect("the test listens");
+            go.recv().expect("the test lets it go");
+        }
+        1
+    }
+}
+
+#[test]
+fn followers_of_a_leader_that_panics_are_told_and_wrote_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = Arc::new(Gate::default());
+    let clock = Arc::clone(&gate) as Arc<dyn Clock>;
+    let state = State::options()
+        .clock(clock)
+        .open(folder.path().join("data.db"));
+    let state = state.expect("a store");
+    let def = TableDef::new("t")
+        .column(ColumnDef::new("body", ColumnType::Text))
+        .index(IndexDef::new(["body"]));
+    let table = state.define(&def).expect("a table");
+    let store = state.store();
+    let (arrived, has_arrived) = channel();
+    let (let_go, go) = channel();
+    *lock(&gate.0) = Some((arrived, go));
+    std::thread::scope(|scope| {
+        // No declaration lets such a value into an index: its key is a bug.
+        let wrong = put("leader", Value::Json(serde_json::Value::Null));
+        let leader = scope.spawn(|| {
+            let submit = || store.group().submit(store, wrong);
+            catch_unwind(AssertUnwindSafe(submit)).is_err()
+        });
+        has_arrived.recv().expect("it has the write lock");
+        let followers: Vec<_> = (0..3)
+            .map(|n| {
+                let batch = put(&format!("follower {n}"), Value::from("x"));
+                scope.spawn(|| store.group().submit(store, batch))
+            })
+            .collect();
+        while lock(&store.group().queue).waiting.len() < followers.len() {
+            std::thread::yield_now();
+        }
+        let_go.send(()).expect("it waits");
+        assert!(leader.join().expect("it was caught"), "it panicked");
+        for follower in followers {
+            let answer = follower.join().expect("no panic");
+            let told = matches!(&answer, Err(error) if error.to_string().contains("panicked"));
+            assert!(told, "{answer:?}");
+        }
+    });
+    assert_eq!(table.ids("", 9).expect("ids"), [""; 0]);
+    let next = store.group().submit(store, put("next", Value::from("x")));
+    assert_eq!(next.expect("somebody leads").len(), 1);
+    assert_eq!(table.ids("", 9).expect("ids"), ["next"]);
+    assert!(state.check().expect("a check").is_sound());
+    let inside = state.transaction(|_| Ok::<_, Error>(()));
+    inside.expect("the writer was given back");
+}
