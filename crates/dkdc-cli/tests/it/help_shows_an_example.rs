@@ -4,7 +4,7 @@
 use crate::shell::Shell;
 
 /// Every command, with what it has below.
-const COMMANDS: [(&str, &[&str]); 12] = [
+const COMMANDS: [(&str, &[&str]); 13] = [
     (
         "todo",
         &[
@@ -26,6 +26,7 @@ const COMMANDS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("import", &[]),
+    ("export", &[]),
     ("sql", &[]),
     ("changes", &[]),
     ("check", &[]),
