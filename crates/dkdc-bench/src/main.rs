@@ -9,6 +9,7 @@
 
 mod machine;
 mod measure;
+mod native;
 mod peer;
 mod report;
 mod sample;
@@ -44,6 +45,9 @@ struct Args {
     /// Where the databases live [default: beside this program]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
+    /// Only open DuckDB and select 42: what every process that asks pays
+    #[arg(long, hide = true)]
+    select_42: bool,
     /// The program `dkdc` [default: the one beside this program]
     #[arg(long, value_name = "FILE")]
     dkdc: Option<PathBuf>,
@@ -62,6 +66,8 @@ enum Suite {
     Threads,
     /// Reads as of a moment in a long history
     Asof,
+    /// Questions over many rows
+    Analytics,
     /// Appends to a table with two indexes
     Indexed,
     /// `dkdc todo` as a whole process
@@ -79,6 +85,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    if args.select_42 {
+        return native::Native::select_42();
+    }
     let beside = machine::beside()?;
     let dir = args.dir.clone().unwrap_or_else(|| beside.clone());
     let folder = tempfile::Builder::new()
@@ -96,6 +105,7 @@ fn run(args: &Args) -> Result<()> {
         folder: folder.path().to_owned(),
         only: args.only.clone(),
         quick: args.quick,
+        beside: beside.clone(),
         dkdc: args.dkdc.clone().unwrap_or_else(|| beside.join("dkdc")),
     };
     let mut report = Report::new(machine);

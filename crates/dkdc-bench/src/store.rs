@@ -50,6 +50,11 @@ impl<R: Record + From<Plain>> Pair<R> {
 
     /// Appends records to both, in transactions of [`BATCH`], taking turns.
     pub(crate) fn fill(&mut self, count: usize) -> Result<Filled> {
+        self.fill_by(BATCH, count)
+    }
+
+    /// The same in transactions of `batch` records.
+    pub(crate) fn fill_by(&mut self, batch: usize, count: usize) -> Result<Filled> {
         const TURN: usize = 50_000;
         let (mut feed, mut same) = (Feed::new(1), Feed::new(1));
         let mut filled = Filled {
@@ -65,12 +70,12 @@ impl<R: Record + From<Plain>> Pair<R> {
             for dkdc in sides {
                 let started = Instant::now();
                 if dkdc {
-                    for batch in records.chunks(BATCH) {
+                    for batch in records.chunks(batch) {
                         self.table.append_all(batch)?;
                     }
                     filled.dkdc += micros(started, count);
                 } else {
-                    for batch in texts.chunks(BATCH) {
+                    for batch in texts.chunks(batch) {
                         self.log.append_all(batch)?;
                     }
                     filled.peer += micros(started, count);

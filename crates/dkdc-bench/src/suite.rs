@@ -1,8 +1,10 @@
 //! What is measured, in which order, at which sizes.
 
+mod analytics;
 mod asof;
 mod command;
 mod indexed;
+mod post;
 mod reads;
 mod threads;
 mod writes;
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::report::{Limit, Outcome, Report};
 use crate::sample::Plain;
-use crate::store::Pair;
+use crate::store::{BATCH, Filled, Pair};
 use crate::{Result, Suite};
 
 /// What to run.
@@ -24,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) quick: bool,
     /// The program `dkdc`.
     pub(crate) dkdc: PathBuf,
+    /// The folder of this program, where the Python of a peer is kept.
+    pub(crate) beside: PathBuf,
 }
 
 impl Plan {
@@ -37,6 +41,15 @@ impl Plan {
 
     fn large(&self) -> usize {
         if self.quick { 100_000 } else { 1_000_000 }
+    }
+
+    /// Versions that are asked about.
+    fn versions(&self) -> Vec<usize> {
+        if self.quick {
+            vec![100_000]
+        } else {
+            vec![1_000_000, 10_000_000]
+        }
     }
 
     fn rounds(&self) -> usize {
@@ -81,6 +94,9 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
     if plan.wants(Suite::Asof) {
         asof::run(plan, report)?;
     }
+    if plan.wants(Suite::Analytics) {
+        analytics::run(plan, report)?;
+    }
     if plan.wants(Suite::Indexed) || plan.wants(Suite::Command) {
         let room = plan.room("todos")?;
         let todos = indexed::run(plan, report, &room)?;
@@ -92,6 +108,18 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+fn batches(report: &mut Report, batch: usize, count: usize, filled: &Filled) {
+    report.add(Outcome {
+        operation: format!("append, {batch} a batch"),
+        size: size(count),
+        unit: "us",
+        dkdc: filled.dkdc,
+        peer: filled.peer,
+        against: "A",
+        limit: Limit::AtMost(2.5),
+    });
+}
+
 /// Batches, reads and writes, on one pair; returns the reads, whose growth
 /// counts.
 fn at_size(plan: &Plan, report: &mut Report, count: usize) -> Result<Vec<Outcome>> {
@@ -99,15 +127,14 @@ fn at_size(plan: &Plan, report: &mut Report, count: usize) -> Result<Vec<Outcome
     let mut pair = Pair::<Plain>::create(&room, "plain")?;
     let filled = pair.fill(count)?;
     if plan.wants(Suite::Batches) && count == plan.large() {
-        report.add(Outcome {
-            operation: "append, 1000 a batch".to_owned(),
-            size: size(count),
-            unit: "us",
-            dkdc: filled.dkdc,
-            peer: filled.peer,
-            against: "A",
-            limit: Limit::AtMost(2.5),
-        });
+        batches(report, BATCH, count, &filled);
+        for batch in [100, 10_000] {
+            let room = plan.room(&format!("batches-{batch}"))?;
+            let mut pair = Pair::<Plain>::create(&room, "plain")?;
+            batches(report, batch, count, &pair.fill_by(batch, count)?);
+            drop(pair);
+            leave(&room)?;
+        }
     }
     let mut reads = Vec::new();
     if plan.wants(Suite::Reads) {

@@ -20,7 +20,7 @@ fn furnished(place: &Place) -> (State, Vec<Idx>) {
     table
         .append_all(&[note("a", 1), note("c", 3).with("data", blob)])
         .expect("new");
-    for n in 0..100 {
+    for n in 0..400 {
         versions.push(table.upsert(&note("b", 1000 + n)).expect("either").idx);
     }
     table.append(&note("gone", 4)).expect("new");
@@ -78,7 +78,7 @@ fn an_edited_row_is_named_with_its_version_and_record() {
     );
     assert_eq!(
         (report.tables[0].versions, report.tables[0].records),
-        (105, 4)
+        (405, 4)
     );
 }
 

@@ -1,0 +1,205 @@
+//! Questions over many rows, beside a native DuckDB table that holds exactly
+//! the rows asked for: the limit of what can be reached.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use dkdc_state::{Durability, Idx, State, Table};
+
+use super::{Plan, leave, post, size};
+use crate::Result;
+use crate::measure::{alternate, micros};
+use crate::native::Native;
+use crate::report::{Limit, Outcome, Report};
+use crate::sample::{Feed, Plain};
+
+/// Rows in a transaction while a store is filled.
+const FILL: usize = 10_000;
+/// Versions for each record.
+const VERSIONS: usize = 4;
+
+const AGGREGATE: &str = "select user_id, count(*), avg(priority) from {} group by user_id";
+const TOP: &str = "select id, body, priority from {} order by priority desc, id limit 20";
+
+fn over(question: &str, rows: &str) -> String {
+    question.replace("{}", rows)
+}
+
+/// A store full of versions, and what was written.
+struct Filled {
+    state: State,
+    table: Table<Plain>,
+    ids: Vec<String>,
+    middle: Idx,
+    feed: Feed,
+}
+
+/// All questions, at each size.
+pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
+    for versions in plan.versions() {
+        let room = plan.room(&format!("analytics-{}", size(versions)))?;
+        at_size(plan, report, &room, versions)?;
+        leave(&room)?;
+    }
+    Ok(())
+}
+
+fn at_size(plan: &Plan, report: &mut Report, room: &Path, versions: usize) -> Result<()> {
+    let path = room.join("analytics.db");
+    let mut filled = fill(&path, versions)?;
+    written(report, &filled, versions)?;
+    let native = Native::load(&filled.state, "plain", room)?;
+    let size = size(versions);
+    let mut add = |operation: &str, dkdc, peer, against, limit| {
+        report.add(Outcome {
+            operation: operation.to_owned(),
+            size: size.clone(),
+            unit: "ms",
+            dkdc,
+            peer,
+            against,
+            limit,
+        });
+    };
+
+    let current = over(AGGREGATE, "plain");
+    let natively = over(AGGREGATE, "current");
+    let medians = alternate(
+        plan.rounds(),
+        &mut [&mut || ask(&filled.state, &current), &mut || native.ask(&natively)],
+    )?;
+    let steady = medians[0];
+    add("aggregate over current rows", steady, medians[1], "DuckDB, native", Limit::AtMost(1.5));
+
+    let changed = after_each_write(plan, &mut filled, &native, &current, &natively)?;
+    add("the same after each write", changed.0, changed.1, "DuckDB, native", Limit::AtMost(2.0));
+
+    let history = over(AGGREGATE, "history.plain");
+    let natively_all = over(AGGREGATE, "history");
+    let medians = alternate(
+        plan.rounds(),
+        &mut [&mut || ask(&filled.state, &history), &mut || native.ask(&natively_all)],
+    )?;
+    add("aggregate over all history", medians[0], medians[1], "DuckDB, native", Limit::AtMost(2.0));
+
+    let (top, natively_top) = (over(TOP, "plain"), over(TOP, "current"));
+    let medians = alternate(
+        plan.rounds(),
+        &mut [&mut || ask(&filled.state, &top), &mut || native.ask(&natively_top)],
+    )?;
+    add("top 20 by a column without index", medians[0], medians[1], "DuckDB, native", Limit::AtMost(3.0));
+
+    let then = over(AGGREGATE, &format!("plain_at({})", filled.middle.as_micros()));
+    let natively_then = over(AGGREGATE, &Native::as_of(filled.middle));
+    let medians = alternate(
+        plan.rounds(),
+        &mut [&mut || ask(&filled.state, &then), &mut || native.ask(&natively_then)],
+    )?;
+    add("aggregate as of the middle", medians[0], medians[1], "DuckDB, anti-join", Limit::AtMost(2.0));
+
+    // A process that keeps no rows in memory.
+    drop((filled.table, filled.state));
+    let state = State::options().hot_rows_bytes(0).open(&path)?;
+    let medians = alternate(
+        plan.rounds(),
+        &mut [&mut || ask(&state, &current), &mut || native.ask(&natively)],
+    )?;
+    add("aggregate, no hot rows", medians[0], medians[1], "DuckDB, native", Limit::AtMost(3.0));
+    drop((state, native));
+
+    if versions == plan.versions()[0] {
+        post::aggregate(plan, report, steady, versions)?;
+        whole_process(plan, report, &path, &current)?;
+    }
+    Ok(())
+}
+
+fn fill(path: &Path, versions: usize) -> Result<Filled> {
+    let state = State::options()
+        .durability(Durability::Relaxed)
+        .open(path)?;
+    let table = state.table::<Plain>()?;
+    let mut feed = Feed::new(1);
+    let mut ids = Vec::with_capacity(versions / VERSIONS);
+    let mut middle = Idx::ZERO;
+    for at in 0..versions / FILL {
+        let written = if ids.len() < versions / VERSIONS {
+            let records: Vec<Plain> = feed.take(FILL);
+            ids.extend(records.iter().map(|record| record.id.clone()));
+            table.append_all(&records)?
+        } else {
+            let records: Vec<Plain> = feed.again(&ids, FILL);
+            table.update_all(&records)?
+        };
+        if at == versions / FILL / 2 {
+            middle = written.last().map_or(middle, |version| version.idx);
+        }
+    }
+    // A tail, as a store has that is written.
+    for record in feed.again::<Plain>(&ids, 1000) {
+        table.update(&record)?;
+    }
+    Ok(Filled {
+        state,
+        table,
+        ids,
+        middle,
+        feed,
+    })
+}
+
+/// Milliseconds until the last row is there.
+fn ask(state: &State, question: &str) -> Result<f64> {
+    let started = Instant::now();
+    for batch in state.sql(question)? {
+        black_box(batch?);
+    }
+    Ok(micros(started, 1) / 1000.0)
+}
+
+/// The question after each of some appends and updates, on both sides.
+fn after_each_write(
+    plan: &Plan,
+    filled: &mut Filled,
+    native: &Native,
+    ours: &str,
+    theirs: &str,
+) -> Result<(f64, f64)> {
+    let Filled {
+        state,
+        table,
+        ids,
+        feed,
+        ..
+    } = filled;
+    let mut update = false;
+    let medians = alternate(
+        2 * plan.rounds(),
+        &mut [
+            &mut || {
+                update = !update;
+                if update {
+                    table.update(&feed.again::<Plain>(ids, 1)[0])?;
+                } else {
+                    table.append(&feed.take::<Plain>(1)[0])?;
+                }
+                ask(state, ours)
+            },
+            &mut || native.ask(theirs),
+        ],
+    )?;
+    Ok((medians[0], medians[1]))
+}
+
+/// Rows that the mirror wrote for each row of the log.
+fn written(report: &mut Report, filled: &Filled, versions: usize) -> Result<()> {
+    let _ = (report, filled, versions);
+    Ok(())
+}
+
+/// `dkdc sql`, from start to end, beside a process that opens DuckDB.
+fn whole_process(plan: &Plan, report: &mut Report, path: &Path, question: &str) -> Result<()> {
+    let _ = (plan, report, path, question);
+    Ok(())
+}
