@@ -10,6 +10,8 @@
 //! connection. Rows stream: a few batches exist at a time.
 
 mod engine;
+mod hot;
+mod judge;
 mod scan;
 mod stage;
 mod views;
@@ -23,9 +25,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use crate::error::{Error, Result};
+use crate::log::Store;
+use crate::record::Idx;
 use crate::snapshot::Snapshot;
 pub(crate) use engine::Engine;
-use scan::Pinned;
+use engine::{Begun, Ended};
 
 /// Batches that may wait for the caller.
 const AHEAD: usize = 2;
@@ -53,6 +57,8 @@ const AHEAD: usize = 2;
 #[derive(Clone, Debug)]
 pub struct Query {
     snapshot: Snapshot,
+    /// The snapshot is the newest, and may as well be a newer one.
+    now: bool,
     files: Vec<(String, PathBuf)>,
 }
 
@@ -89,6 +95,7 @@ impl Snapshot {
     pub fn query(&self) -> Query {
         Query {
             snapshot: self.clone(),
+            now: false,
             files: Vec::new(),
         }
     }
@@ -119,8 +126,20 @@ impl Query {
         if let Err(error) = store.keep_mirror() {
             tracing::warn!(%error, "the mirror was not brought up to date");
         }
-        let pinned = Pinned::new(Arc::clone(store), self.snapshot.idx)?;
-        Batches::start(&engine, pinned, query.to_owned())
+        let at = (!self.now).then_some(self.snapshot.idx);
+        Batches::start(engine.begin(store, at, query)?, query.to_owned())
+    }
+}
+
+impl Store {
+    /// A question about the state as it is when it is put.
+    pub(crate) fn ask_now(self: &Arc<Store>, query: &str) -> Result<Batches> {
+        let question = Query {
+            snapshot: Snapshot::new(Arc::clone(self), Idx::ZERO),
+            now: true,
+            files: Vec::new(),
+        };
+        question.run(query)
     }
 }
 
@@ -131,7 +150,7 @@ pub struct Batches {
     schema: SchemaRef,
     batches: Option<Receiver<Result<RecordBatch>>>,
     interrupt: Arc<duckdb::InterruptHandle>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Ended>>,
 }
 
 impl std::fmt::Debug for Batches {
@@ -141,16 +160,12 @@ impl std::fmt::Debug for Batches {
 }
 
 impl Batches {
-    fn start(engine: &Arc<Engine>, pinned: Pinned, query: String) -> Result<Batches> {
-        let connection = engine.connect()?;
-        let interrupt = connection.interrupt_handle();
+    fn start(begun: Begun, query: String) -> Result<Batches> {
+        let interrupt = begun.session.connection().interrupt_handle();
         let (tell, told) = sync_channel(1);
         let (send, batches) = sync_channel(AHEAD);
-        let engine = Arc::clone(engine);
-        let thread = std::thread::Builder::new().spawn(move || {
-            let answer = Answer { tell, send };
-            engine.answer(connection, &pinned, &query, &answer);
-        });
+        let thread =
+            std::thread::Builder::new().spawn(move || begun.answer(&query, &Answer { tell, send }));
         let thread = thread.map_err(|error| Error::io(Path::new("a question's thread"), error))?;
         let mut started = Batches {
             schema: Arc::new(arrow_schema::Schema::empty()),
@@ -179,8 +194,12 @@ impl Iterator for Batches {
         }
         // The thread is done: with the last batch, or by a panic.
         self.batches = None;
-        let ended = self.thread.take().map(JoinHandle::join);
-        matches!(ended, Some(Err(_))).then(|| Err(stopped()))
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(Some((engine, session)))) => engine.take_back(session),
+            Some(Err(_)) => return Some(Err(stopped())),
+            Some(Ok(None)) | None => {}
+        }
+        None
     }
 }
 
