@@ -38,7 +38,9 @@ impl Native {
             }
             writer.close()?;
             let text = path.to_string_lossy().replace('\'', "''");
-            connection.execute_batch(&format!("CREATE TABLE {name} AS FROM read_parquet('{text}')"))?;
+            connection.execute_batch(&format!(
+                "CREATE TABLE {name} AS FROM read_parquet('{text}')"
+            ))?;
             std::fs::remove_file(&path)?;
         }
         Ok(Native { connection })

@@ -70,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) read_only: bool,
     pub(crate) durability: Durability,
     pub(crate) busy_timeout: Duration,
+    /// Memory for current rows between questions.
+    pub(crate) hot_rows_bytes: u64,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

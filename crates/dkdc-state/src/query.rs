@@ -11,10 +11,10 @@
 
 mod engine;
 mod files;
+mod hot;
+mod judge;
 mod scan;
 mod stage;
-#[cfg(test)]
-mod tests;
 mod views;
 
 use std::path::{Path, PathBuf};
@@ -26,9 +26,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use crate::error::{Error, Result};
+use crate::log::Store;
+use crate::record::Idx;
 use crate::snapshot::Snapshot;
 pub(crate) use engine::Engine;
-use scan::Pinned;
+use engine::{Begun, Ended};
 
 /// Batches that may wait for the caller.
 const AHEAD: usize = 2;
@@ -57,6 +59,8 @@ const AHEAD: usize = 2;
 #[must_use = "a question is put by `run`"]
 pub struct Query {
     snapshot: Snapshot,
+    /// The snapshot is the newest, and may as well be a newer one.
+    now: bool,
     setup: Setup,
 }
 
@@ -105,6 +109,7 @@ impl Snapshot {
     pub fn query(&self) -> Query {
         Query {
             snapshot: self.clone(),
+            now: false,
             setup: Setup::default(),
         }
     }
@@ -140,14 +145,26 @@ impl Query {
         let engine = if self.setup == Setup::default() {
             store.engine()?
         } else {
-            Arc::new(Engine::open(store, &self.setup)?)
+            Arc::new(Engine::open(store, &self.setup, 0)?)
         };
         // A cache that cannot be written is done without.
         if let Err(error) = store.keep_mirror() {
             tracing::warn!(%error, "the mirror was not brought up to date");
         }
-        let pinned = Pinned::new(Arc::clone(store), self.snapshot.idx)?;
-        Batches::start(&engine, pinned, query.to_owned())
+        let at = (!self.now).then_some(self.snapshot.idx);
+        Batches::start(engine.begin(store, at, query)?, query.to_owned())
+    }
+}
+
+impl Store {
+    /// A question about the state as it is when it is put.
+    pub(crate) fn ask_now(self: &Arc<Store>, query: &str) -> Result<Batches> {
+        let question = Query {
+            snapshot: Snapshot::new(Arc::clone(self), Idx::ZERO),
+            now: true,
+            setup: Setup::default(),
+        };
+        question.run(query)
     }
 }
 
@@ -159,7 +176,7 @@ pub struct Batches {
     schema: SchemaRef,
     batches: Option<Receiver<Result<RecordBatch>>>,
     interrupt: Arc<duckdb::InterruptHandle>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Ended>>,
 }
 
 impl std::fmt::Debug for Batches {
@@ -169,16 +186,12 @@ impl std::fmt::Debug for Batches {
 }
 
 impl Batches {
-    fn start(engine: &Arc<Engine>, pinned: Pinned, query: String) -> Result<Batches> {
-        let connection = engine.connect()?;
-        let interrupt = connection.interrupt_handle();
+    fn start(begun: Begun, query: String) -> Result<Batches> {
+        let interrupt = begun.session.connection().interrupt_handle();
         let (tell, told) = sync_channel(1);
         let (send, batches) = sync_channel(AHEAD);
-        let engine = Arc::clone(engine);
-        let thread = std::thread::Builder::new().spawn(move || {
-            let answer = Answer { tell, send };
-            engine.answer(connection, pinned, &query, &answer);
-        });
+        let thread =
+            std::thread::Builder::new().spawn(move || begun.answer(&query, &Answer { tell, send }));
         let thread = thread.map_err(|error| Error::io(Path::new("a question's thread"), error))?;
         let mut started = Batches {
             schema: Arc::new(arrow_schema::Schema::empty()),
@@ -207,8 +220,12 @@ impl Iterator for Batches {
         }
         // The thread is done: with the last batch, or by a panic.
         self.batches = None;
-        let ended = self.thread.take().map(JoinHandle::join);
-        matches!(ended, Some(Err(_))).then(|| Err(stopped()))
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(Some((engine, session)))) => engine.take_back(session),
+            Some(Err(_)) => return Some(Err(stopped())),
+            Some(Ok(None)) | None => {}
+        }
+        None
     }
 }
 

@@ -107,6 +107,14 @@ impl OpenOptions {
         self
     }
 
+    /// How many bytes of memory may hold current records between questions in
+    /// SQL; 256 MiB unless said, 0: none. From the second question about a table
+    /// on, they are kept there and brought up to date.
+    pub fn hot_rows_bytes(mut self, bytes: u64) -> OpenOptions {
+        self.config.hot_rows_bytes = bytes;
+        self
+    }
+
     /// Where the store takes the time from; the system's clock unless said.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> OpenOptions {
         self.config.clock = clock;
@@ -163,6 +171,7 @@ impl State {
                 read_only: false,
                 durability: Durability::Full,
                 busy_timeout: Duration::from_secs(30),
+                hot_rows_bytes: 256 << 20,
                 clock: Arc::new(SystemClock),
             },
         }
@@ -448,7 +457,7 @@ impl State {
     /// [`Error::Query`] with DuckDB's words.
     #[cfg(feature = "query")]
     pub fn sql(&self, query: &str) -> Result<crate::query::Batches> {
-        self.snapshot()?.sql(query)
+        self.store.ask_now(query)
     }
 
     fn declare(&self, declared: &TableDef) -> Result<u32> {

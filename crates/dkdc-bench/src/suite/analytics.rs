@@ -67,36 +67,77 @@ fn at_size(plan: &Plan, report: &mut Report, room: &Path, versions: usize) -> Re
     let natively = over(AGGREGATE, "current");
     let medians = alternate(
         plan.rounds(),
-        &mut [&mut || ask(&filled.state, &current), &mut || native.ask(&natively)],
+        &mut [&mut || ask(&filled.state, &current), &mut || {
+            native.ask(&natively)
+        }],
     )?;
     let steady = medians[0];
-    add("aggregate over current rows", steady, medians[1], "DuckDB, native", Limit::AtMost(1.5));
+    add(
+        "aggregate over current rows",
+        steady,
+        medians[1],
+        "DuckDB, native",
+        Limit::AtMost(1.5),
+    );
 
     let changed = after_each_write(plan, &mut filled, &native, &current, &natively)?;
-    add("the same after each write", changed.0, changed.1, "DuckDB, native", Limit::AtMost(2.0));
+    add(
+        "the same after each write",
+        changed.0,
+        changed.1,
+        "DuckDB, native",
+        Limit::AtMost(2.0),
+    );
 
     let history = over(AGGREGATE, "history.plain");
     let natively_all = over(AGGREGATE, "history");
     let medians = alternate(
         plan.rounds(),
-        &mut [&mut || ask(&filled.state, &history), &mut || native.ask(&natively_all)],
+        &mut [&mut || ask(&filled.state, &history), &mut || {
+            native.ask(&natively_all)
+        }],
     )?;
-    add("aggregate over all history", medians[0], medians[1], "DuckDB, native", Limit::AtMost(2.0));
+    add(
+        "aggregate over all history",
+        medians[0],
+        medians[1],
+        "DuckDB, native",
+        Limit::AtMost(2.0),
+    );
 
     let (top, natively_top) = (over(TOP, "plain"), over(TOP, "current"));
     let medians = alternate(
         plan.rounds(),
-        &mut [&mut || ask(&filled.state, &top), &mut || native.ask(&natively_top)],
+        &mut [&mut || ask(&filled.state, &top), &mut || {
+            native.ask(&natively_top)
+        }],
     )?;
-    add("top 20 by a column without index", medians[0], medians[1], "DuckDB, native", Limit::AtMost(3.0));
+    add(
+        "top 20 by a column without index",
+        medians[0],
+        medians[1],
+        "DuckDB, native",
+        Limit::AtMost(3.0),
+    );
 
-    let then = over(AGGREGATE, &format!("plain_at({})", filled.middle.as_micros()));
+    let then = over(
+        AGGREGATE,
+        &format!("plain_at({})", filled.middle.as_micros()),
+    );
     let natively_then = over(AGGREGATE, &Native::as_of(filled.middle));
     let medians = alternate(
         plan.rounds(),
-        &mut [&mut || ask(&filled.state, &then), &mut || native.ask(&natively_then)],
+        &mut [&mut || ask(&filled.state, &then), &mut || {
+            native.ask(&natively_then)
+        }],
     )?;
-    add("aggregate as of the middle", medians[0], medians[1], "DuckDB, anti-join", Limit::AtMost(2.0));
+    add(
+        "aggregate as of the middle",
+        medians[0],
+        medians[1],
+        "DuckDB, anti-join",
+        Limit::AtMost(2.0),
+    );
 
     // A process that keeps no rows in memory.
     drop((filled.table, filled.state));
@@ -105,7 +146,13 @@ fn at_size(plan: &Plan, report: &mut Report, room: &Path, versions: usize) -> Re
         plan.rounds(),
         &mut [&mut || ask(&state, &current), &mut || native.ask(&natively)],
     )?;
-    add("aggregate, no hot rows", medians[0], medians[1], "DuckDB, native", Limit::AtMost(3.0));
+    add(
+        "aggregate, no hot rows",
+        medians[0],
+        medians[1],
+        "DuckDB, native",
+        Limit::AtMost(3.0),
+    );
     drop((state, native));
 
     if versions == plan.versions()[0] {

@@ -19,7 +19,12 @@ const PACKAGES: [&str; 5] = [
 const PEER: &str = "the post's design";
 
 /// The aggregate over current rows, beside what dkdc took.
-pub(super) fn aggregate(plan: &Plan, report: &mut Report, dkdc: f64, versions: usize) -> Result<()> {
+pub(super) fn aggregate(
+    plan: &Plan,
+    report: &mut Report,
+    dkdc: f64,
+    versions: usize,
+) -> Result<()> {
     let Some(found) = measure(plan, report, versions, &["aggregate"])? else {
         return Ok(());
     };

@@ -109,6 +109,16 @@ pub(crate) fn arrow_schema(schema: &TableSchema, columns: &[Scanned]) -> SchemaR
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
+/// A table's newest version; zero when there is none.
+#[cfg(feature = "query")]
+pub(crate) fn newest(conn: &Connection, meta: &TableMeta) -> Result<Idx> {
+    let sql = format!("SELECT coalesce(max(idx), 0) FROM {}", meta.sql.table);
+    conn.prepare_cached(&sql)
+        .and_then(|mut s| s.query_row([], |row| row.get(0)))
+        .map(Idx)
+        .db()
+}
+
 /// The next rows after one version, up to another, in order: at most `limit`, or
 /// [`PAGE_BYTES`]. `None` when there are none. The second value is the last
 /// row's number.

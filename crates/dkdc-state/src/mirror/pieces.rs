@@ -18,6 +18,8 @@ pub(crate) struct Pieces {
     pub(crate) current: Option<(PathBuf, Idx)>,
     /// Files of history, by absolute paths.
     pub(crate) files: Vec<Piece>,
+    /// Where a file holds older rows than are wanted: what is wanted is newer.
+    pub(crate) newer_than: Option<Idx>,
     /// Ranges of the log: after the one, up to the other.
     pub(crate) ranges: Vec<(Idx, Idx)>,
 }
@@ -34,10 +36,12 @@ impl Pieces {
     /// What is newer than a version.
     pub(crate) fn newer(&self, than: Idx) -> Pieces {
         let files = self.files.iter().filter(|piece| piece.upto > than);
+        let files: Vec<Piece> = files.cloned().collect();
         let ranges = self.ranges.iter().filter(|(_, upto)| *upto > than);
         Pieces {
             current: None,
-            files: files.cloned().collect(),
+            newer_than: files.iter().any(|piece| piece.after < than).then_some(than),
+            files,
             ranges: ranges
                 .map(|(after, upto)| ((*after).max(than), *upto))
                 .collect(),

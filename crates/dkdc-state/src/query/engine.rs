@@ -1,34 +1,114 @@
 //! DuckDB in memory: opened, locked down, and asked.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use duckdb::{Config, Connection};
 
+use super::judge::Judge;
 use super::scan::{self, Pinned};
 use super::stage::Stage;
 use super::{Answer, Setup, files, views};
 use crate::error::{Error, Result};
-use crate::log::Store;
 use crate::log::identity::beside;
+use crate::log::{Store, hash};
 use crate::mirror;
+use crate::record::Idx;
 
 /// One DuckDB.
 pub(crate) struct Engine {
     connection: Mutex<Connection>,
+    /// Connections that are between two questions.
+    idle: Mutex<Vec<Session>>,
     stage: Stage,
+    judge: Judge,
+    /// Answers for snapshots that are older than what this one has in memory.
+    past: Mutex<Option<Arc<Engine>>>,
 }
+
+/// Connections that are kept.
+const IDLE: usize = 16;
+
+/// A connection, for one question at a time. Nothing that one question does
+/// there is seen by the next: its transaction is rolled back.
+pub(super) struct Session {
+    connection: Connection,
+    token: i64,
+    /// The snapshot that the views were last told.
+    idx: Option<Idx>,
+}
+
+impl Session {
+    fn new(connection: Connection) -> Result<Session> {
+        let mut token = [0; 8];
+        hash::random(&mut token)?;
+        let token = i64::from_le_bytes(token);
+        connection
+            .execute_batch(&format!("SET VARIABLE dkdc = {token}::BIGINT"))
+            .map_err(refused)?;
+        Ok(Session {
+            connection,
+            token,
+            idx: None,
+        })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What stands for the snapshot of this connection's question.
+    pub(super) fn token(&self) -> i64 {
+        self.token
+    }
+
+    pub(super) fn begin(&self) -> Result<()> {
+        self.connection.execute_batch("BEGIN").map_err(refused)
+    }
+
+    /// Tells the views where to cut.
+    pub(super) fn set_idx(&mut self, idx: Idx) -> Result<()> {
+        if self.idx != Some(idx) {
+            self.idx = None;
+            self.connection
+                .execute_batch(&format!("SET VARIABLE dkdc_idx = make_timestamp({idx})"))
+                .map_err(refused)?;
+            self.idx = Some(idx);
+        }
+        Ok(())
+    }
+}
+
+/// A question that is under way.
+pub(super) struct Begun {
+    pub(super) session: Session,
+    pinned: Pinned,
+    engine: Arc<Engine>,
+}
+
+/// A connection that can be used again, and whose it is.
+pub(super) type Ended = Option<(Arc<Engine>, Session)>;
 
 impl Store {
     /// The store's DuckDB, opened by the first who asks.
     pub(crate) fn engine(&self) -> Result<Arc<Engine>> {
-        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = &*engine {
-            return Ok(Arc::clone(engine));
-        }
-        let opened = Arc::new(Engine::open(self, &Setup::default())?);
-        *engine = Some(Arc::clone(&opened));
-        Ok(opened)
+        let hot = self.config.hot_rows_bytes;
+        once(&self.engine, || Engine::open(self, &Setup::default(), hot))
     }
+}
+
+/// What is there, or is made now.
+fn once(
+    place: &Mutex<Option<Arc<Engine>>>,
+    open: impl FnOnce() -> Result<Engine>,
+) -> Result<Arc<Engine>> {
+    let mut engine = place.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(engine) = &*engine {
+        return Ok(Arc::clone(engine));
+    }
+    let opened = Arc::new(open()?);
+    *engine = Some(Arc::clone(&opened));
+    Ok(opened)
 }
 
 /// DuckDB's words, without its prefix for this kind of error being lost.
@@ -41,13 +121,15 @@ pub(super) fn refused(error: duckdb::Error) -> Error {
 
 impl Engine {
     /// Opens DuckDB, loads files as tables, and locks it down.
-    pub(super) fn open(store: &Store, setup: &Setup) -> Result<Engine> {
+    pub(super) fn open(store: &Store, setup: &Setup, hot_bytes: u64) -> Result<Engine> {
         let connection = open().map_err(refused)?;
         // DuckDB makes the folder when it spills, removes it at its end, and
         // shares it with other processes.
-        let spill = beside(&store.path, "-spill");
-        let spill = spill.to_str().filter(|_| store.read_only.is_none());
-        let spill = views::literal(spill.unwrap_or(""));
+        let spill = match store.read_only {
+            None => beside(&store.path, "-spill"),
+            Some(_) => PathBuf::new(),
+        };
+        let spill = views::literal(&spill.to_string_lossy());
         let limit = setup.memory_limit.map_or(String::new(), |bytes| {
             format!("SET memory_limit = '{bytes}B';")
         });
@@ -69,40 +151,73 @@ impl Engine {
         scan::register(&connection).map_err(refused)?;
         Ok(Engine {
             connection: Mutex::new(connection),
-            stage: Stage::default(),
+            idle: Mutex::default(),
+            stage: Stage::new(hot_bytes),
+            judge: Judge::default(),
+            past: Mutex::default(),
         })
     }
 
     /// A connection for one question.
-    pub(crate) fn connect(&self) -> Result<Connection> {
+    fn session(&self) -> Result<Session> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        if let Some(session) = idle {
+            return Ok(session);
+        }
         let connection = self
             .connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        connection.try_clone().map_err(refused)
+        let connection = connection.try_clone().map_err(refused)?;
+        Session::new(connection)
     }
 
-    /// Asks, and hands over the columns and the rows as they come.
-    pub(super) fn answer(
-        &self,
-        connection: Connection,
-        mut pinned: Pinned,
-        query: &str,
-        answer: &Answer,
-    ) {
-        let mut told = false;
-        let mut result = self.ask(&connection, &pinned, query, answer, &mut told);
-        // A table that was altered, or a file that was replaced, after the views
-        // were made: once more, on fresh ones.
-        if let (Err(Error::Query(_)), false) = (&result, told)
-            && let Some(newer) = pinned.renewed()
-        {
-            pinned = newer;
-            // The transaction, if it came so far; when it did not, this fails.
-            let _ = connection.execute_batch("ROLLBACK");
-            result = self.ask(&connection, &pinned, query, answer, &mut told);
+    /// Takes back a connection whose question has ended by itself.
+    pub(super) fn take_back(&self, session: Session) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE {
+            idle.push(session);
         }
-        if let Err(error) = result {
+    }
+
+    /// Begins a question: of a snapshot, or of the state as it is now.
+    pub(super) fn begin(
+        self: &Arc<Engine>,
+        store: &Arc<Store>,
+        at: Option<Idx>,
+        query: &str,
+    ) -> Result<Begun> {
+        let mut session = self.session()?;
+        let judged = self.judge.only_reads(session.connection(), query)?;
+        if let Some(pinned) = self.stage.enter(&mut session, store, at, &judged)? {
+            return Ok(Begun {
+                session,
+                pinned,
+                engine: Arc::clone(self),
+            });
+        }
+        self.take_back(session);
+        let past = once(&self.past, || Engine::open(store, &Setup::default(), 0))?;
+        past.begin(store, at, query)
+    }
+}
+
+impl Begun {
+    /// Asks, and hands over the columns and the rows as they come. Gives the
+    /// connection back when nothing of the question is left on it.
+    pub(super) fn answer(self, query: &str, answer: &Answer) -> Ended {
+        let Begun {
+            session,
+            pinned,
+            engine,
+        } = self;
+        let mut told = false;
+        if let Err(error) = ask(session.connection(), query, answer, &mut told) {
+            let error = pinned.take_error().unwrap_or(error);
             // Whoever asked waits for the columns or for rows, or is gone.
             let _ = if told {
                 answer.send.send(Err(error)).is_ok()
@@ -110,54 +225,26 @@ impl Engine {
                 answer.tell.send(Err(error)).is_ok()
             };
         }
+        drop(pinned);
+        let ended = session.connection().execute_batch("ROLLBACK");
+        ended.is_ok().then_some((engine, session))
     }
+}
 
-    fn ask(
-        &self,
-        connection: &Connection,
-        pinned: &Pinned,
-        query: &str,
-        answer: &Answer,
-        told: &mut bool,
-    ) -> Result<()> {
-        let asked = self.stream(connection, pinned, query, answer, told);
-        asked.map_err(|error| pinned.take_error().unwrap_or(error))
+fn ask(connection: &Connection, query: &str, answer: &Answer, told: &mut bool) -> Result<()> {
+    let mut statement = connection.prepare(query).map_err(refused)?;
+    let rows = statement.stream_arrow([]).map_err(refused)?;
+    if answer.tell.send(Ok(rows.get_schema())).is_err() {
+        return Ok(());
     }
-
-    fn stream(
-        &self,
-        connection: &Connection,
-        pinned: &Pinned,
-        query: &str,
-        answer: &Answer,
-        told: &mut bool,
-    ) -> Result<()> {
-        let token = pinned.token();
-        connection
-            .execute_batch(&format!(
-                "SET VARIABLE dkdc = {token}::BIGINT; \
-                 SET VARIABLE dkdc_idx = make_timestamp({})",
-                pinned.idx()
-            ))
-            .map_err(refused)?;
-        only_reads(connection, query)?;
-        // Whatever the statement does inside DuckDB is undone with this
-        // transaction.
-        self.stage.enter(connection, pinned)?;
-        let mut statement = connection.prepare(query).map_err(refused)?;
-        let rows = statement.stream_arrow([]).map_err(refused)?;
-        if answer.tell.send(Ok(rows.get_schema())).is_err() {
+    *told = true;
+    for batch in rows {
+        let batch = batch.map_err(refused)?;
+        if answer.send.send(Ok(batch)).is_err() {
             return Ok(());
         }
-        *told = true;
-        for batch in rows {
-            let batch = batch.map_err(refused)?;
-            if answer.send.send(Ok(batch)).is_err() {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
+    Ok(())
 }
 
 #[expect(
@@ -171,44 +258,4 @@ fn open() -> duckdb::Result<Connection> {
         .with("allow_community_extensions", "false")?
         .with("allow_unredacted_secrets", "false")?;
     Connection::open_in_memory_with_flags(config)
-}
-
-/// What EXPLAIN or EXPLAIN ANALYZE is asked of: DuckDB's function takes the
-/// statement alone, and explaining one that reads only reads.
-fn explained(query: &str) -> &str {
-    let after = |text: &str, word: &str| {
-        let (first, rest) = text.trim_start().split_at_checked(word.len())?;
-        let ends = rest.starts_with(char::is_whitespace);
-        (first.eq_ignore_ascii_case(word) && ends).then(|| text.len() - rest.len())
-    };
-    let Some(at) = after(query, "explain") else {
-        return query;
-    };
-    let rest = &query[at..];
-    after(rest, "analyze").map_or(rest, |at| &rest[at..])
-}
-
-/// Refuses what is not one statement that reads. DuckDB's parser decides, not
-/// the beginning of the text.
-fn only_reads(connection: &Connection, query: &str) -> Result<()> {
-    let explained = explained(query);
-    let (refused_by, statements): (Option<String>, Option<i64>) = connection
-        .query_row(
-            "SELECT CASE WHEN (j->'error')::BOOLEAN THEN j->>'error_message' END, \
-                    json_array_length(j, '$.statements')::BIGINT \
-             FROM (SELECT json_serialize_sql(?::VARCHAR) AS j)",
-            [explained],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .map_err(refused)?;
-    match (refused_by, statements) {
-        (Some(why), _) if why.contains("Only SELECT") => Err(Error::Query(
-            "only statements that read are answered, such as SELECT, FROM or DESCRIBE".to_owned(),
-        )),
-        (Some(why), _) => Err(Error::Query(why)),
-        (None, Some(1)) => Ok(()),
-        (None, _) => Err(Error::Query(
-            "one statement at a time is answered".to_owned(),
-        )),
-    }
 }

@@ -2,8 +2,8 @@
 //!
 //! `dkdc_scan(table, token, after, upto)` gives a table's log rows of a range, up
 //! to the snapshot that the token stands for; `dkdc_scan_at` up to a moment
-//! within it, which `dkdc_moment` gives as a row. A token is random and lives as long as its question, so that a
-//! question cannot name another one's snapshot.
+//! within it, which `dkdc_moment` gives as a row. A token is random, one for each
+//! connection, and means something only while a question is asked there.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -19,8 +19,9 @@ use duckdb::vtab::{
 
 use crate::error::{Error, Result};
 use crate::log::catalog::Catalog;
+use crate::log::scan::newest;
 use crate::log::scan::{self, Scanned};
-use crate::log::{Store, hash, manifest, moment};
+use crate::log::{Store, manifest, moment};
 use crate::mirror::{Held, Pieces};
 use crate::record::Idx;
 use crate::time::Moment;
@@ -65,25 +66,34 @@ pub(super) struct Pinned {
     pub(super) catalog: Arc<Catalog>,
     /// From where each table is read, by number minus one.
     pub(super) pieces: Vec<Pieces>,
+    /// The newest version of each table, of whatever snapshot.
+    pub(super) newest: Vec<Idx>,
+    /// The newest version or event of all.
+    last: Idx,
     /// The pieces' files, which stay while this is there.
     _held: Vec<Held>,
 }
 
 impl Pinned {
-    pub(super) fn new(store: Arc<Store>, idx: Idx) -> Result<Pinned> {
-        let (catalog, manifest) =
-            store.read(|conn, catalog| Ok((Arc::clone(catalog), manifest::read(conn)?)))?;
+    /// Of a snapshot, or of the state as it is now. The token is one that no
+    /// other question has.
+    pub(super) fn new(store: &Arc<Store>, idx: Option<Idx>, token: i64) -> Result<Pinned> {
+        let read = store.read(|conn, catalog| {
+            let newest = catalog.tables.iter().map(|meta| newest(conn, meta));
+            let newest = newest.collect::<Result<Vec<_>>>()?;
+            Ok((Arc::clone(catalog), manifest::read(conn)?, newest))
+        });
+        let (catalog, manifest, newest) = read?;
+        let last = newest.iter().copied().fold(catalog.event, Idx::max);
+        let idx = idx.unwrap_or(last);
         let mut held = Vec::new();
         let numbers = catalog.tables.iter().map(|meta| meta.schema.number);
         let pieces = numbers
             .map(|number| store.mirror().pieces(&manifest, number, &mut held))
             .collect();
-        let mut token = [0; 8];
-        hash::random(&mut token)?;
-        let token = i64::from_le_bytes(token);
         let pin = Arc::new(Pin {
             now: store.config.clock.now(),
-            store,
+            store: Arc::clone(store),
             idx,
             catalog: Arc::clone(&catalog),
             error: Mutex::new(None),
@@ -94,25 +104,36 @@ impl Pinned {
             pin,
             catalog,
             pieces,
+            newest,
+            last,
             _held: held,
         })
     }
 
-    /// The same snapshot, of tables that are other by now; `None` when they are
-    /// not.
-    pub(super) fn renewed(&self) -> Option<Pinned> {
-        let newer = Pinned::new(Arc::clone(&self.pin.store), self.pin.idx).ok()?;
-        let others = newer.catalog.event != self.catalog.event || newer.pieces != self.pieces;
-        others.then_some(newer)
+    /// True when the snapshot is the newest there is.
+    pub(super) fn is_last(&self) -> bool {
+        self.pin.idx == self.last
+    }
+
+    /// Runs something as if the snapshot were the newest: views are made for
+    /// every table, also for those whose history begins after the snapshot.
+    pub(super) fn at_last<T>(&self, run: impl FnOnce() -> T) -> T {
+        let last = Pin {
+            now: self.pin.now,
+            store: Arc::clone(&self.pin.store),
+            idx: self.last,
+            catalog: Arc::clone(&self.catalog),
+            error: Mutex::new(None),
+        };
+        lock().insert(self.token, Arc::new(last));
+        let done = run();
+        lock().insert(self.token, Arc::clone(&self.pin));
+        done
     }
 
     /// The snapshot's version.
     pub(super) fn idx(&self) -> Idx {
         self.pin.idx
-    }
-
-    pub(super) fn token(&self) -> i64 {
-        self.token
     }
 
     /// The error behind what DuckDB reported.

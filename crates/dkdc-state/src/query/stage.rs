@@ -1,79 +1,116 @@
 //! What stands ready for questions: the views of every table, made of the
-//! mirror's files as they were last seen.
+//! mirror's files as they were last seen, and current rows in memory.
 //!
-//! A question sees the views as they were when its transaction began, whatever
+//! A question sees these as they were when its transaction began, whatever
 //! others need meanwhile: DuckDB keeps versions of its catalog as of its rows.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use duckdb::Connection;
-
-use super::engine::refused;
+use super::engine::{Session, refused};
+use super::hot::Hot;
+use super::judge::Judged;
 use super::scan::Pinned;
 use super::views;
 use crate::error::Result;
+use crate::log::Store;
 use crate::mirror::Pieces;
 use crate::record::Idx;
 
-/// What the views are made of.
-#[derive(Default)]
+/// What stands ready in one DuckDB.
 pub(super) struct Stage {
     ready: Mutex<Ready>,
 }
 
-#[derive(Default)]
 struct Ready {
-    /// The newest event.
+    /// The newest event; `None`: nothing is ready.
     event: Option<Idx>,
     /// By table number minus one.
     pieces: Vec<Pieces>,
+    hot: Hot,
 }
 
 impl Stage {
-    /// Begins a question's transaction, in which the views are right for its
-    /// snapshot.
-    pub(super) fn enter(&self, connection: &Connection, pinned: &Pinned) -> Result<()> {
+    /// With current rows in memory up to so many bytes.
+    pub(super) fn new(hot_bytes: u64) -> Stage {
+        Stage {
+            ready: Mutex::new(Ready {
+                event: None,
+                pieces: Vec::new(),
+                hot: Hot::new(hot_bytes),
+            }),
+        }
+    }
+
+    /// Pins a question's snapshot, or the newest, and begins its transaction, in
+    /// which the views are right for it. `None`: what stands ready is newer than
+    /// the snapshot.
+    pub(super) fn enter(
+        &self,
+        session: &mut Session,
+        store: &Arc<Store>,
+        at: Option<Idx>,
+        judged: &Judged,
+    ) -> Result<Option<Pinned>> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.refresh(connection, pinned)?;
+        let pinned = Pinned::new(store, at, session.token())?;
+        if !ready.suit(session, &pinned, judged)? {
+            return Ok(None);
+        }
         // At once, by `immediate_transaction_mode`: what others make from here
         // on is not seen.
-        connection.execute_batch("BEGIN").map_err(refused)?;
+        session.begin()?;
         drop(ready);
-        let tables = pinned.catalog.tables.iter().zip(&pinned.pieces);
-        let older = tables.filter(|(_, pieces)| {
-            let current = pieces.current.as_ref();
-            current.is_some_and(|(_, upto)| *upto > pinned.idx())
-        });
-        let hidden: String = older
-            .map(|(meta, pieces)| views::hide_by_older(meta, pieces))
-            .collect();
-        if !hidden.is_empty() {
-            connection.execute_batch(&hidden).map_err(refused)?;
-        }
-        Ok(())
+        session.set_idx(pinned.idx())?;
+        Ok(Some(pinned))
     }
 }
 
 impl Ready {
+    /// Makes everything right for a snapshot. False: it is older than what is
+    /// in memory.
+    fn suit(&mut self, session: &Session, pinned: &Pinned, judged: &Judged) -> Result<bool> {
+        if self.event != Some(pinned.catalog.event) {
+            // Rows may have been cleared, columns may have been added.
+            self.event = None;
+            self.hot.forget();
+        }
+        let hot = match self.hot.suit(session.connection(), pinned, judged) {
+            Ok(None) => return Ok(false),
+            Ok(Some(changed)) => changed,
+            Err(error) => {
+                // Rows in memory are done without.
+                tracing::warn!(%error, "current rows are not kept in memory");
+                drop(pinned.take_error());
+                self.event = None;
+                self.hot.forget();
+                Vec::new()
+            }
+        };
+        self.refresh(session, pinned, &hot)?;
+        Ok(true)
+    }
+
     /// Makes the views those of the tables there are now.
-    fn refresh(&mut self, connection: &Connection, pinned: &Pinned) -> Result<()> {
+    fn refresh(&mut self, session: &Session, pinned: &Pinned, changed: &[u32]) -> Result<()> {
         let event = Some(pinned.catalog.event);
         let all = self.event != event;
-        if !all && self.pieces == pinned.pieces {
+        if !all && changed.is_empty() && self.pieces == pinned.pieces {
             return Ok(());
         }
         let mut sql = String::new();
-        if self.event.is_none() {
+        if all {
             sql += "CREATE SCHEMA IF NOT EXISTS history;\n";
         }
         for (at, (meta, pieces)) in pinned.catalog.tables.iter().zip(&pinned.pieces).enumerate() {
-            if all || self.pieces.get(at) != Some(pieces) {
-                sql += &views::create(meta, pieces);
+            let number = meta.schema.number;
+            if all || changed.contains(&number) || self.pieces.get(at) != Some(pieces) {
+                sql += &views::create(meta, pieces, self.hot.name(number).as_deref());
             }
         }
         // When this fails, they are made again.
         self.event = None;
-        connection.execute_batch(&sql).map_err(refused)?;
+        let made = pinned.at_last(|| session.connection().execute_batch(&sql));
+        made.map_err(refused)?;
         self.event = event;
         self.pieces.clone_from(&pinned.pieces);
         Ok(())

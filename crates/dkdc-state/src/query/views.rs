@@ -9,7 +9,7 @@
 use crate::log::catalog::TableMeta;
 use crate::log::scan::{self, Scanned};
 use crate::mirror::Pieces;
-use crate::record::Value;
+use crate::record::{Idx, Value};
 use crate::schema::{Column, ColumnType};
 
 /// A name as SQL writes it.
@@ -22,12 +22,12 @@ pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// The views and macros of one table. A macro's parameter hides columns of its
-/// name: `_moment` can be none.
-pub(super) fn create(meta: &TableMeta, pieces: &Pieces) -> String {
+/// The views and macros of one table; `hot` is the table that holds its current
+/// rows. A macro's parameter hides columns of its name: `_moment` can be none.
+pub(super) fn create(meta: &TableMeta, pieces: &Pieces, hot: Option<&str>) -> String {
     let number = meta.schema.number;
     let name = quote(meta.name());
-    let now = Cut::now(number);
+    let now = Cut::snapshot(number, "getvariable('dkdc_idx')");
     let then = Cut {
         upto: format!(
             "(SELECT idx FROM dkdc_moment({number}, getvariable('dkdc'), _moment::VARCHAR))"
@@ -35,45 +35,71 @@ pub(super) fn create(meta: &TableMeta, pieces: &Pieces) -> String {
         scan: format!("dkdc_scan_at({number}, getvariable('dkdc')"),
         moment: ", _moment::VARCHAR".to_owned(),
     };
-    let now_all = now.source(meta, pieces);
-    let then_all = then.source(meta, pieces);
+    let current = match hot {
+        Some(table) => format!("SELECT * FROM {table}"),
+        None => current(meta, pieces, &now),
+    };
     format!(
-        "CREATE OR REPLACE VIEW {name} AS {};\n\
+        "CREATE OR REPLACE VIEW {name} AS {current};\n\
          CREATE OR REPLACE VIEW history.{name} AS {};\n\
          CREATE OR REPLACE MACRO {}(_moment) AS TABLE {};\n",
-        current(meta, pieces),
-        history(meta, &now_all),
+        history(meta, &now.source(meta, pieces)),
         quote(&format!("{}_at", meta.name())),
-        unsuperseded(meta, &then_all)
+        unsuperseded(meta, &then.source(meta, pieces), None)
     )
 }
 
-/// A table's current records at the snapshot: a SELECT.
-pub(super) fn current(meta: &TableMeta, pieces: &Pieces) -> String {
-    let now = Cut::now(meta.schema.number);
+/// A table's current rows at a version, as a SELECT.
+pub(super) fn current_at(meta: &TableMeta, pieces: &Pieces, idx: Idx) -> String {
+    let upto = format!("make_timestamp({idx})");
+    current(meta, pieces, &Cut::snapshot(meta.schema.number, &upto))
+}
+
+/// The current rows among those after a version, up to another; `among_them`
+/// unless none of them supersedes another.
+pub(super) fn newer(
+    meta: &TableMeta,
+    pieces: &Pieces,
+    (after, upto): (Idx, Idx),
+    among_them: bool,
+) -> String {
+    let cut = Cut::snapshot(meta.schema.number, &format!("make_timestamp({upto})"));
+    let source = cut.source(meta, &pieces.newer(after));
+    let columns = columns(meta, false);
+    if among_them {
+        unsuperseded(meta, &source, None)
+    } else {
+        format!("SELECT {columns} FROM {source} l WHERE l._op NOT IN (3, 5)")
+    }
+}
+
+/// The versions that those after a version, up to another, replace.
+pub(super) fn superseded(meta: &TableMeta, pieces: &Pieces, (after, upto): (Idx, Idx)) -> String {
+    let cut = Cut::snapshot(meta.schema.number, &format!("make_timestamp({upto})"));
+    let source = cut.source(meta, &pieces.newer(after));
+    format!("SELECT _prev FROM {source} WHERE _prev IS NOT NULL")
+}
+
+/// From the file of current rows, for a cut that is not older than it; else
+/// from history. DuckDB knows the cut when it plans, and does only one of them.
+fn current(meta: &TableMeta, pieces: &Pieces, cut: &Cut) -> String {
+    let all = cut.source(meta, pieces);
     let Some((path, upto)) = &pieces.current else {
-        return unsuperseded(meta, &now.source(meta, pieces));
+        return unsuperseded(meta, &all, None);
     };
-    let newer = now.source(meta, &pieces.newer(*upto));
+    let newer = cut.source(meta, &pieces.newer(*upto));
     let file = literal(&path.to_string_lossy());
-    let all = scan::current_columns(&meta.schema);
+    let not_older = format!("{} >= make_timestamp({upto})", cut.upto);
+    let older = format!("{} < make_timestamp({upto})", cut.upto);
     format!(
-        "SELECT {} FROM read_parquet([{file}], schema = MAP {{{}}}) l {} UNION ALL {}",
+        "SELECT {} FROM read_parquet([{file}], schema = MAP {{{}}}) l {} WHERE {not_older} \
+         UNION ALL {} UNION ALL {}",
         columns(meta, true),
-        fields(meta, &all),
+        fields(meta, &scan::current_columns(&meta.schema)),
         not_superseded_in(&newer),
-        unsuperseded(meta, &newer)
+        unsuperseded(meta, &newer, Some(&not_older)),
+        unsuperseded(meta, &all, Some(&older)),
     )
-}
-
-/// For a snapshot that is older than the current rows of [`create`]: a view of
-/// the connection's own that hides the table's.
-pub(super) fn hide_by_older(meta: &TableMeta, pieces: &Pieces) -> String {
-    let now = Cut::now(meta.schema.number);
-    let all = now.source(meta, pieces);
-    let name = quote(meta.name());
-    let select = unsuperseded(meta, &all);
-    format!("CREATE TEMP VIEW {name} AS {select};\n")
 }
 
 /// Up to where a table is read.
@@ -84,9 +110,9 @@ struct Cut {
 }
 
 impl Cut {
-    fn now(table: u32) -> Cut {
+    fn snapshot(table: u32, upto: &str) -> Cut {
         Cut {
-            upto: "getvariable('dkdc_idx')".to_owned(),
+            upto: upto.to_owned(),
             scan: format!("dkdc_scan({table}, getvariable('dkdc')"),
             moment: String::new(),
         }
@@ -105,8 +131,12 @@ impl Cut {
                 .iter()
                 .map(|piece| literal(&piece.path.to_string_lossy()))
                 .collect();
+            let after = pieces.newer_than.map_or(String::new(), |than| {
+                format!(" AND idx > make_timestamp({than})")
+            });
             parts.push(format!(
-                "SELECT {columns} FROM read_parquet([{}], schema = MAP {{{}}}) WHERE idx <= {}",
+                "SELECT {columns} FROM read_parquet([{}], schema = MAP {{{}}}) \
+                 WHERE idx <= {}{after}",
                 files.join(", "),
                 fields(meta, &all),
                 self.upto
@@ -192,10 +222,11 @@ fn constant(value: &Value, ty: ColumnType) -> String {
     }
 }
 
-/// The records of `source` that nothing in it supersedes.
-fn unsuperseded(meta: &TableMeta, source: &str) -> String {
+/// The records of `source` that nothing in it supersedes, if a condition holds.
+fn unsuperseded(meta: &TableMeta, source: &str, when: Option<&str>) -> String {
+    let when = when.map_or(String::new(), |when| format!(" AND {when}"));
     format!(
-        "SELECT {} FROM {source} l {} WHERE l._op NOT IN (3, 5)",
+        "SELECT {} FROM {source} l {} WHERE l._op NOT IN (3, 5){when}",
         columns(meta, false),
         not_superseded_in(source)
     )

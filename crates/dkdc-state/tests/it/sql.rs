@@ -161,6 +161,91 @@ fn a_cleared_table_has_no_history_before() {
 }
 
 #[test]
+fn a_snapshot_from_before_a_clear_knows_the_other_tables() {
+    let (_folder, state) = store();
+    numbers(&state)
+        .append(&Row::new("a").with("n", 1))
+        .expect("appended");
+    let other = TableDef::new("other").column(ColumnDef::new("n", ColumnType::Int));
+    let other = state.define(&other).expect("a table");
+    other.append(&Row::new("b").with("n", 2)).expect("appended");
+    let then = state.snapshot().expect("a snapshot");
+    state.clear(&["numbers"]).expect("cleared");
+    let rows: Vec<_> = then
+        .sql("select n from other")
+        .and_then(Iterator::collect::<Result<_>>)
+        .expect("an answer");
+    assert_eq!(rows[0].column(0).as_primitive::<Int64Type>().value(0), 2);
+}
+
+#[test]
+fn a_snapshot_is_not_answered_with_newer_rows() {
+    let (_folder, state) = store();
+    let numbers = numbers(&state);
+    let mut moments = Vec::new();
+    for n in 1..=6 {
+        let row = Row::new("a").with("n", n);
+        numbers.upsert(&row).expect("written");
+        numbers
+            .append(&Row::new(format!("b{n}")).with("n", 0))
+            .expect("appended");
+        moments.push((n, state.snapshot().expect("a snapshot")));
+        // Rows stand ready in memory from the second question on.
+        for name in [
+            "numbers",
+            "main.numbers",
+            "memory.main.numbers",
+            "\"NUMBERS\"",
+        ] {
+            assert_eq!(int(&state, &format!("select max(n) from {name}")), n);
+            assert_eq!(int(&state, &format!("select count(*) from {name}")), n + 1);
+            for (n, then) in &moments {
+                let rows: Vec<_> = then
+                    .sql(&format!("select max(n), count(*) from {name}"))
+                    .and_then(Iterator::collect::<Result<_>>)
+                    .expect("an answer");
+                let value = |at: usize| rows[0].column(at).as_primitive::<Int64Type>().value(0);
+                assert_eq!((value(0), value(1)), (*n, n + 1), "{name} as of {n}");
+            }
+        }
+    }
+    numbers.delete("a").expect("deleted");
+    assert_eq!(int(&state, "select max(n) from numbers"), 0);
+    state.clear(&["numbers"]).expect("cleared");
+    assert_eq!(int(&state, "select count(*) from numbers"), 0);
+}
+
+#[test]
+fn an_answer_under_way_does_not_see_what_comes() {
+    let (_folder, state) = store();
+    let numbers = numbers(&state);
+    let rows: Vec<Row> = (0..30_000)
+        .map(|n| Row::new(format!("r{n}")).with("n", n))
+        .collect();
+    numbers.append_all(&rows).expect("appended");
+    assert_eq!(int(&state, "select count(*) from numbers"), 30_000);
+    assert_eq!(int(&state, "select count(*) from numbers"), 30_000);
+    let mut answer = state.sql("select n from numbers").expect("an answer");
+    let first = answer.next().expect("rows").expect("rows");
+    let changed: Vec<Row> = (0..30_000)
+        .map(|n| Row::new(format!("r{n}")).with("n", -1))
+        .collect();
+    numbers.update_all(&changed).expect("updated");
+    assert_eq!(int(&state, "select max(n) from numbers"), -1);
+    state.clear(&["numbers"]).expect("cleared");
+    assert_eq!(int(&state, "select count(*) from numbers"), 0);
+    let mut sum = 0;
+    let mut count = 0;
+    for batch in std::iter::once(Ok(first)).chain(answer) {
+        let batch = batch.expect("rows");
+        let n = batch.column(0).as_primitive::<Int64Type>();
+        sum += n.values().iter().sum::<i64>();
+        count += n.len();
+    }
+    assert_eq!((count, sum), (30_000, 30_000 * 29_999 / 2));
+}
+
+#[test]
 fn every_type_arrives_as_itself() {
     let (_folder, state) = store();
     let types = [

@@ -1,0 +1,227 @@
+//! Hot rows: the current rows of tables that are asked for again and again, as
+//! tables of DuckDB's own.
+//!
+//! The first question about a table reads the mirror; the second one loads its
+//! current rows into memory, and every further one brings them up to date first:
+//! what was superseded goes, what is new comes. They hold exactly one snapshot;
+//! a question of an older one is answered elsewhere. All of them together stay
+//! within a budget.
+
+use std::collections::{HashMap, HashSet};
+
+use duckdb::Connection;
+
+use super::engine::refused;
+use super::judge::Judged;
+use super::scan::Pinned;
+use super::views;
+use crate::error::Result;
+use crate::log::catalog::TableMeta;
+use crate::mirror::Pieces;
+use crate::record::Idx;
+
+/// Questions about a table until its rows are loaded.
+const ASKED: u32 = 2;
+/// Rows that come until the memory they take is looked at again.
+const LOOK: u64 = 65_536;
+
+/// The tables in memory.
+pub(super) struct Hot {
+    budget: u64,
+    tables: HashMap<u32, Rows>,
+    asked: HashMap<u32, u32>,
+    /// Too large for the budget.
+    large: HashSet<u32>,
+}
+
+/// The current rows of one table.
+struct Rows {
+    /// Every row up to this version is there ...
+    upto: Idx,
+    /// ... and none after this one.
+    newest: Idx,
+    /// Rows now.
+    count: u64,
+    /// Rows that went since they were loaded: DuckDB keeps their place.
+    gone: u64,
+    /// Rows that came since the memory was looked at.
+    came: u64,
+}
+
+/// What a table's log has beyond the rows in memory.
+#[derive(Clone, Copy)]
+struct Ahead<'a> {
+    meta: &'a TableMeta,
+    pieces: &'a Pieces,
+    newest: Idx,
+    upto: Idx,
+}
+
+fn name(number: u32) -> String {
+    format!("dkdc.current_{number}")
+}
+
+impl Hot {
+    pub(super) fn new(budget: u64) -> Hot {
+        Hot {
+            budget,
+            tables: HashMap::new(),
+            asked: HashMap::new(),
+            large: HashSet::new(),
+        }
+    }
+
+    /// The table that holds a table's current rows.
+    pub(super) fn name(&self, number: u32) -> Option<String> {
+        self.tables.contains_key(&number).then(|| name(number))
+    }
+
+    /// Nothing is in memory any more. The tables go when they are made again.
+    pub(super) fn forget(&mut self) {
+        self.tables.clear();
+        self.large.clear();
+    }
+
+    /// Brings what is in memory up to a snapshot, and loads what is asked for
+    /// again. `None`: what is there is newer. Else the tables that came or went.
+    pub(super) fn suit(
+        &mut self,
+        connection: &Connection,
+        pinned: &Pinned,
+        judged: &Judged,
+    ) -> Result<Option<Vec<u32>>> {
+        let idx = pinned.idx();
+        if self.tables.values().any(|rows| rows.newest > idx) {
+            return Ok(None);
+        }
+        let mut changed = Vec::new();
+        let all = pinned.catalog.tables.iter().zip(&pinned.pieces);
+        for ((meta, pieces), newest) in all.zip(&pinned.newest) {
+            let ahead = Ahead {
+                meta,
+                pieces,
+                newest: *newest,
+                upto: idx,
+            };
+            let number = meta.schema.number;
+            if self.tables.contains_key(&number) {
+                if !self.catch_up(connection, ahead)? {
+                    changed.push(number);
+                }
+            } else if pinned.is_last()
+                && judged
+                    .tables
+                    .iter()
+                    .any(|t| t.eq_ignore_ascii_case(meta.name()))
+                && self.is_due(number)
+            {
+                self.load(connection, ahead)?;
+                changed.push(number);
+            }
+        }
+        Ok(Some(changed))
+    }
+
+    /// True when a table has been asked for often enough.
+    fn is_due(&mut self, number: u32) -> bool {
+        if self.budget == 0 || self.large.contains(&number) {
+            return false;
+        }
+        let asked = self.asked.entry(number).or_default();
+        *asked = asked.saturating_add(1);
+        *asked >= ASKED
+    }
+
+    /// Loads a table's rows, unless they are too large.
+    fn load(&mut self, connection: &Connection, ahead: Ahead<'_>) -> Result<()> {
+        let number = ahead.meta.schema.number;
+        let table = name(number);
+        let select = views::current_at(ahead.meta, ahead.pieces, ahead.upto);
+        let sql = format!(
+            "CREATE SCHEMA IF NOT EXISTS dkdc; CREATE OR REPLACE TABLE {table} AS {select}"
+        );
+        self.tables.remove(&number);
+        connection.execute_batch(&sql).map_err(refused)?;
+        let count = connection
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+                row.get(0)
+            })
+            .map_err(refused)?;
+        let rows = Rows {
+            upto: ahead.upto,
+            newest: ahead.newest.min(ahead.upto),
+            count,
+            gone: 0,
+            came: 0,
+        };
+        self.tables.insert(number, rows);
+        self.keep_within(connection, number)
+    }
+
+    /// Lets a table go when memory is over the budget.
+    fn keep_within(&mut self, connection: &Connection, number: u32) -> Result<()> {
+        let used: Option<i64> = connection
+            .query_row(
+                "SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory() \
+                 WHERE tag = 'IN_MEMORY_TABLE'",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(refused)?;
+        if u64::try_from(used.unwrap_or(0)).unwrap_or(0) > self.budget {
+            self.large.insert(number);
+            self.tables.remove(&number);
+            let drop = format!("DROP TABLE IF EXISTS {}", name(number));
+            connection.execute_batch(&drop).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    /// Brings a table's rows up to a snapshot. False: they were let go.
+    fn catch_up(&mut self, connection: &Connection, ahead: Ahead<'_>) -> Result<bool> {
+        let number = ahead.meta.schema.number;
+        let Some(rows) = self.tables.get_mut(&number) else {
+            return Ok(false);
+        };
+        if ahead.upto <= rows.upto {
+            return Ok(true);
+        }
+        if ahead.newest > rows.upto {
+            let range = (rows.upto, ahead.upto);
+            let (meta, pieces) = (ahead.meta, ahead.pieces);
+            let table = name(number);
+            let apply = |sql: String| connection.execute(&sql, []).map_err(refused);
+            connection.execute_batch("BEGIN").map_err(refused)?;
+            let applied = (|| {
+                let gone = apply(format!(
+                    "DELETE FROM {table} WHERE idx IN ({})",
+                    views::superseded(meta, pieces, range)
+                ))?;
+                let came = apply(format!(
+                    "INSERT INTO {table} {}",
+                    views::newer(meta, pieces, range, true)
+                ))?;
+                Ok((gone as u64, came as u64))
+            })();
+            let end = if applied.is_ok() {
+                "COMMIT"
+            } else {
+                "ROLLBACK"
+            };
+            connection.execute_batch(end).map_err(refused)?;
+            let (gone, came) = applied?;
+            rows.count = (rows.count + came).saturating_sub(gone);
+            rows.gone += gone;
+            rows.came += came;
+        }
+        rows.upto = ahead.upto;
+        rows.newest = rows.newest.max(ahead.newest.min(ahead.upto));
+        if rows.gone > rows.count.max(LOOK) {
+            self.load(connection, ahead)?;
+        } else if rows.came > LOOK {
+            rows.came = 0;
+            self.keep_within(connection, number)?;
+        }
+        Ok(self.tables.contains_key(&number))
+    }
+}
