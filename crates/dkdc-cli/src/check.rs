@@ -3,7 +3,7 @@
 use dkdc_state::{CheckReport, CheckedTable};
 
 use crate::exit::{Code, Failure, Result};
-use crate::output::{Cell, Column, Output, Sheet};
+use crate::output::{Cell, Column, Output, Sheet, say};
 use crate::progress::Progress;
 use crate::store::Stores;
 
@@ -23,6 +23,11 @@ pub(crate) fn run(stores: &Stores, output: &mut Output) -> Result<()> {
     })?;
     drop(progress);
     output.sheet(sheet(&report))?;
+    for line in &report.mirror {
+        say(&format!(
+            "mirror: {line}; it is not read, and is written again"
+        ));
+    }
     match report.damage.as_slice() {
         [] => Ok(()),
         [first, more @ ..] => {

@@ -14,7 +14,9 @@ use dkdc_state::{Idx, Moment};
 use crate::exit::{self, Failure, Result};
 use crate::output::{Format, Output};
 use crate::store::Stores;
-use crate::{changes, check, clear, export, import, lake, row, sql, status, table, todo, tour};
+use crate::{
+    changes, check, clear, export, import, lake, mirror, row, sql, status, table, todo, tour,
+};
 
 const STORES: &str = "\
 Stores:
@@ -99,6 +101,9 @@ enum Command {
     /// Verify the whole store
     #[command(after_help = check::EXAMPLE)]
     Check,
+    /// The Parquet files from which questions are answered
+    #[command(subcommand, after_help = mirror::EXAMPLE)]
+    Mirror(mirror::Command),
     /// The store in numbers
     #[command(after_help = status::EXAMPLE)]
     Status,
@@ -160,6 +165,7 @@ fn dispatch(command: Command, stores: &Stores, output: &mut Output) -> Result<()
         Command::Row(command) => row::run(command, stores, output),
         Command::Import(import) => import::run(&import, stores),
         Command::Sql(sql) => sql::run(sql, stores, output),
+        Command::Mirror(command) => mirror::run(&command, stores, output),
         Command::Export(export) => export::run(&export, stores),
         Command::Changes(changes) => changes::run(&changes, stores, output),
         // Who checks need not be told to.

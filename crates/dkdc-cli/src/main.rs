@@ -14,6 +14,7 @@ mod file;
 mod import;
 mod input;
 mod lake;
+mod mirror;
 mod output;
 mod progress;
 mod records;

@@ -1,6 +1,7 @@
 //! How far a long command is: a bar on stderr, where people look at it.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -13,7 +14,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(total, target());
         let template = match total {
             Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} ({eta})",
-            None => "{spinner} {msg} {human_pos}",
+            None => "{spinner} {msg} {human_pos} {elapsed}",
         };
         // The templates are ours; if one were wrong, there is indicatif's own.
         if let Ok(style) = ProgressStyle::with_template(template) {
@@ -21,6 +22,13 @@ impl Progress {
         }
         bar.set_message(what);
         Progress(bar)
+    }
+
+    /// For work that cannot be counted: it turns by itself.
+    pub(crate) fn spinning(what: &'static str) -> Progress {
+        let progress = Progress::new(what, None);
+        progress.0.enable_steady_tick(Duration::from_millis(100));
+        progress
     }
 
     pub(crate) fn set(&self, done: u64) {

@@ -61,6 +61,7 @@ pub use log::chunks::Collected;
 pub use log::clear::Cleared;
 pub use log::event::{Event, EventKind};
 pub use log::status::{Status, TableStatus};
+pub use mirror::MirroredTable;
 #[cfg(feature = "query")]
 pub use query::{Batches, Query};
 pub use record::{

@@ -15,6 +15,7 @@
 //!   writes.
 //! - Nobody removes a file that somebody reads.
 
+mod admin;
 mod current;
 pub(crate) mod keeper;
 mod merge;
@@ -26,6 +27,7 @@ mod reread;
 mod seal;
 mod sweep;
 mod trust;
+mod verify;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -38,6 +40,7 @@ use crate::log::identity::beside;
 use crate::log::manifest::{self, Amount, Sealed};
 use crate::record::Idx;
 
+pub use admin::MirroredTable;
 #[cfg(feature = "query")]
 pub(crate) use pieces::Pieces;
 pub(crate) use trust::Held;

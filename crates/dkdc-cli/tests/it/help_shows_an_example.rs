@@ -4,7 +4,7 @@
 use crate::shell::Shell;
 
 /// Every command, with what it has below.
-const COMMANDS: [(&str, &[&str]); 13] = [
+const COMMANDS: [(&str, &[&str]); 14] = [
     (
         "todo",
         &[
@@ -27,6 +27,7 @@ const COMMANDS: [(&str, &[&str]); 13] = [
     ),
     ("import", &[]),
     ("export", &[]),
+    ("mirror", &["status", "seal", "rebuild", "drop"]),
     ("sql", &[]),
     ("changes", &[]),
     ("check", &[]),

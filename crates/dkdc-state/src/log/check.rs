@@ -40,6 +40,9 @@ pub struct CheckReport {
     pub events: u64,
     /// All damage, the tables' included; at most 20 lines for each place.
     pub damage: Vec<String>,
+    /// Files of the mirror that are gone or altered. That is no damage: they are
+    /// not read, and are written again.
+    pub mirror: Vec<String>,
 }
 
 /// What a check found in one table.
@@ -74,13 +77,24 @@ impl Store {
         // Every kind of damage that keeps SQLite from reading is also a result.
         // The catalog is what the file says, not what this process knows.
         let report = self.read(|conn, _| check(conn, &Catalog::read(conn)?, progress));
-        match report {
-            Err(Error::Damaged { what, .. }) => Ok(CheckReport {
+        let mut report = match report {
+            Err(Error::Damaged { what, .. }) => CheckReport {
                 damage: vec![what],
                 ..CheckReport::default()
-            }),
-            report => report,
+            },
+            report => report?,
+        };
+        match self.verify_mirror() {
+            Ok(mirror) => {
+                report.damage.extend(mirror.wrong.into_iter().take(LINES));
+                report.mirror = mirror.lost;
+            }
+            // Of a log that cannot be read, this was said already.
+            Err(Error::Damaged { .. } | Error::Sqlite { .. }) if !report.is_sound() => {}
+            Err(Error::Damaged { what, .. }) => report.damage.push(what),
+            Err(error) => return Err(error),
         }
+        Ok(report)
     }
 }
 

@@ -89,22 +89,29 @@ impl Keeper {
                 all.extend((0..batch.num_rows()).filter(newer).map(|at| prev.value(at)));
             }
         }
-        all.sort_unstable();
-        Ok(Superseded(all))
+        Ok(Superseded::new(all))
     }
 }
 
 /// Versions, in order.
-struct Superseded(Vec<i64>);
+pub(super) struct Superseded(Vec<i64>);
 
 impl Superseded {
-    fn has(&self, idx: i64) -> bool {
+    pub(super) fn new(mut all: Vec<i64>) -> Superseded {
+        all.sort_unstable();
+        Superseded(all)
+    }
+
+    pub(super) fn has(&self, idx: i64) -> bool {
         self.0.binary_search(&idx).is_ok()
     }
 }
 
 /// The rows to keep, by their place and version, which is the first column.
-fn filter(batch: &RecordBatch, keep: impl Fn(usize, i64) -> bool) -> Result<RecordBatch> {
+pub(super) fn filter(
+    batch: &RecordBatch,
+    keep: impl Fn(usize, i64) -> bool,
+) -> Result<RecordBatch> {
     let idx = batch.column(0).as_primitive::<TimestampMicrosecondType>();
     let kept: BooleanArray = (0..batch.num_rows())
         .map(|at| Some(keep(at, idx.value(at))))
@@ -112,7 +119,7 @@ fn filter(batch: &RecordBatch, keep: impl Fn(usize, i64) -> bool) -> Result<Reco
     filter_record_batch(batch, &kept).map_err(unexpected)
 }
 
-fn unexpected(error: arrow_schema::ArrowError) -> Error {
+pub(super) fn unexpected(error: arrow_schema::ArrowError) -> Error {
     let error = std::io::Error::other(error);
     Error::io(std::path::Path::new("a file of the mirror"), error)
 }

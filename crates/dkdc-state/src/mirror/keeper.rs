@@ -119,10 +119,15 @@ impl Keeper {
         Ok(())
     }
 
+    pub(super) fn seen(&mut self) -> Result<Seen> {
+        let mirror = Arc::clone(&self.site.mirror);
+        self.read(|conn, catalog| Seen::read(&mirror, conn, catalog))
+    }
+
     /// Does one thing that is due. False: nothing was.
     fn step(&mut self) -> Result<bool> {
         let mirror = Arc::clone(&self.site.mirror);
-        let seen = self.read(|conn, catalog| Seen::read(&mirror, conn, catalog))?;
+        let seen = self.seen()?;
         let bad = mirror.trust.bad(&seen.manifest);
         for meta in &seen.catalog.tables {
             let table = meta.schema.number;
@@ -175,6 +180,22 @@ impl Seen {
             last,
             tails,
         })
+    }
+
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The range of a table that the mirror does not have.
+    pub(super) fn beyond(&self, table: u32) -> (Idx, Idx) {
+        (self.manifest.watermark(table), self.last)
+    }
+
+    /// Whether the file of current rows is not of the watermark.
+    pub(super) fn lacks_current(&self, table: u32) -> bool {
+        let current = self.manifest.current(table).map(|sealed| sealed.upto);
+        let watermark = self.manifest.history(table).last();
+        watermark.is_some_and(|sealed| current != Some(sealed.upto))
     }
 
     pub(super) fn table(&self, number: u32) -> Table<'_> {

@@ -80,11 +80,6 @@ impl Mirror {
 }
 
 impl Store {
-    /// The mirror as this process knows it.
-    pub(crate) fn mirror(&self) -> &Mirror {
-        &self.keeper.site.mirror
-    }
-
     /// Brings the mirror up to date: now, in a process that only reads, and by
     /// the thread that does it, in one that writes. True: now, and something
     /// may have changed.

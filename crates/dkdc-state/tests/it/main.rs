@@ -29,6 +29,7 @@ mod sql;
 mod support;
 mod the_file_stays_itself;
 #[cfg(feature = "query")]
+mod the_mirror_can_be_ordered;
 mod the_mirror_is_a_cache;
 mod the_model;
 mod transactions_are_all_or_nothing;
