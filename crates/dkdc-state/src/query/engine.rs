@@ -92,7 +92,7 @@ impl Store {
     /// The store's DuckDB, opened by the first who asks.
     pub(crate) fn engine(&self) -> Result<Arc<Engine>> {
         let hot = self.config.hot_rows_bytes;
-        once(&self.engine, || Engine::open(self, &[], hot))
+        once(&self.engine, || Engine::open(self, &[], Stage::of_new(hot)))
     }
 }
 
@@ -121,11 +121,11 @@ pub(super) fn refused(error: duckdb::Error) -> Error {
 impl Engine {
     /// Opens DuckDB for one question, with these files as tables.
     pub(crate) fn with_files(store: &Store, files: &[(String, PathBuf)]) -> Result<Engine> {
-        Engine::open(store, files, 0)
+        Engine::open(store, files, Stage::of_any())
     }
 
     /// Opens DuckDB, loads these files as tables, and locks it down.
-    fn open(store: &Store, files: &[(String, PathBuf)], hot_bytes: u64) -> Result<Engine> {
+    fn open(store: &Store, files: &[(String, PathBuf)], stage: Stage) -> Result<Engine> {
         let connection = open().map_err(refused)?;
         for (name, path) in files {
             load(&connection, name, path)?;
@@ -134,7 +134,7 @@ impl Engine {
         let mirror = views::literal(&format!("{}/", mirror.to_string_lossy()));
         connection
             .execute_batch(&format!(
-                "SET immediate_transaction_mode = true; \
+                "SET immediate_transaction_mode = true; SET parquet_metadata_cache = true; \
                  SET allowed_directories = [{mirror}]; SET enable_external_access = false; \
                  SET lock_configuration = true"
             ))
@@ -143,7 +143,7 @@ impl Engine {
         Ok(Engine {
             connection: Mutex::new(connection),
             idle: Mutex::default(),
-            stage: Stage::new(hot_bytes),
+            stage,
             judge: Judge::default(),
             past: Mutex::default(),
         })
@@ -192,7 +192,7 @@ impl Engine {
             });
         }
         self.take_back(session);
-        let past = once(&self.past, || Engine::open(store, &[], 0))?;
+        let past = once(&self.past, || Engine::open(store, &[], Stage::of_any()))?;
         past.begin(store, at, query)
     }
 }
