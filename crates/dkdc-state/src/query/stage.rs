@@ -71,8 +71,11 @@ impl Stage {
         // At once, by `immediate_transaction_mode`: what others make from here
         // on is not seen.
         session.begin()?;
+        let in_memory = ready.hot.suffices(&pinned, judged);
         drop(ready);
-        session.set_idx(pinned.idx())?;
+        if !in_memory {
+            session.set_idx(pinned.idx())?;
+        }
         Ok(Some(pinned))
     }
 }

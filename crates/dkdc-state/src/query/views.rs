@@ -93,6 +93,15 @@ pub(super) fn superseded(meta: &TableMeta, pieces: &Pieces, (after, upto): (Idx,
     format!("SELECT _prev FROM {source} WHERE _prev IS NOT NULL")
 }
 
+/// Versions, one by one.
+pub(super) fn list(versions: &[Idx]) -> String {
+    let all: Vec<String> = versions
+        .iter()
+        .map(|idx| format!("make_timestamp({idx})"))
+        .collect();
+    all.join(", ")
+}
+
 /// From the file of current rows, for a cut that is not older than it; else
 /// from history: one of them gives nothing, and is not read.
 fn current_any(meta: &TableMeta, pieces: &Pieces, cut: &Cut) -> String {
