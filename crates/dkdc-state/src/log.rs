@@ -72,6 +72,8 @@ pub(crate) struct Config {
     pub(crate) busy_timeout: Duration,
     /// Memory for current rows between questions.
     pub(crate) hot_rows_bytes: u64,
+    /// A tail of so many rows may become a file of the mirror.
+    pub(crate) seal_rows: u64,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

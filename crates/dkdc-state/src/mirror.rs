@@ -43,6 +43,7 @@ use crate::record::Idx;
 pub use admin::MirroredTable;
 #[cfg(feature = "query")]
 pub(crate) use pieces::Pieces;
+pub(crate) use plan::SEAL_ROWS;
 pub(crate) use trust::Held;
 
 /// The folder of a store's mirror, beside its resolved path.

@@ -31,6 +31,7 @@ use crate::record::Idx;
 use crate::snapshot::Snapshot;
 pub(crate) use engine::Engine;
 use engine::{Begun, Ended};
+use stage::Stage;
 
 /// Batches that may wait for the caller.
 const AHEAD: usize = 2;
@@ -145,7 +146,7 @@ impl Query {
         let engine = if self.setup == Setup::default() {
             store.engine()?
         } else {
-            Arc::new(Engine::open(store, &self.setup, 0)?)
+            Arc::new(Engine::open(store, &self.setup, Stage::of_any())?)
         };
         // A cache that cannot be written is done without.
         if let Err(error) = store.keep_mirror() {

@@ -115,6 +115,13 @@ impl OpenOptions {
         self
     }
 
+    /// For tests: how many rows of a tail may become a file of the mirror.
+    #[doc(hidden)]
+    pub fn seal_rows(mut self, rows: u64) -> OpenOptions {
+        self.config.seal_rows = rows;
+        self
+    }
+
     /// Where the store takes the time from; the system's clock unless said.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> OpenOptions {
         self.config.clock = clock;
@@ -172,6 +179,7 @@ impl State {
                 durability: Durability::Full,
                 busy_timeout: Duration::from_secs(30),
                 hot_rows_bytes: 256 << 20,
+                seal_rows: crate::mirror::SEAL_ROWS,
                 clock: Arc::new(SystemClock),
             },
         }
@@ -448,6 +456,12 @@ impl State {
     /// As for any write.
     pub fn gc_blobs(&self) -> Result<Collected> {
         self.writable()?.collect_blobs()
+    }
+
+    /// For tests: brings the mirror up to date now.
+    #[doc(hidden)]
+    pub fn keep_mirror(&self) -> Result<()> {
+        self.store.keeper.keep_now()
     }
 
     /// Answers a question in SQL from the state as it is now: see

@@ -53,7 +53,7 @@ impl State {
             Ok((catalog.clone(), seen))
         })?;
         let tables = catalog.tables.iter().map(|meta| {
-            let table = seen.table(meta.schema.number);
+            let table = seen.table(meta.schema.number, 1);
             let files = table.history.iter().copied().chain(table.current);
             MirroredTable {
                 table: meta.name().to_owned(),
@@ -127,7 +127,7 @@ impl Keeper {
         let count = self.catalog()?.tables.len();
         for table in 1..=u32::try_from(count).unwrap_or(u32::MAX) {
             let seen = self.seen()?;
-            if seen.table(table).tail.rows > 0 {
+            if seen.table(table, 1).tail.rows > 0 {
                 // Not done: another process is, or the table was cleared.
                 self.seal(table, seen.beyond(table), &[])?;
             }

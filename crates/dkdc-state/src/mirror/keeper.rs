@@ -127,11 +127,12 @@ impl Keeper {
     /// Does one thing that is due. False: nothing was.
     fn step(&mut self) -> Result<bool> {
         let mirror = Arc::clone(&self.site.mirror);
+        let seal_rows = self.site.config.seal_rows;
         let seen = self.seen()?;
         let bad = mirror.trust.bad(&seen.manifest);
         for meta in &seen.catalog.tables {
             let table = meta.schema.number;
-            let of_table = seen.table(table);
+            let of_table = seen.table(table, seal_rows);
             if let Some(sealed) = first_bad(&of_table, &bad) {
                 return match sealed.kind {
                     Kind::History => {
@@ -198,8 +199,9 @@ impl Seen {
         watermark.is_some_and(|sealed| current != Some(sealed.upto))
     }
 
-    pub(super) fn table(&self, number: u32) -> Table<'_> {
+    pub(super) fn table(&self, number: u32, seal_rows: u64) -> Table<'_> {
         Table {
+            seal_rows: seal_rows.max(1),
             history: self.manifest.history(number).collect(),
             current: self.manifest.current(number),
             tail: self.tails[number as usize - 1],
@@ -255,6 +257,12 @@ impl Background {
                 Err(error) => tracing::warn!(%error, "no thread keeps the mirror"),
             }
         }
+    }
+
+    /// Does what is due, on this thread.
+    pub(crate) fn keep_now(&self) -> Result<()> {
+        let _at_work = lock(&self.site.mirror.at_work);
+        Keeper::open(self.site.clone())?.keep()
     }
 
     /// Ends the thread and waits for it.

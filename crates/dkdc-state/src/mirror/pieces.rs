@@ -100,8 +100,10 @@ impl Store {
         };
         let seen = self.read(|conn, catalog| Seen::read(mirror, conn, catalog))?;
         let numbers = 1..=u32::try_from(seen.tails.len()).unwrap_or(0);
-        let due =
-            mirror.trust.has_bad() || numbers.into_iter().any(|n| seen.table(n).due().is_some());
+        let due = mirror.trust.has_bad()
+            || numbers
+                .into_iter()
+                .any(|n| seen.table(n, self.config.seal_rows).due().is_some());
         if due {
             Keeper::open(self.keeper.site.clone())?.keep()?;
         }

@@ -11,7 +11,7 @@
 use crate::log::manifest::{Amount, Sealed};
 
 /// A tail of so many rows may be sealed,
-pub(super) const SEAL_ROWS: u64 = 16_384;
+pub(crate) const SEAL_ROWS: u64 = 16_384;
 /// and one of so many bytes is.
 const SEAL_BYTES: u64 = 64 << 20;
 /// Or one of this share of the current rows.
@@ -25,6 +25,8 @@ const LEVELS: u32 = 2;
 
 /// One table's mirror, and the log beyond it.
 pub(super) struct Table<'a> {
+    /// [`SEAL_ROWS`], or fewer in a test.
+    pub(super) seal_rows: u64,
     /// Oldest first.
     pub(super) history: Vec<&'a Sealed>,
     pub(super) current: Option<&'a Sealed>,
@@ -45,7 +47,9 @@ pub(super) enum Due {
 impl Table<'_> {
     pub(super) fn due(&self) -> Option<Due> {
         let current = self.current.map_or(0, |sealed| sealed.rows);
-        if self.tail.rows >= SEAL_ROWS.max(current / SEAL_SHARE) || self.tail.bytes >= SEAL_BYTES {
+        if self.tail.rows >= self.seal_rows.max(current / SEAL_SHARE)
+            || self.tail.bytes >= SEAL_BYTES
+        {
             return Some(Due::Seal);
         }
         let newer = self.history.len() - self.older();
@@ -68,20 +72,21 @@ impl Table<'_> {
     fn merge(&self) -> Option<Due> {
         let older = &self.history[..self.older()];
         let due = (0..LEVELS).rev().find_map(|at| {
-            let run = older.iter().rev().take_while(|s| level(s) <= at);
-            let levels: Vec<u32> = run.map(|s| level(s)).collect();
+            let levels = older.iter().rev().map(|sealed| self.level(sealed));
+            let levels: Vec<u32> = levels.take_while(|level| *level <= at).collect();
             // Smaller ones come along, larger ones are not written again.
             let enough = levels.iter().filter(|level| **level == at).count() >= MERGED;
             enough.then_some(levels.len())
         });
         due.map(|run| Due::Merge(older.len() - run, run))
     }
-}
 
-/// How often a file of this size was merged. A few rows of many bytes are large too.
-fn level(sealed: &Sealed) -> u32 {
-    let weight = sealed.rows.max(sealed.bytes >> 10) / SEAL_ROWS;
-    weight.checked_ilog(MERGED as u64).unwrap_or(0)
+    /// How often a file of this size was merged. A few rows of many bytes are
+    /// large too.
+    fn level(&self, sealed: &Sealed) -> u32 {
+        let weight = sealed.rows.max(sealed.bytes >> 10) / self.seal_rows;
+        weight.checked_ilog(MERGED as u64).unwrap_or(0)
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +137,7 @@ mod tests {
 
         fn table(&self) -> Table<'_> {
             Table {
+                seal_rows: SEAL_ROWS,
                 history: self.history.iter().collect(),
                 current: self.current.as_ref(),
                 tail: Amount {

@@ -2,7 +2,7 @@
 //! files do.
 
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
@@ -19,6 +19,8 @@ use crate::schema::TableSchema;
 
 /// Rows in a row group: what DuckDB writes and reads best.
 const ROW_GROUP: usize = 122_880;
+/// Bytes of a dictionary: what is larger repeats too little to be worth one.
+const DICTIONARY: usize = 64 << 10;
 /// Rows read from the log at a time.
 const PAGE: usize = 16_384;
 
@@ -74,7 +76,8 @@ impl Keeper {
         let draft = Draft::create(&self.site.mirror.folder)?;
         let ascending = ["idx", "_prev"].map(ColumnPath::from);
         let mut properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_compression(Compression::SNAPPY)
+            .set_dictionary_page_size_limit(DICTIONARY)
             .set_max_row_group_row_count(Some(ROW_GROUP))
             .set_created_by("dkdc".to_owned());
         for column in ascending {

@@ -93,7 +93,9 @@ impl Store {
     /// The store's DuckDB, opened by the first who asks.
     pub(crate) fn engine(&self) -> Result<Arc<Engine>> {
         let hot = self.config.hot_rows_bytes;
-        once(&self.engine, || Engine::open(self, &Setup::default(), hot))
+        once(&self.engine, || {
+            Engine::open(self, &Setup::default(), Stage::of_new(hot))
+        })
     }
 }
 
@@ -121,7 +123,7 @@ pub(super) fn refused(error: duckdb::Error) -> Error {
 
 impl Engine {
     /// Opens DuckDB, loads files as tables, and locks it down.
-    pub(super) fn open(store: &Store, setup: &Setup, hot_bytes: u64) -> Result<Engine> {
+    pub(super) fn open(store: &Store, setup: &Setup, stage: Stage) -> Result<Engine> {
         let connection = open().map_err(refused)?;
         // DuckDB makes the folder when it spills, removes it at its end, and
         // shares it with other processes.
@@ -143,7 +145,7 @@ impl Engine {
         let mirror = views::literal(&format!("{}/", mirror.to_string_lossy()));
         connection
             .execute_batch(&format!(
-                "SET immediate_transaction_mode = true; \
+                "SET immediate_transaction_mode = true; SET parquet_metadata_cache = true; \
                  SET allowed_directories = [{mirror}]; SET enable_external_access = false; \
                  SET lock_configuration = true"
             ))
@@ -152,7 +154,7 @@ impl Engine {
         Ok(Engine {
             connection: Mutex::new(connection),
             idle: Mutex::default(),
-            stage: Stage::new(hot_bytes),
+            stage,
             judge: Judge::default(),
             past: Mutex::default(),
         })
@@ -201,7 +203,9 @@ impl Engine {
             });
         }
         self.take_back(session);
-        let past = once(&self.past, || Engine::open(store, &Setup::default(), 0))?;
+        let past = once(&self.past, || {
+            Engine::open(store, &Setup::default(), Stage::of_any())
+        })?;
         past.begin(store, at, query)
     }
 }

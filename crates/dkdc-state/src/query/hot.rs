@@ -25,6 +25,9 @@ const ASKED: u32 = 2;
 /// Rows that come until the memory they take is looked at again.
 const LOOK: u64 = 65_536;
 
+/// So many new versions are looked at one by one.
+const FEW: usize = 512;
+
 /// The tables in memory.
 pub(super) struct Hot {
     budget: u64,
@@ -76,6 +79,15 @@ impl Hot {
         self.tables.contains_key(&number).then(|| name(number))
     }
 
+    /// True when a question reads nothing but rows that are in memory.
+    pub(super) fn suffices(&self, pinned: &Pinned, judged: &Judged) -> bool {
+        let is_there = |name: &String| {
+            let meta = pinned.catalog.find(name);
+            meta.is_some_and(|meta| self.tables.contains_key(&meta.schema.number))
+        };
+        !judged.others && judged.tables.iter().all(is_there)
+    }
+
     /// Nothing is in memory any more. The tables go when they are made again.
     pub(super) fn forget(&mut self) {
         self.tables.clear();
@@ -105,7 +117,7 @@ impl Hot {
             };
             let number = meta.schema.number;
             if self.tables.contains_key(&number) {
-                if !self.catch_up(connection, ahead)? {
+                if !self.catch_up(connection, pinned, ahead)? {
                     changed.push(number);
                 }
             } else if pinned.is_last()
@@ -178,7 +190,12 @@ impl Hot {
     }
 
     /// Brings a table's rows up to a snapshot. False: they were let go.
-    fn catch_up(&mut self, connection: &Connection, ahead: Ahead<'_>) -> Result<bool> {
+    fn catch_up(
+        &mut self,
+        connection: &Connection,
+        pinned: &Pinned,
+        ahead: Ahead<'_>,
+    ) -> Result<bool> {
         let number = ahead.meta.schema.number;
         let Some(rows) = self.tables.get_mut(&number) else {
             return Ok(false);
@@ -187,29 +204,10 @@ impl Hot {
             return Ok(true);
         }
         if ahead.newest > rows.upto {
+            // Whoever comes next waits until both are done; if one fails, all
+            // of it is made again.
             let range = (rows.upto, ahead.upto);
-            let (meta, pieces) = (ahead.meta, ahead.pieces);
-            let table = name(number);
-            let apply = |sql: String| connection.execute(&sql, []).map_err(refused);
-            connection.execute_batch("BEGIN").map_err(refused)?;
-            let applied = (|| {
-                let gone = apply(format!(
-                    "DELETE FROM {table} WHERE idx IN ({})",
-                    views::superseded(meta, pieces, range)
-                ))?;
-                let came = apply(format!(
-                    "INSERT INTO {table} {}",
-                    views::newer(meta, pieces, range, true)
-                ))?;
-                Ok((gone as u64, came as u64))
-            })();
-            let end = if applied.is_ok() {
-                "COMMIT"
-            } else {
-                "ROLLBACK"
-            };
-            connection.execute_batch(end).map_err(refused)?;
-            let (gone, came) = applied?;
+            let (gone, came) = apply(connection, pinned, ahead, range)?;
             rows.count = (rows.count + came).saturating_sub(gone);
             rows.gone += gone;
             rows.came += came;
@@ -224,4 +222,31 @@ impl Hot {
         }
         Ok(self.tables.contains_key(&number))
     }
+}
+
+/// Brings a table's rows from one version to another: how many went and came.
+fn apply(
+    connection: &Connection,
+    pinned: &Pinned,
+    ahead: Ahead<'_>,
+    range: (Idx, Idx),
+) -> Result<(u64, u64)> {
+    let (meta, pieces) = (ahead.meta, ahead.pieces);
+    let table = name(meta.schema.number);
+    let run = |sql: String| connection.execute(&sql, []).map_err(refused);
+    let (superseded, among_them) = match pinned.replaced(meta, range, FEW)? {
+        Some(few) if few.is_empty() => (None, false),
+        Some(few) => {
+            let among_them = few.iter().any(|idx| *idx > range.0);
+            (Some(views::list(&few)), among_them)
+        }
+        None => (Some(views::superseded(meta, pieces, range)), true),
+    };
+    let gone = match superseded {
+        Some(superseded) => run(format!("DELETE FROM {table} WHERE idx IN ({superseded})"))?,
+        None => 0,
+    };
+    let newer = views::newer(meta, pieces, range, among_them);
+    let came = run(format!("INSERT INTO {table} {newer}"))?;
+    Ok((gone as u64, came as u64))
 }

@@ -19,6 +19,8 @@ const KNOWN_LENGTH: usize = 4096;
 pub(super) struct Judged {
     /// Names that it uses as those of tables of current rows.
     pub(super) tables: Vec<String>,
+    /// It reads from something else besides.
+    pub(super) others: bool,
 }
 
 /// The judge, who remembers.
@@ -80,11 +82,15 @@ impl Judged {
             Value::Array(parts) => parts.iter().for_each(|part| self.collect(part)),
             Value::Object(parts) => {
                 let text = |key| parts.get(key).and_then(Value::as_str).unwrap_or_default();
-                if text("type") == "BASE_TABLE" && text("schema_name") != "history" {
-                    let name = text("table_name").to_owned();
-                    if !self.tables.contains(&name) {
-                        self.tables.push(name);
+                match (text("type"), text("schema_name")) {
+                    ("BASE_TABLE", "" | "main") => {
+                        let name = text("table_name").to_owned();
+                        if !self.tables.contains(&name) {
+                            self.tables.push(name);
+                        }
                     }
+                    ("BASE_TABLE" | "TABLE_FUNCTION" | "SHOW_REF", _) => self.others = true,
+                    _ => {}
                 }
                 parts.values().for_each(|part| self.collect(part));
             }

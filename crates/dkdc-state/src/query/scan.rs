@@ -11,6 +11,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
 use duckdb::core::{DataChunkHandle, LogicalTypeHandle, LogicalTypeId};
 use duckdb::vtab::{
     BindInfo, InitInfo, TableFunctionInfo, VTab, record_batch_to_duckdb_data_chunk,
@@ -18,7 +20,7 @@ use duckdb::vtab::{
 };
 
 use crate::error::{Error, Result};
-use crate::log::catalog::Catalog;
+use crate::log::catalog::{Catalog, TableMeta};
 use crate::log::scan::newest;
 use crate::log::scan::{self, Scanned};
 use crate::log::{Store, manifest, moment};
@@ -108,6 +110,26 @@ impl Pinned {
             last,
             _held: held,
         })
+    }
+
+    /// The versions that those of a range replace; `None` when it has too many.
+    pub(super) fn replaced(
+        &self,
+        meta: &TableMeta,
+        range: (Idx, Idx),
+        limit: usize,
+    ) -> Result<Option<Vec<Idx>>> {
+        let read = self.pin.store.read(|conn, catalog| {
+            let meta = catalog.by_number(meta.schema.number)?;
+            moment::check_floor(meta, range.1)?;
+            scan::batch(conn, meta, &[Scanned::Prev], range, limit)
+        })?;
+        let Some((batch, _)) = read else {
+            return Ok(Some(Vec::new()));
+        };
+        let replaced = batch.column(0).as_primitive::<TimestampMicrosecondType>();
+        let replaced = replaced.iter().flatten().map(Idx::from_micros);
+        Ok((batch.num_rows() < limit).then(|| replaced.collect()))
     }
 
     /// True when the snapshot is the newest there is.

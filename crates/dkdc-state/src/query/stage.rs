@@ -10,7 +10,7 @@ use super::engine::{Session, refused};
 use super::hot::Hot;
 use super::judge::Judged;
 use super::scan::Pinned;
-use super::views;
+use super::views::{self, For};
 use crate::error::Result;
 use crate::log::Store;
 use crate::mirror::Pieces;
@@ -22,6 +22,8 @@ pub(super) struct Stage {
 }
 
 struct Ready {
+    /// Which snapshots it is for: any, or those not older than what is ready.
+    any: bool,
     /// The newest event; `None`: nothing is ready.
     event: Option<Idx>,
     /// By table number minus one.
@@ -30,10 +32,20 @@ struct Ready {
 }
 
 impl Stage {
-    /// With current rows in memory up to so many bytes.
-    pub(super) fn new(hot_bytes: u64) -> Stage {
+    /// For any snapshot.
+    pub(super) fn of_any() -> Stage {
+        Stage::new(true, 0)
+    }
+
+    /// For new snapshots, with current rows in memory up to so many bytes.
+    pub(super) fn of_new(hot_bytes: u64) -> Stage {
+        Stage::new(false, hot_bytes)
+    }
+
+    fn new(any: bool, hot_bytes: u64) -> Stage {
         Stage {
             ready: Mutex::new(Ready {
+                any,
                 event: None,
                 pieces: Vec::new(),
                 hot: Hot::new(hot_bytes),
@@ -59,16 +71,26 @@ impl Stage {
         // At once, by `immediate_transaction_mode`: what others make from here
         // on is not seen.
         session.begin()?;
+        let in_memory = ready.hot.suffices(&pinned, judged);
         drop(ready);
-        session.set_idx(pinned.idx())?;
+        if !in_memory {
+            session.set_idx(pinned.idx())?;
+        }
         Ok(Some(pinned))
     }
 }
 
 impl Ready {
     /// Makes everything right for a snapshot. False: it is older than what is
-    /// in memory.
+    /// in memory, or in the mirror's current rows.
     fn suit(&mut self, session: &Session, pinned: &Pinned, judged: &Judged) -> Result<bool> {
+        let newer = |pieces: &Pieces| {
+            let current = pieces.current.as_ref();
+            current.is_some_and(|(_, upto)| *upto > pinned.idx())
+        };
+        if !self.any && pinned.pieces.iter().any(newer) {
+            return Ok(false);
+        }
         if self.event != Some(pinned.catalog.event) {
             // Rows may have been cleared, columns may have been added.
             self.event = None;
@@ -104,7 +126,13 @@ impl Ready {
         for (at, (meta, pieces)) in pinned.catalog.tables.iter().zip(&pinned.pieces).enumerate() {
             let number = meta.schema.number;
             if all || changed.contains(&number) || self.pieces.get(at) != Some(pieces) {
-                sql += &views::create(meta, pieces, self.hot.name(number).as_deref());
+                let hot = self.hot.name(number);
+                let which = match &hot {
+                    Some(table) => For::One(table),
+                    None if self.any => For::Any,
+                    None => For::Newer,
+                };
+                sql += &views::create(meta, pieces, which);
             }
         }
         // When this fails, they are made again.

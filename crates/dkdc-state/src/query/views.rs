@@ -22,9 +22,19 @@ pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// The views and macros of one table; `hot` is the table that holds its current
-/// rows. A macro's parameter hides columns of its name: `_moment` can be none.
-pub(super) fn create(meta: &TableMeta, pieces: &Pieces, hot: Option<&str>) -> String {
+/// For which snapshots a table's current rows are asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum For<'a> {
+    /// For one, whose current rows are in this table.
+    One(&'a str),
+    /// For those that are not older than the mirror's current rows.
+    Newer,
+    Any,
+}
+
+/// The views and macros of one table. A macro's parameter hides columns of its
+/// name: `_moment` can be none.
+pub(super) fn create(meta: &TableMeta, pieces: &Pieces, which: For<'_>) -> String {
     let number = meta.schema.number;
     let name = quote(meta.name());
     let now = Cut::snapshot(number, "getvariable('dkdc_idx')");
@@ -35,9 +45,10 @@ pub(super) fn create(meta: &TableMeta, pieces: &Pieces, hot: Option<&str>) -> St
         scan: format!("dkdc_scan_at({number}, getvariable('dkdc')"),
         moment: ", _moment::VARCHAR".to_owned(),
     };
-    let current = match hot {
-        Some(table) => format!("SELECT * FROM {table}"),
-        None => current(meta, pieces, &now),
+    let current = match which {
+        For::One(table) => format!("SELECT * FROM {table}"),
+        For::Newer => current_newer(meta, pieces, &now, None),
+        For::Any => current_any(meta, pieces, &now),
     };
     format!(
         "CREATE OR REPLACE VIEW {name} AS {current};\n\
@@ -45,14 +56,16 @@ pub(super) fn create(meta: &TableMeta, pieces: &Pieces, hot: Option<&str>) -> St
          CREATE OR REPLACE MACRO {}(_moment) AS TABLE {};\n",
         history(meta, &now.source(meta, pieces)),
         quote(&format!("{}_at", meta.name())),
-        unsuperseded(meta, &then.source(meta, pieces), None)
+        current_any(meta, pieces, &then)
     )
 }
 
-/// A table's current rows at a version, as a SELECT.
+/// A table's current rows at a version that is not older than those of the
+/// mirror, as a SELECT.
 pub(super) fn current_at(meta: &TableMeta, pieces: &Pieces, idx: Idx) -> String {
     let upto = format!("make_timestamp({idx})");
-    current(meta, pieces, &Cut::snapshot(meta.schema.number, &upto))
+    let cut = Cut::snapshot(meta.schema.number, &upto);
+    current_newer(meta, pieces, &cut, None)
 }
 
 /// The current rows among those after a version, up to another; `among_them`
@@ -80,25 +93,45 @@ pub(super) fn superseded(meta: &TableMeta, pieces: &Pieces, (after, upto): (Idx,
     format!("SELECT _prev FROM {source} WHERE _prev IS NOT NULL")
 }
 
+/// Versions, one by one.
+pub(super) fn list(versions: &[Idx]) -> String {
+    let all: Vec<String> = versions
+        .iter()
+        .map(|idx| format!("make_timestamp({idx})"))
+        .collect();
+    all.join(", ")
+}
+
 /// From the file of current rows, for a cut that is not older than it; else
-/// from history. DuckDB knows the cut when it plans, and does only one of them.
-fn current(meta: &TableMeta, pieces: &Pieces, cut: &Cut) -> String {
-    let all = cut.source(meta, pieces);
-    let Some((path, upto)) = &pieces.current else {
-        return unsuperseded(meta, &all, None);
+/// from history: one of them gives nothing, and is not read.
+fn current_any(meta: &TableMeta, pieces: &Pieces, cut: &Cut) -> String {
+    let Some((_, upto)) = &pieces.current else {
+        return unsuperseded(meta, &cut.source(meta, pieces), None);
     };
-    let newer = cut.source(meta, &pieces.newer(*upto));
-    let file = literal(&path.to_string_lossy());
     let not_older = format!("{} >= make_timestamp({upto})", cut.upto);
     let older = format!("{} < make_timestamp({upto})", cut.upto);
     format!(
-        "SELECT {} FROM read_parquet([{file}], schema = MAP {{{}}}) l {} WHERE {not_older} \
-         UNION ALL {} UNION ALL {}",
+        "{} UNION ALL {}",
+        current_newer(meta, pieces, cut, Some(&not_older)),
+        unsuperseded(meta, &cut.before(*upto).source(meta, pieces), Some(&older)),
+    )
+}
+
+/// From the file of current rows and what is newer, for a cut that is not older
+/// than the file; nothing unless a condition holds.
+fn current_newer(meta: &TableMeta, pieces: &Pieces, cut: &Cut, when: Option<&str>) -> String {
+    let Some((path, upto)) = &pieces.current else {
+        return unsuperseded(meta, &cut.source(meta, pieces), when);
+    };
+    let newer = cut.source(meta, &pieces.newer(*upto));
+    let file = literal(&path.to_string_lossy());
+    format!(
+        "SELECT {} FROM read_parquet([{file}], schema = MAP {{{}}}) l {} WHERE {} UNION ALL {}",
         columns(meta, true),
         fields(meta, &scan::current_columns(&meta.schema)),
         not_superseded_in(&newer),
-        unsuperseded(meta, &newer, Some(&not_older)),
-        unsuperseded(meta, &all, Some(&older)),
+        when.unwrap_or("true"),
+        unsuperseded(meta, &newer, when),
     )
 }
 
@@ -115,6 +148,17 @@ impl Cut {
             upto: upto.to_owned(),
             scan: format!("dkdc_scan({table}, getvariable('dkdc')"),
             moment: String::new(),
+        }
+    }
+
+    /// The same cut where it is before a version, else one that leaves nothing
+    /// of any file.
+    fn before(&self, idx: Idx) -> Cut {
+        let upto = &self.upto;
+        Cut {
+            upto: format!("(SELECT c FROM (SELECT {upto} AS c) WHERE c < make_timestamp({idx}))"),
+            scan: self.scan.clone(),
+            moment: self.moment.clone(),
         }
     }
 

@@ -9,6 +9,7 @@
 mod compare;
 mod model;
 mod ops;
+mod questions;
 
 use std::sync::Arc;
 
@@ -74,7 +75,8 @@ struct Handles {
 
 impl Handles {
     fn open(place: &Place, clock: &TestClock) -> Handles {
-        let options = quick().clock(Arc::new(clock.clone()));
+        // So few versions make a file of the mirror here.
+        let options = quick().clock(Arc::new(clock.clone())).seal_rows(3);
         let state = options.open(place.db()).expect("a store");
         let rows = tables().map(|def| state.define(&def).expect("a table"));
         let things = state.table().expect("a typed table");
@@ -289,6 +291,29 @@ fn same<T: std::fmt::Debug + PartialEq>(
 ) {
     let found = found.map_err(|error| Refused::of(&error));
     assert_eq!(found, expected, "the answer to {op:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 16,
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn questions_are_answered_as_the_model_would_whatever_befalls_the_mirror(
+        ops in proptest::collection::vec((ops::op(), questions::between()), 1..30),
+    ) {
+        let mut world = World::new();
+        for (op, between) in &ops {
+            world.run(op);
+            between.run(&world);
+        }
+        questions::every_moment(&world.handles().state, &world.model);
+        world.run(&Op::Reopen);
+        questions::every_moment(&world.handles().state, &world.model);
+    }
 }
 
 proptest! {
