@@ -24,7 +24,8 @@ pub(crate) fn alternate(rounds: usize, sides: &mut [Side<'_>]) -> Result<Vec<f64
     Ok(results.iter_mut().map(|r| median(r)).collect())
 }
 
-fn median(results: &mut [f64]) -> f64 {
+/// The middle of some numbers.
+pub(crate) fn median(results: &mut [f64]) -> f64 {
     results.sort_by(f64::total_cmp);
     let middle = results.len() / 2;
     if results.len().is_multiple_of(2) {

@@ -17,6 +17,8 @@ pub(crate) enum Limit {
     AtLeast(f64),
     /// At most this much more than the peer.
     Above(f64),
+    /// At least this many times faster than the peer.
+    Faster(f64),
 }
 
 /// One measured operation.
@@ -45,6 +47,7 @@ impl Outcome {
             Limit::AtMost(limit) => Some(self.ratio() <= limit),
             Limit::AtLeast(limit) => Some(self.ratio() >= limit),
             Limit::Above(limit) => Some(self.dkdc - self.peer <= limit),
+            Limit::Faster(limit) => Some(self.peer / self.dkdc >= limit),
         }
     }
 
@@ -54,9 +57,11 @@ impl Outcome {
             Limit::AtMost(limit) => format!("<= {limit}x"),
             Limit::AtLeast(limit) => format!(">= {limit}x"),
             Limit::Above(limit) => format!("<= +{limit} {}", self.unit),
+            Limit::Faster(limit) => format!(">= {limit}x faster"),
         };
         let ratio = match self.limit {
             Limit::Above(_) => format!("{:+.2} {}", self.dkdc - self.peer, self.unit),
+            Limit::Faster(_) => format!("{:.0}x faster", self.peer / self.dkdc),
             _ => format!("{:.2}x", self.ratio()),
         };
         let reached = match self.reached() {
@@ -82,6 +87,7 @@ impl Outcome {
             Limit::AtMost(limit) => (Some("at most, times"), Some(limit)),
             Limit::AtLeast(limit) => (Some("at least, times"), Some(limit)),
             Limit::Above(limit) => (Some("at most, more"), Some(limit)),
+            Limit::Faster(limit) => (Some("at least, times faster"), Some(limit)),
         };
         json!({
             "operation": self.operation,
@@ -101,6 +107,8 @@ impl Outcome {
 fn number(value: f64, unit: &str) -> String {
     if value >= 1000.0 {
         format!("{value:.0} {unit}")
+    } else if value < 0.1 {
+        format!("{value:.4} {unit}")
     } else {
         format!("{value:.2} {unit}")
     }

@@ -96,6 +96,7 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
     }
     if plan.wants(Suite::Analytics) {
         analytics::run(plan, report)?;
+        post::todos(plan, report)?;
     }
     if plan.wants(Suite::Indexed) || plan.wants(Suite::Command) {
         let room = plan.room("todos")?;

@@ -3,10 +3,13 @@
 
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Instant;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use dkdc_state::{Durability, Idx, State, Table};
 
+use super::command::run_one;
 use super::{Plan, leave, post, size};
 use crate::Result;
 use crate::measure::{alternate, micros};
@@ -48,7 +51,6 @@ pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
 fn at_size(plan: &Plan, report: &mut Report, room: &Path, versions: usize) -> Result<()> {
     let path = room.join("analytics.db");
     let mut filled = fill(&path, versions)?;
-    written(report, &filled, versions)?;
     let native = Native::load(&filled.state, "plain", room)?;
     let size = size(versions);
     let mut add = |operation: &str, dkdc, peer, against, limit| {
@@ -158,6 +160,7 @@ fn at_size(plan: &Plan, report: &mut Report, room: &Path, versions: usize) -> Re
     if versions == plan.versions()[0] {
         post::aggregate(plan, report, steady, versions)?;
         whole_process(plan, report, &path, &current)?;
+        beside_sealing(plan, report, room)?;
     }
     Ok(())
 }
@@ -239,14 +242,112 @@ fn after_each_write(
     Ok((medians[0], medians[1]))
 }
 
-/// Rows that the mirror wrote for each row of the log.
-fn written(report: &mut Report, filled: &Filled, versions: usize) -> Result<()> {
-    let _ = (report, filled, versions);
+/// `dkdc sql`, from start to end, beside a process that opens DuckDB.
+fn whole_process(plan: &Plan, report: &mut Report, path: &Path, question: &str) -> Result<()> {
+    const WHAT: &str = "dkdc sql, whole process";
+    if !plan.dkdc.is_file() {
+        report.skip(WHAT, "there is no program dkdc; name it by --dkdc");
+        return Ok(());
+    }
+    let this = std::env::current_exe()?;
+    let medians = alternate(
+        plan.rounds(),
+        &mut [
+            &mut || {
+                run_one(
+                    Command::new(&plan.dkdc)
+                        .arg("--db")
+                        .arg(path)
+                        .args(["sql", question]),
+                )
+            },
+            &mut || run_one(Command::new(&this).arg("--select-42")),
+        ],
+    )?;
+    report.add(Outcome {
+        operation: WHAT.to_owned(),
+        size: size(plan.versions()[0]),
+        unit: "ms",
+        dkdc: medians[0],
+        peer: medians[1],
+        against: "opens DuckDB, selects 42",
+        limit: Limit::Above(60.0),
+    });
     Ok(())
 }
 
-/// `dkdc sql`, from start to end, beside a process that opens DuckDB.
-fn whole_process(plan: &Plan, report: &mut Report, path: &Path, question: &str) -> Result<()> {
-    let _ = (plan, report, path, question);
+/// Writes beside the mirror's work: a second thread makes the mirror anew, again
+/// and again, which is more than sealing takes.
+fn beside_sealing(plan: &Plan, report: &mut Report, room: &Path) -> Result<()> {
+    let time = Duration::from_millis(if plan.quick { 300 } else { 2000 });
+    for (operation, batch, durability, limit) in [
+        ("append, Full, beside sealing", 1, Durability::Full, 0.8),
+        (
+            "append, 1000 a batch, beside sealing",
+            1000,
+            Durability::Full,
+            0.6,
+        ),
+    ] {
+        let path = room.join(format!("sealing-{batch}.db"));
+        let mut filled = fill(&path, plan.versions()[0] / 10)?;
+        let state = State::options().durability(durability);
+        drop((filled.table, filled.state));
+        let state = state.open(&path)?;
+        let table = state.table::<Plain>()?;
+        let feed = &mut filled.feed;
+        let mut rate = |sealing: bool| -> Result<f64> {
+            let done = AtomicBool::new(false);
+            let rate = std::thread::scope(|scope| {
+                let sealer = sealing.then(|| {
+                    scope.spawn(|| {
+                        while !done.load(Ordering::Relaxed) {
+                            state.rebuild_mirror()?;
+                        }
+                        Ok::<(), dkdc_state::Error>(())
+                    })
+                });
+                let rate = appends(&table, feed, batch, time);
+                done.store(true, Ordering::Relaxed);
+                match sealer.map(std::thread::ScopedJoinHandle::join) {
+                    Some(Ok(sealed)) => sealed.map_err(Into::into).and(rate),
+                    Some(Err(_)) => Err("the sealing thread panicked".into()),
+                    None => rate,
+                }
+            })?;
+            Ok(rate)
+        };
+        let mut rates = [Vec::new(), Vec::new()];
+        for _ in 0..5 {
+            rates[0].push(rate(true)?);
+            rates[1].push(rate(false)?);
+        }
+        let [with, without] = rates.map(|mut rates| crate::measure::median(&mut rates));
+        report.add(Outcome {
+            operation: operation.to_owned(),
+            size: size(plan.versions()[0] / 10),
+            unit: "/s",
+            dkdc: with,
+            peer: without,
+            against: "without sealing",
+            limit: Limit::AtLeast(limit),
+        });
+    }
     Ok(())
+}
+
+/// Rows a second, for so long.
+fn appends(table: &Table<Plain>, feed: &mut Feed, batch: usize, time: Duration) -> Result<f64> {
+    let mut rows = 0_u32;
+    let mut spent = Duration::ZERO;
+    while spent < time {
+        let records: Vec<Plain> = feed.take(batch.max(100));
+        let started = Instant::now();
+        for records in records.chunks(batch) {
+            table.append_all(records)?;
+        }
+        spent += started.elapsed();
+        rows += u32::try_from(records.len())?;
+    }
+    Ok(f64::from(rows) / spent.as_secs_f64())
 }

@@ -62,7 +62,7 @@ pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path, todos: Pair<Tod
 }
 
 /// Milliseconds from start to end.
-fn run_one(command: &mut Command) -> Result<f64> {
+pub(super) fn run_one(command: &mut Command) -> Result<f64> {
     let started = Instant::now();
     let output = command.stdin(Stdio::null()).output()?;
     let millis = micros(started, 1) / 1000.0;

@@ -1,12 +1,18 @@
 //! The post's design (`peers/post.py`), in a Python environment of its own.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
+
+use dkdc_todo::{Todo, Todos};
 
 use super::Plan;
 use crate::Result;
+use crate::measure::{median, micros};
 use crate::report::{Limit, Outcome, Report};
+use crate::sample::Feed;
 
 /// Versions that go together; ibis 12 needs an older sqlglot.
 const PACKAGES: [&str; 5] = [
@@ -35,7 +41,7 @@ pub(super) fn aggregate(
         dkdc,
         peer: found["aggregate"],
         against: PEER,
-        limit: Limit::AtMost(1.0 / 50.0),
+        limit: Limit::Faster(50.0),
     });
     Ok(())
 }
@@ -97,4 +103,77 @@ fn environment(beside: &Path) -> Result<PathBuf> {
     run(Command::new(&python).args(install).args(PACKAGES))?;
     std::fs::write(&done, PACKAGES.join("\n"))?;
     Ok(python)
+}
+
+/// The post's todo list and dkdc's, at 100 thousand versions.
+pub(super) fn todos(plan: &Plan, report: &mut Report) -> Result<()> {
+    let versions = if plan.quick { 20_000 } else { 100_000 };
+    let operations = ["append", "get", "contains", "get_all"];
+    let Some(theirs) = measure(plan, report, versions, &operations)? else {
+        return Ok(());
+    };
+    let room = plan.room("todos-of-the-post")?;
+    let todos = Todos::open(room.join("todo.db"))?;
+    let mut feed = Feed::new(1);
+    let records: Vec<Todo> = feed.take(versions / 4);
+    let ids: Vec<String> = records.iter().map(|todo| todo.id.clone()).collect();
+    let state = todos.state();
+    let table = state.table::<Todo>()?;
+    table.append_all(&records)?;
+    for _ in 0..3 {
+        table.update_all(&feed.again::<Todo>(&ids, versions / 4))?;
+    }
+    let rounds = plan.rounds();
+    let mut ours = Vec::new();
+    for operation in operations {
+        let mut run = |count: usize, run: &mut dyn FnMut() -> Result<()>| -> Result<()> {
+            let mut took = Vec::new();
+            for _ in 0..=rounds {
+                let started = Instant::now();
+                for _ in 0..count {
+                    run()?;
+                }
+                took.push(micros(started, count) / 1000.0);
+            }
+            // The first warms up.
+            ours.push(median(&mut took[1..]));
+            Ok(())
+        };
+        match operation {
+            "append" => run(200, &mut || {
+                // The post's gives the todo back as it is stored.
+                let todo: Todo = feed.take(1).remove(0);
+                todos.append(todo).map(|_| ()).map_err(Into::into)
+            })?,
+            "get" => run(200, &mut || {
+                black_box(todos.get(feed.ids(&ids, 1)[0])?);
+                Ok(())
+            })?,
+            "contains" => run(200, &mut || {
+                black_box(todos.contains(feed.ids(&ids, 1)[0], None)?);
+                Ok(())
+            })?,
+            _ => run(1, &mut || {
+                black_box(todos.list(None)?);
+                Ok(())
+            })?,
+        }
+    }
+    for ((operation, ours), times) in operations
+        .iter()
+        .zip(ours)
+        .zip([400.0, 2000.0, 2000.0, 5.0])
+    {
+        report.add(Outcome {
+            operation: format!("todos: {operation}"),
+            size: super::size(versions),
+            unit: "ms",
+            dkdc: ours,
+            peer: theirs[*operation],
+            against: PEER,
+            limit: Limit::Faster(times),
+        });
+    }
+    drop((table, todos));
+    super::leave(&room)
 }
