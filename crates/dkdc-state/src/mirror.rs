@@ -39,7 +39,7 @@ use crate::log::manifest::{self, Amount, Sealed};
 use crate::record::Idx;
 
 #[cfg(feature = "query")]
-pub(crate) use pieces::Pieces;
+pub(crate) use pieces::{Current, Pieces};
 pub(crate) use plan::SEAL_ROWS;
 pub(crate) use trust::Held;
 

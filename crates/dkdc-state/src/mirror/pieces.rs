@@ -15,13 +15,22 @@ use crate::record::Idx;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pieces {
     /// The rows that were current at a version.
-    pub(crate) current: Option<(PathBuf, Idx)>,
+    pub(crate) current: Option<Current>,
     /// Files of history, by absolute paths.
     pub(crate) files: Vec<Piece>,
     /// Where a file holds older rows than are wanted: what is wanted is newer.
     pub(crate) newer_than: Option<Idx>,
     /// Ranges of the log: after the one, up to the other.
     pub(crate) ranges: Vec<(Idx, Idx)>,
+}
+
+/// The file of a table's current rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Current {
+    pub(crate) path: PathBuf,
+    /// The version at which they were current.
+    pub(crate) upto: Idx,
+    pub(crate) bytes: u64,
 }
 
 /// One file of history.
@@ -72,7 +81,11 @@ impl Mirror {
         if let Some(sealed) = manifest.current(table)
             && let Some(file) = self.hold(sealed)
         {
-            pieces.current = Some((file.path.clone(), sealed.upto));
+            pieces.current = Some(Current {
+                path: file.path.clone(),
+                upto: sealed.upto,
+                bytes: sealed.bytes,
+            });
             held.push(file);
         }
         pieces
