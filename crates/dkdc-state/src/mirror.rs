@@ -56,6 +56,9 @@ pub(crate) struct Mirror {
     tails: Mutex<HashMap<u32, Counted>>,
     /// Held by the thread that writes files.
     at_work: Mutex<()>,
+    /// When writing files failed last, if it has not worked since.
+    #[cfg(feature = "query")]
+    failed: Mutex<Option<std::time::Instant>>,
 }
 
 struct Counted {
@@ -73,6 +76,8 @@ impl Mirror {
             trust: trust::Trust::default(),
             tails: Mutex::default(),
             at_work: Mutex::default(),
+            #[cfg(feature = "query")]
+            failed: Mutex::default(),
         }
     }
 

@@ -2,8 +2,10 @@
 //! ranges of the log that they lack.
 
 use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::Instant;
 
-use super::keeper::{Keeper, Seen};
+use super::keeper::{Keeper, RETRY, Seen};
 use super::{Held, Mirror};
 use crate::error::Result;
 use crate::log::Store;
@@ -92,6 +94,19 @@ impl Mirror {
     }
 }
 
+impl Mirror {
+    fn failed_lately(&self) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|at| at.elapsed() < RETRY)
+    }
+
+    /// Remembers how an attempt to write files ended.
+    fn ended<T>(&self, result: &Result<T>) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        *failed = result.is_err().then(Instant::now);
+    }
+}
+
 impl Store {
     /// The mirror as this process knows it.
     pub(crate) fn mirror(&self) -> &Mirror {
@@ -112,6 +127,10 @@ impl Store {
             }
             return Ok(false);
         }
+        // What failed would fail again, after much work perhaps.
+        if mirror.failed_lately() {
+            return Ok(false);
+        }
         // Another thread is at it: this one reads what there is.
         let Ok(_at_work) = mirror.at_work.try_lock() else {
             return Ok(false);
@@ -123,7 +142,9 @@ impl Store {
                 .into_iter()
                 .any(|n| seen.table(n, self.config.seal_rows).due().is_some());
         if due {
-            Keeper::open(self.keeper.site.clone())?.keep()?;
+            let kept = Keeper::open(self.keeper.site.clone()).and_then(|mut keeper| keeper.keep());
+            mirror.ended(&kept);
+            kept?;
         }
         Ok(due)
     }
