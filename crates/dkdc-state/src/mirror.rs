@@ -42,7 +42,7 @@ use crate::record::Idx;
 
 pub use admin::MirroredTable;
 #[cfg(feature = "query")]
-pub(crate) use pieces::Pieces;
+pub(crate) use pieces::{Current, Pieces};
 pub(crate) use plan::SEAL_ROWS;
 pub(crate) use trust::Held;
 
@@ -59,6 +59,9 @@ pub(crate) struct Mirror {
     tails: Mutex<HashMap<u32, Counted>>,
     /// Held by the thread that writes files.
     at_work: Mutex<()>,
+    /// When writing files failed last, if it has not worked since.
+    #[cfg(feature = "query")]
+    failed: Mutex<Option<std::time::Instant>>,
 }
 
 struct Counted {
@@ -76,6 +79,8 @@ impl Mirror {
             trust: trust::Trust::default(),
             tails: Mutex::default(),
             at_work: Mutex::default(),
+            #[cfg(feature = "query")]
+            failed: Mutex::default(),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::log::{Config, Reader, open, writer};
 use crate::record::Idx;
 
 /// After a failure, the next attempt waits so long.
-const RETRY: Duration = Duration::from_secs(10);
+pub(super) const RETRY: Duration = Duration::from_secs(10);
 
 /// Where a store is, for those who must not keep it open.
 #[derive(Clone)]

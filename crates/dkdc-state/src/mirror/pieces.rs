@@ -2,8 +2,10 @@
 //! ranges of the log that they lack.
 
 use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::Instant;
 
-use super::keeper::{Keeper, Seen};
+use super::keeper::{Keeper, RETRY, Seen};
 use super::{Held, Mirror};
 use crate::error::Result;
 use crate::log::Store;
@@ -15,13 +17,22 @@ use crate::record::Idx;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pieces {
     /// The rows that were current at a version.
-    pub(crate) current: Option<(PathBuf, Idx)>,
+    pub(crate) current: Option<Current>,
     /// Files of history, by absolute paths.
     pub(crate) files: Vec<Piece>,
     /// Where a file holds older rows than are wanted: what is wanted is newer.
     pub(crate) newer_than: Option<Idx>,
     /// Ranges of the log: after the one, up to the other.
     pub(crate) ranges: Vec<(Idx, Idx)>,
+}
+
+/// The file of a table's current rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Current {
+    pub(crate) path: PathBuf,
+    /// The version at which they were current.
+    pub(crate) upto: Idx,
+    pub(crate) bytes: u64,
 }
 
 /// One file of history.
@@ -72,10 +83,27 @@ impl Mirror {
         if let Some(sealed) = manifest.current(table)
             && let Some(file) = self.hold(sealed)
         {
-            pieces.current = Some((file.path.clone(), sealed.upto));
+            pieces.current = Some(Current {
+                path: file.path.clone(),
+                upto: sealed.upto,
+                bytes: sealed.bytes,
+            });
             held.push(file);
         }
         pieces
+    }
+}
+
+impl Mirror {
+    fn failed_lately(&self) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|at| at.elapsed() < RETRY)
+    }
+
+    /// Remembers how an attempt to write files ended.
+    fn ended<T>(&self, result: &Result<T>) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        *failed = result.is_err().then(Instant::now);
     }
 }
 
@@ -94,6 +122,10 @@ impl Store {
             }
             return Ok(false);
         }
+        // What failed would fail again, after much work perhaps.
+        if mirror.failed_lately() {
+            return Ok(false);
+        }
         // Another thread is at it: this one reads what there is.
         let Ok(_at_work) = mirror.at_work.try_lock() else {
             return Ok(false);
@@ -105,7 +137,9 @@ impl Store {
                 .into_iter()
                 .any(|n| seen.table(n, self.config.seal_rows).due().is_some());
         if due {
-            Keeper::open(self.keeper.site.clone())?.keep()?;
+            let kept = Keeper::open(self.keeper.site.clone()).and_then(|mut keeper| keeper.keep());
+            mirror.ended(&kept);
+            kept?;
         }
         Ok(due)
     }

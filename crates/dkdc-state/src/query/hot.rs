@@ -125,7 +125,7 @@ impl Hot {
                     .tables
                     .iter()
                     .any(|t| t.eq_ignore_ascii_case(meta.name()))
-                && self.is_due(number)
+                && self.is_due(number, pieces)
             {
                 self.load(connection, ahead)?;
                 changed.push(number);
@@ -134,9 +134,11 @@ impl Hot {
         Ok(Some(changed))
     }
 
-    /// True when a table has been asked for often enough.
-    fn is_due(&mut self, number: u32) -> bool {
-        if self.budget == 0 || self.large.contains(&number) {
+    /// True when a table has been asked for often enough, and may fit: in
+    /// memory, rows take more than in a file.
+    fn is_due(&mut self, number: u32, pieces: &Pieces) -> bool {
+        let bytes = pieces.current.as_ref().map_or(1, |current| current.bytes);
+        if bytes > self.budget || self.large.contains(&number) {
             return false;
         }
         let asked = self.asked.entry(number).or_default();

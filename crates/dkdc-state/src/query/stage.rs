@@ -86,7 +86,7 @@ impl Ready {
     fn suit(&mut self, session: &Session, pinned: &Pinned, judged: &Judged) -> Result<bool> {
         let newer = |pieces: &Pieces| {
             let current = pieces.current.as_ref();
-            current.is_some_and(|(_, upto)| *upto > pinned.idx())
+            current.is_some_and(|current| current.upto > pinned.idx())
         };
         if !self.any && pinned.pieces.iter().any(newer) {
             return Ok(false);

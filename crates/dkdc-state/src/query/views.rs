@@ -8,7 +8,7 @@
 
 use crate::log::catalog::TableMeta;
 use crate::log::scan::{self, Scanned};
-use crate::mirror::Pieces;
+use crate::mirror::{Current, Pieces};
 use crate::record::{Idx, Value};
 use crate::schema::{Column, ColumnType};
 
@@ -105,7 +105,7 @@ pub(super) fn list(versions: &[Idx]) -> String {
 /// From the file of current rows, for a cut that is not older than it; else
 /// from history: one of them gives nothing, and is not read.
 fn current_any(meta: &TableMeta, pieces: &Pieces, cut: &Cut) -> String {
-    let Some((_, upto)) = &pieces.current else {
+    let Some(Current { upto, .. }) = &pieces.current else {
         return unsuperseded(meta, &cut.source(meta, pieces), None);
     };
     let not_older = format!("{} >= make_timestamp({upto})", cut.upto);
@@ -120,7 +120,7 @@ fn current_any(meta: &TableMeta, pieces: &Pieces, cut: &Cut) -> String {
 /// From the file of current rows and what is newer, for a cut that is not older
 /// than the file; nothing unless a condition holds.
 fn current_newer(meta: &TableMeta, pieces: &Pieces, cut: &Cut, when: Option<&str>) -> String {
-    let Some((path, upto)) = &pieces.current else {
+    let Some(Current { path, upto, .. }) = &pieces.current else {
         return unsuperseded(meta, &cut.source(meta, pieces), when);
     };
     let newer = cut.source(meta, &pieces.newer(*upto));

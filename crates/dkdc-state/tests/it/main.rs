@@ -15,6 +15,7 @@ mod history_is_complete;
 mod idx_always_increases;
 mod lists_do_not_depend_on_indexes;
 mod many_processes_share_a_store;
+mod mirror_files_are_shared;
 mod moments_mean_commits;
 mod nobody_waits_for_ever;
 #[cfg(feature = "query")]

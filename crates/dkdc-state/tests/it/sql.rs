@@ -216,6 +216,27 @@ fn a_snapshot_is_not_answered_with_newer_rows() {
 }
 
 #[test]
+fn rows_that_do_not_fit_into_memory_are_answered_all_the_same() {
+    for bytes in [0, 1, 300_000] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = State::options().hot_rows_bytes(bytes);
+        let state = options
+            .open(folder.path().join("data.db"))
+            .expect("a store");
+        let numbers = numbers(&state);
+        let rows: Vec<Row> = (0..5000)
+            .map(|n| Row::new(format!("r{n}")).with("n", n))
+            .collect();
+        for _ in 0..4 {
+            numbers.upsert_all(&rows).expect("written");
+            numbers.delete("r0").expect("deleted");
+            assert_eq!(int(&state, "select count(*) from numbers"), 4999);
+            assert_eq!(int(&state, "select min(n) from numbers"), 1, "{bytes}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_under_way_does_not_see_what_comes() {
     let (_folder, state) = store();
     let numbers = numbers(&state);

@@ -191,6 +191,23 @@ fn a_missing_folder_is_no_loss() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_made_is_done_without() {
+    let place = Place::new();
+    fs::write(place.folder(), "no folder").expect("a file");
+    let state = place.open();
+    fill(&state);
+    for _ in 0..2 {
+        assert_whole(&state);
+    }
+    drop(state);
+    assert_whole(&place.open());
+    assert_eq!(
+        fs::read_to_string(place.folder()).expect("the file"),
+        "no folder"
+    );
+}
+
+#[test]
 fn a_file_of_another_store_is_never_read() {
     let (place, other) = (Place::new(), Place::new());
     let (state, stranger) = (place.open(), other.open());
