@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, OptionalExtension};
+use rusqlite::CachedStatement;
 
 use super::catalog::TableMeta;
 use super::hash::{self, Hash, Leaf, Salts};
@@ -282,15 +282,15 @@ pub(crate) fn column_number(at: usize) -> u32 {
 
 /// The head that a statement finds.
 pub(crate) fn find_head(statement: &mut CachedStatement<'_>, id: &str) -> Result<Option<Head>> {
-    statement
-        .query_row([id], |row| {
-            Ok(Head {
-                idx: Idx(row.get(0)?),
-                deleted: row.get(1)?,
-            })
-        })
-        .optional()
-        .db()
+    statement.raw_bind_parameter(1, id).db()?;
+    let mut rows = statement.raw_query();
+    let Some(row) = rows.next().db()? else {
+        return Ok(None);
+    };
+    Ok(Some(Head {
+        idx: Idx(row.get(0).db()?),
+        deleted: row.get(1).db()?,
+    }))
 }
 
 /// Refuses what does not go with the record's head.
@@ -335,14 +335,16 @@ fn needs_old(meta: &TableMeta, action: &Action) -> bool {
 }
 
 /// The row's values: those given, else the current ones, else the defaults.
-fn complete(meta: &TableMeta, given: Vec<Option<Value>>, old: Option<&[Value]>) -> Vec<Value> {
-    let mut given = given.into_iter();
-    let columns = meta.schema.columns.iter().enumerate();
-    columns
-        .map(|(at, column)| match (given.next().flatten(), old) {
+fn complete(meta: &TableMeta, mut given: Vec<Option<Value>>, old: Option<&[Value]>) -> Vec<Value> {
+    let columns = &meta.schema.columns;
+    given.resize_with(columns.len(), || None);
+    // In place: a value and perhaps a value are of one size.
+    let values = given.into_iter().enumerate();
+    values
+        .map(|(at, value)| match (value, old) {
             (Some(value), _) => value,
             (None, Some(old)) => old[at].clone(),
-            (None, None) => column.default.clone().unwrap_or_default(),
+            (None, None) => columns[at].default.clone().unwrap_or_default(),
         })
         .collect()
 }

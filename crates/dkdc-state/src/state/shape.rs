@@ -53,7 +53,8 @@ impl<R: Record> Shape<R> {
             encode: |record, places, schema| {
                 let invalid = |source| invalid(schema, &record.id(), source);
                 let values = record.to_values().map_err(invalid)?;
-                let mut cells = vec![None; schema.columns.len()];
+                let mut cells = Vec::new();
+                cells.resize_with(schema.columns.len(), || None);
                 for (value, at) in values.into_iter().zip(places) {
                     let column = &schema.columns[*at];
                     let value = value.check(column.ty);
