@@ -58,7 +58,7 @@ pub(crate) fn run(export: &Export, stores: &Stores) -> Result<()> {
     let name = export.table.replace('"', "\"\"");
     let schema = if export.history { "history" } else { "main" };
     let rows = snapshot.sql(&format!("from {schema}.\"{name}\" order by idx"))?;
-    write(rows, &export.to, format, total)
+    write(rows, &export.to, format, total, state.path())
 }
 
 /// How a file is to be written: as asked for, else by its ending.
@@ -79,14 +79,16 @@ pub(crate) fn format_of(path: &Path, asked: Option<Format>) -> Result<Format> {
     }
 }
 
-/// Writes an answer into a file. `total`: its rows, if that is known.
+/// Writes an answer into a file. `total`: its rows, if that is known. `store`:
+/// the one that was asked.
 pub(crate) fn write(
     batches: Batches,
     path: &Path,
     format: Format,
     total: Option<u64>,
+    store: &Path,
 ) -> Result<()> {
-    let mut file = NewFile::begin(path, true, 0o666)?;
+    let mut file = NewFile::begin(path, true, 0o666, store)?;
     let progress = Progress::new("rows", total);
     let mut failed = None;
     let content = Content {

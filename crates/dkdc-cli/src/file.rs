@@ -4,7 +4,7 @@
 //! the target's place. Devices and pipes are written to as they are.
 
 use std::fs::{File, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -24,9 +24,22 @@ enum To {
 }
 
 impl NewFile {
-    /// Begins a file; `replace`: what is there may be replaced. `mode`: its
-    /// permissions, less what the user's umask takes away.
-    pub(crate) fn begin(target: &Path, replace: bool, mode: u32) -> Result<NewFile> {
+    /// Begins a file; `replace`: what is there may be replaced, unless it is a
+    /// store. `mode`: its permissions, less what the user's umask takes away.
+    /// `store`: the one that is open.
+    pub(crate) fn begin(target: &Path, replace: bool, mode: u32, store: &Path) -> Result<NewFile> {
+        // A link stays, and what it leads to is replaced.
+        let followed = target.canonicalize();
+        let target = match &followed {
+            Ok(real) if replace => real,
+            _ => target,
+        };
+        if is_of_store(target, store) {
+            return Err(Failure::usage(format!(
+                "{}: that is a store, or part of one; name another file",
+                target.display()
+            )));
+        }
         let failed = |error: io::Error| Failure::file(target, &error);
         if target.is_dir() {
             let message = format!("{}: a folder; name a file in it", target.display());
@@ -92,6 +105,45 @@ impl NewFile {
         }
         Ok(())
     }
+}
+
+/// Whether a file is the store that is open, one beside it, or another store.
+fn is_of_store(target: &Path, store: &Path) -> bool {
+    let beside = |ending: &str| {
+        let mut name = store.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let own = ["", "-wal", "-shm"];
+    if own.iter().any(|ending| is_same(target, &beside(ending))) {
+        return true;
+    }
+    let folder = target
+        .parent()
+        .and_then(|folder| folder.canonicalize().ok());
+    if folder.is_some_and(|folder| beside("-mirror").canonicalize().is_ok_and(|m| m == folder)) {
+        return true;
+    }
+    // The header of another file: of the open one it must not be read so.
+    let mut header = [0; 72];
+    let regular = target.metadata().is_ok_and(|meta| meta.is_file());
+    let read =
+        regular && File::open(target).is_ok_and(|mut file| file.read_exact(&mut header).is_ok());
+    read && header.starts_with(b"SQLite format 3\0") && header.ends_with(b"dkdc")
+}
+
+#[cfg(unix)]
+fn is_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let key = |path: &Path| path.metadata().ok().map(|meta| (meta.dev(), meta.ino()));
+    key(one).is_some() && key(one) == key(other)
+}
+
+#[cfg(not(unix))]
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize()
+        .ok()
+        .is_some_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 fn refused(target: &Path) -> Failure {

@@ -299,7 +299,7 @@ impl Drop for Store {
         // file took the place of ours, a `-wal` with content would be taken for
         // the other's.
         if self.poison.get().is_none() && self.identity.verify().is_ok() {
-            self.group.fold();
+            self.group.fold(|| self.identity.verify());
         }
         if self.poison.get().is_none() || self.identity.verify().is_err() {
             self.group.checkpoint();

@@ -54,7 +54,7 @@ fn here(filename: &str) -> Result<PathBuf> {
 }
 
 fn to_disk(lake: &Lake, file: &File, target: &Path, replace: bool) -> Result<()> {
-    let mut to = NewFile::begin(target, replace, mode(file))?;
+    let mut to = NewFile::begin(target, replace, mode(file), lake.state().path())?;
     let failed = |error: io::Error| Failure::file(target, &error);
     copy(lake, file, to.content(), false, failed)?;
     if let Some(mtime) = file.mtime {

@@ -181,3 +181,27 @@ fn what_cannot_be_exported_is_refused_in_one_line() {
     }
     assert_eq!(files(&shell), Vec::<String>::new());
 }
+
+#[test]
+fn no_store_is_replaced() {
+    let shell = shell();
+    std::fs::rename(shell.path("data.db"), shell.path("data.csv")).expect("renamed");
+    shell.ok(&["--db", "other.csv", "table", "new", "t", "n:int"]);
+    shell.write("file", "content");
+    shell.ok(&["--db", "data.csv", "lake", "put", "file"]);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("data.csv", shell.path("link.csv")).expect("a link");
+    for target in ["data.csv", "link.csv", "./data.csv", "other.csv"] {
+        for args in [
+            &["export", "people", "--to", target][..],
+            &["sql", "from people", "-o", target],
+            &["lake", "get", "file", "-o", target],
+        ] {
+            let ended = shell.dkdc(&[&["--db", "data.csv"][..], args].concat());
+            assert_eq!(ended.code, 2, "{args:?}: {ended:?}");
+            assert!(ended.err.contains("that is a store"), "{ended:?}");
+        }
+    }
+    shell.ok(&["--db", "data.csv", "check"]);
+    shell.ok(&["--db", "other.csv", "check"]);
+}

@@ -252,11 +252,11 @@ impl Group {
     }
 
     /// Folds the heads, on close: another process's writes are not waited for.
-    pub(crate) fn fold(&self) {
+    pub(crate) fn fold(&self, verify: impl Fn() -> Result<()>) {
         let writer = lock(&self.writer);
         let folded = writer.as_ref().map(|w| {
             w.conn.busy_timeout(Duration::ZERO).db()?;
-            recent::fold_all(&w.conn)
+            recent::fold_all(&w.conn, verify)
         });
         if let Some(Err(error)) = folded {
             tracing::debug!(%error, "the heads are folded by the next process");

@@ -153,10 +153,10 @@ impl Shared {
                     .ok();
             }
             let complete = conn.as_ref().is_some_and(|conn| {
-                if let Err(error) = recent::fold_all(conn) {
-                    tracing::debug!(%error, "the heads are folded later");
-                }
-                writer::checkpoint(conn).is_ok_and(|checkpoint| checkpoint.complete)
+                let folded = recent::fold_all(conn, || open::is_file(&path, key))
+                    .inspect_err(|error| tracing::debug!(%error, "the heads are folded later"));
+                writer::checkpoint(conn)
+                    .is_ok_and(|checkpoint| checkpoint.complete && folded.is_ok())
             });
             if complete {
                 self.fall_asleep(seen);

@@ -205,7 +205,7 @@ pub(crate) fn reader(store: &Store) -> Result<Pooled> {
 }
 
 /// Another file at the path is another store, or none.
-fn is_file(path: &Path, key: FileKey) -> Result<()> {
+pub(super) fn is_file(path: &Path, key: FileKey) -> Result<()> {
     if file_key(path) == Some(key) {
         return Ok(());
     }
@@ -394,8 +394,9 @@ pub(crate) fn keeper(path: &Path, config: &Config, key: FileKey) -> Result<Conne
 pub(crate) fn checkpointer(path: &Path, key: FileKey, config: &Config) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = connection(path, flags, config)?;
-    // Before the first statement: nothing was read or locked by then.
     is_file(path, key)?;
+    // Another process's writes are not waited for: there is a next time.
+    conn.busy_timeout(Duration::ZERO).db()?;
     conn.pragma_update(None, "synchronous", "FULL").db()?;
     conn.pragma_update(None, "cache_size", -256).db()?;
     if cfg!(target_os = "macos") {

@@ -34,7 +34,7 @@ pub(crate) const MANY: usize = 131_072;
 /// it has them.
 pub(super) const TABLES: &str = "
 PRAGMA temp.journal_mode = MEMORY;
-PRAGMA temp.cache_size = -32768;
+PRAGMA temp.cache_size = -262144;
 CREATE TEMP TABLE _dkdc_recent(
   \"table\" INTEGER NOT NULL,
   id TEXT NOT NULL,
@@ -58,6 +58,11 @@ pub(crate) fn folded(conn: &Connection, meta: &TableMeta) -> Result<i64> {
 
 /// Makes a reader's recent heads of a table complete, inside its transaction.
 pub(crate) fn catch_up(conn: &Connection, meta: &TableMeta) -> Result<()> {
+    // Several statements, which must see one snapshot.
+    assert!(
+        !conn.is_autocommit(),
+        "BUG: heads are read outside a transaction"
+    );
     let fresh = conn
         .prepare_cached(&meta.sql.fresh)
         .and_then(|mut s| s.query_row([], |row| row.get(0)))
@@ -113,30 +118,37 @@ pub(crate) fn look_up<T>(
         return Ok(look()?.0);
     }
     run(conn, "BEGIN")?;
-    let found = catch_up(conn, meta).and_then(|_| look());
-    match found {
-        Ok((found, _)) => run(conn, "COMMIT").map(|()| found),
-        Err(error) => run(conn, "ROLLBACK").and(Err(error)),
-    }
+    let found = catch_up(conn, meta).and_then(|()| look());
+    end(conn, found.map(|(found, _)| found))
 }
 
-/// Folds the recent heads of every table, in a transaction of its own.
-pub(crate) fn fold_all(conn: &Connection) -> Result<()> {
+/// Ends a transaction as its result says.
+fn end<T>(conn: &Connection, result: Result<T>) -> Result<T> {
+    let result = result.and_then(|value| run(conn, "COMMIT").map(|()| value));
+    if result.is_err() && !conn.is_autocommit() {
+        // The first error is the one that tells what happened.
+        if let Err(error) = run(conn, "ROLLBACK") {
+            tracing::warn!(%error, "rollback failed");
+        }
+    }
+    result
+}
+
+/// Folds the recent heads of every table, in a transaction of its own. `verify`:
+/// that the file is still the one that was opened, asked inside it.
+pub(crate) fn fold_all(conn: &Connection, verify: impl Fn() -> Result<()>) -> Result<()> {
     if behind(conn)?.is_empty() {
         return Ok(());
     }
     run(conn, "BEGIN IMMEDIATE")?;
-    let folded = behind(conn).and_then(|due| {
+    let folded = verify().and_then(|()| behind(conn)).and_then(|due| {
         due.iter().try_for_each(|meta| {
             let mut recent = Recent::default();
             recent.complete(conn, meta)?;
             recent.fold(conn, meta)
         })
     });
-    match folded {
-        Ok(()) => run(conn, "COMMIT"),
-        Err(error) => run(conn, "ROLLBACK").and(Err(error)),
-    }
+    end(conn, folded)
 }
 
 /// The tables that have recent heads.
@@ -203,6 +215,10 @@ impl Recent {
 
     /// Puts them into the head table, inside a write transaction.
     fn fold(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
+        assert!(
+            self.complete,
+            "BUG: heads that are not all there are folded"
+        );
         // Most ids differ in their first bytes: these decide without a look at
         // the rest, which is somewhere else in memory.
         let heads = self.heads.drain();
@@ -302,17 +318,19 @@ impl Heads {
     /// Folds those of tables that have many.
     pub(crate) fn fold_many(&mut self, conn: &Connection, catalog: &Catalog) -> Result<()> {
         for (recent, meta) in self.tables.iter_mut().zip(&catalog.tables) {
-            if recent.heads.len() >= MANY {
+            if recent.complete && recent.heads.len() >= MANY {
                 recent.fold(conn, meta)?;
             }
         }
         Ok(())
     }
 
-    /// Folds those of one table.
+    /// Folds those of one table, all of which were put.
     pub(crate) fn fold(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
         self.undo.clear();
-        self.table(meta.schema.number).fold(conn, meta)
+        let recent = self.table(meta.schema.number);
+        recent.complete = true;
+        recent.fold(conn, meta)
     }
 
     /// A transaction has been committed.

@@ -107,6 +107,7 @@ impl<'w> Tx<'w> {
             scribe,
         } = writer;
         lock(conn, store.config.busy_timeout, since).map_err(|error| store.locate(error))?;
+        let before = tail.clone();
         let mut tx = Tx {
             store,
             conn,
@@ -118,7 +119,7 @@ impl<'w> Tx<'w> {
             now: store.config.clock.now(),
             unit: Unit::default(),
             open: true,
-            before: Tail::default(),
+            before,
             broken: None,
         };
         tx.catch_up()?;
@@ -280,7 +281,16 @@ impl<'w> Tx<'w> {
     }
 
     fn refuse_broken(&self) -> Result<()> {
-        self.broken.clone().map_or(Ok(()), Err)
+        match &self.broken {
+            Some(error) => Err(error.clone()),
+            // Also a read may meet an error that ends the transaction.
+            None if self.conn.is_autocommit() => Err(Error::Sqlite {
+                path: self.store.path.clone(),
+                code: 0,
+                message: "an error before has taken the transaction back".to_owned(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Puts the store's path into an error.

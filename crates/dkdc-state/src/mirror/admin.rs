@@ -3,7 +3,7 @@
 
 use super::Mirror;
 use super::keeper::{Keeper, Seen};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log::{Store, manifest};
 use crate::record::Idx;
 use crate::state::State;
@@ -125,11 +125,19 @@ impl Keeper {
         let _at_work = mirror.at_work.lock();
         self.keep()?;
         let count = self.catalog()?.tables.len();
+        let last = self.seen()?.last();
         for table in 1..=u32::try_from(count).unwrap_or(u32::MAX) {
-            let seen = self.seen()?;
-            if seen.table(table, 1).tail.rows > 0 {
-                // Not done: another process is, or the table was cleared.
-                self.seal(table, seen.beyond(table), &[])?;
+            loop {
+                let seen = self.seen()?;
+                if seen.table(table, 1).tail.rows == 0 || seen.beyond(table).0 >= last {
+                    break;
+                }
+                // Not done: another process did some of it. It is looked at
+                // again, as when the table was cleared meanwhile.
+                match self.seal(table, seen.beyond(table), &[]) {
+                    Ok(_) | Err(Error::OutsideHistory { .. }) => {}
+                    Err(error) => return Err(error),
+                }
             }
             let seen = self.seen()?;
             if seen.lacks_current(table) {

@@ -187,6 +187,11 @@ impl Seen {
         &self.manifest
     }
 
+    /// The newest version of the store.
+    pub(super) fn last(&self) -> Idx {
+        self.last
+    }
+
     /// The range of a table that the mirror does not have.
     pub(super) fn beyond(&self, table: u32) -> (Idx, Idx) {
         (self.manifest.watermark(table), self.last)

@@ -113,13 +113,23 @@ impl Trust {
         held
     }
 
-    /// The same, whatever was verified before.
-    pub(super) fn hold_anew(&self, folder: &Path, sealed: &Sealed) -> Option<Held> {
-        self.lock().loaded = true;
-        self.verify(folder, sealed)
+    /// The same, whatever was verified before; nothing is recorded.
+    pub(super) fn hold_anew(folder: &Path, sealed: &Sealed) -> Option<Held> {
+        let (held, stat) = Trust::open(folder, sealed)?;
+        Trust::matches(&held, sealed, stat).then_some(held)
     }
 
     fn verify(&self, folder: &Path, sealed: &Sealed) -> Option<Held> {
+        let (held, stat) = Trust::open(folder, sealed)?;
+        if !self.knows(folder, sealed, stat) {
+            Trust::matches(&held, sealed, stat).then_some(())?;
+            self.remember(folder, sealed, stat);
+        }
+        Some(held)
+    }
+
+    /// Opens a file of the size that was written, and locks it.
+    fn open(folder: &Path, sealed: &Sealed) -> Option<(Held, Stat)> {
         let path = folder.join(&sealed.file);
         // Before it is opened: what is no file of this size may be anything.
         Stat::at(&path).filter(|stat| stat.bytes == sealed.bytes)?;
@@ -130,16 +140,14 @@ impl Trust {
         let stat = Stat::of(&file.metadata().ok()?)?;
         // What lost its name while it was being locked is on its way out.
         (Stat::at(&path)? == stat && stat.bytes == sealed.bytes).then_some(())?;
-        if self.knows(folder, sealed, stat) {
-            return Some(Held { path, file });
-        }
-        // The times come first: what moves while the file is read shows.
+        Some((Held { path, file }, stat))
+    }
+
+    /// Hashes a file. The times came first: what moves while it is read shows.
+    fn matches(held: &Held, sealed: &Sealed, stat: Stat) -> bool {
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(&file).ok()?;
-        let matches = hasher.finalize().as_bytes() == &sealed.hash;
-        (matches && Stat::at(&path) == Some(stat)).then_some(())?;
-        self.remember(folder, sealed, stat);
-        Some(Held { path, file })
+        let read = hasher.update_reader(&held.file).is_ok();
+        read && hasher.finalize().as_bytes() == &sealed.hash && Stat::at(&held.path) == Some(stat)
     }
 
     fn knows(&self, folder: &Path, sealed: &Sealed, stat: Stat) -> bool {

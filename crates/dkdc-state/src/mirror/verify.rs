@@ -5,9 +5,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 
+use super::current;
 use super::reread::Rows;
-use super::trust::Held;
-use super::{Mirror, current};
+use super::trust::{Held, Trust};
 use crate::error::{Error, Result};
 use crate::log::manifest::{self, Kind, Sealed};
 use crate::log::scan::{self, Scanned};
@@ -36,11 +36,11 @@ impl Store {
         for sealed in &manifest.files {
             let schema = &catalog.by_number(sealed.table)?.schema;
             let at = format!("{} ({})", sealed.file, schema.name);
-            let Some(held) = Mirror::new(&self.path)
-                .trust
-                .hold_anew(&self.mirror_folder(), sealed)
-            else {
-                verified.lost.push(format!("{at} is not what was written"));
+            let Some(held) = Trust::hold_anew(&super::folder(&self.path), sealed) else {
+                // It may have been replaced meanwhile.
+                if self.read(|conn, _| manifest::names(conn, &sealed.file))? {
+                    verified.lost.push(format!("{at} is not what was written"));
+                }
                 continue;
             };
             match self.first_difference(sealed, &held, schema) {
@@ -52,10 +52,6 @@ impl Store {
             }
         }
         Ok(verified)
-    }
-
-    fn mirror_folder(&self) -> std::path::PathBuf {
-        super::folder(&self.path)
     }
 
     /// Where a file first says something else than the log.

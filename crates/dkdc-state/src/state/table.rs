@@ -314,7 +314,7 @@ impl<R> Table<R> {
     /// # Errors
     /// As for any read.
     pub fn ids(&self, prefix: &str, limit: usize) -> Result<Vec<String>> {
-        self.one(|conn, meta| read::ids(conn, meta, prefix, limit))
+        self.current(|conn, meta| read::ids(conn, meta, prefix, limit))
     }
 
     /// How many current records there are.
@@ -322,7 +322,7 @@ impl<R> Table<R> {
     /// # Errors
     /// As for any read.
     pub fn count(&self) -> Result<u64> {
-        self.one(read::count)
+        self.current(read::count)
     }
 
     /// Every version of a record, oldest first; none when there never was one.

@@ -137,3 +137,36 @@ fn a_transaction_sees_its_own_heads_and_takes_them_back() {
     assert!(table.delete("a").is_ok());
     assert_sound(&state);
 }
+
+#[test]
+fn counts_beside_a_writer_leave_no_old_heads_behind() {
+    let place = Place::new();
+    let state = quick().open(place.db()).expect("a store");
+    let table = state.define(&notes()).expect("a table");
+    table.append(&note("a", 0)).expect("new");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                        let count = table.count().expect("a count");
+                        assert_eq!(count % 2, 1, "half a commit was counted");
+                        assert!(table.ids("", 1).expect("ids") == ["a"]);
+                    }
+                })
+            })
+            .collect();
+        for n in 1..2000 {
+            let two = [note(&format!("x{n}"), n), note(&format!("y{n}"), n)];
+            table.append_all(&two).expect("new");
+            let at = table.update(&note("a", n)).expect("there").idx;
+            let got = table.get("a").expect("a read").expect("there");
+            assert_eq!(got.version.idx, at, "after {n} updates");
+        }
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        for reader in readers {
+            reader.join().expect("every answer was right");
+        }
+    });
+}
