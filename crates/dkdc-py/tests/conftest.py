@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# Tables are shown whole.
+os.environ["COLUMNS"] = "400"
 
 
 @pytest.fixture

@@ -290,7 +290,7 @@ def test_the_state_inside_its_transaction_is_an_error_and_no_deadlock(state, not
         tx.table("notes")
 
 
-FRAME = {"id": ["a", "b"], "body": ["1", "2"], "labels": [["x", "y"], None]}
+FRAME = {"id": ["a", "b"], "body": ["1", "2"], "labels": [["x", "y"], []]}
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ FRAME = {"id": ["a", "b"], "body": ["1", "2"], "labels": [["x", "y"], None]}
 )
 def test_frames_are_taken_in_whole(notes, frame):
     assert notes.append_all(frame()) == 2
-    assert notes.get("a")["labels"] == ["x", "y"] and notes.get("b")["labels"] is None
+    assert notes.get("a")["labels"] == ["x", "y"] and notes.get("b")["labels"] == []
     assert notes.upsert_all(frame()) == 2 and notes.update_all(frame()) == 2
     with pytest.raises(errors.AlreadyExists):
         notes.append_all(frame())

@@ -7,6 +7,7 @@ anything is executed, so that an expression made before a write sees the write.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ class Backend(DuckDB):
     def do_connect(self, *args: Any, **kwargs: Any) -> None:
         super().do_connect(*args, **kwargs)
         self._lives = []
+        # A DuckDB connection has one result at a time: threads take turns.
+        self._turn = threading.RLock()
 
     def read_sqlite(
         self, path: str | Path, /, *, table_name: str | None = None
@@ -47,9 +50,7 @@ class Backend(DuckDB):
         live = self._live_of(path)
         if live is None:
             return super().read_sqlite(path, table_name=table_name)
-        if live.names is not None:
-            live.names.add(table_name)
-        live.bind()
+        live.add(table_name)
         if table_name not in live.tables:
             live.store.table(table_name)  # says which there are
         return self.table(table_name)
@@ -91,23 +92,34 @@ class Backend(DuckDB):
     def get_schema(
         self, table_name: str, *, catalog: str | None = None, database: str | None = None
     ) -> Any:
-        for live in self._lives:
-            live.bind()
-            if catalog in (None, live.database):
-                live.touch(table_name, "now" if database == "current" else "log")
-        return super().get_schema(table_name, catalog=catalog, database=database)
+        with self._turn:
+            for live in self._lives:
+                live.bind()
+                if catalog in (None, live.database):
+                    live.touch(table_name, "now" if database == "current" else "log")
+            return super().get_schema(table_name, catalog=catalog, database=database)
 
     def list_tables(self, **kwargs: Any) -> list[str]:
-        for live in self._lives:
-            live.bind()
-        return super().list_tables(**kwargs)
+        with self._turn:
+            for live in self._lives:
+                live.bind()
+            return super().list_tables(**kwargs)
 
     def raw_sql(self, query: Any, **kwargs: Any) -> Any:
         text = query if isinstance(query, str) else query.sql(dialect=self.name)
-        for live in self._lives:
-            live.touch_named_in(text)
-        self._refresh()
-        return super().raw_sql(query, **kwargs)
+        with self._turn:
+            for live in self._lives:
+                live.touch_named_in(text)
+            self._refresh()
+            return super().raw_sql(query, **kwargs)
+
+    def execute(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
+        with self._turn:
+            return super().execute(expr, **kwargs)
+
+    def to_pyarrow(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
+        with self._turn:
+            return super().to_pyarrow(expr, **kwargs)
 
     def _run_pre_execute_hooks(self, expr: ir.Expr) -> None:
         self._refresh()

@@ -87,6 +87,9 @@ class Live:
         #: The tables to show; ``None``: all there are, also those yet to come.
         self.names = names
         self.tables: dict[str, _Table] = {}
+        self._made: set[str] = set()
+        #: The newest versions at which the tables and the rows were looked at.
+        self._bound: int | None = None
         self._seen: int | None = None
         self._lock = threading.RLock()
         con.execute(f"ATTACH ':memory:' AS {database}")
@@ -104,12 +107,28 @@ class Live:
         return self.store.blob(hash, size)
 
     def bind(self) -> None:
-        """Makes views of the tables that have none yet."""
+        """Makes the views of tables that are new, or have other columns by now."""
         with self._lock:
+            last = self.store.last()
+            if last == self._bound:
+                return
             for name in self.store.tables():
-                if name not in self.tables and (self.names is None or name in self.names):
-                    columns, _ = self.store.schema(name)
-                    self._make(_Table(name, columns))
+                if self.names is not None and name not in self.names:
+                    continue
+                columns, _ = self.store.schema(name)
+                known = self.tables.setdefault(name, _Table(name, []))
+                if columns != known.columns or name not in self._made:
+                    known.columns = columns
+                    self._make(known)
+            self._bound = last
+
+    def add(self, name: str) -> None:
+        """One more table to show, if not all are."""
+        with self._lock:
+            if self.names is not None:
+                self.names.add(name)
+                self._bound = None
+            self.bind()
 
     def touch(self, name: str, kind: Kind) -> None:
         """From now on, these rows are wanted."""
@@ -135,8 +154,7 @@ class Live:
             last = self.pinned.micros if self.pinned else self.store.last()
             if last == self._seen:
                 return
-            if self._seen is None or self.names is None:
-                self.bind()
+            self.bind()
             snapshot = self.pinned or self.store.snapshot()
             upto = snapshot.micros
             cur = self.con.cursor()
@@ -228,7 +246,8 @@ class Live:
         )
         con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {shown} FROM {log}")
         table.upto = dict.fromkeys(table.upto, _BEFORE_ALL)
-        self.tables[table.name] = table
+        self._made.add(table.name)
+        self._seen = None
 
     def _columns(self, table: _Table, shown: Sequence[str] | None) -> str:
         """Columns of a view; content is read when it is asked for."""

@@ -185,7 +185,7 @@ def _type_name(given: Any) -> str | None:
     if dtype.is_timestamp():
         fits = dtype.timezone in (None, "UTC") and (dtype.scale or 6) <= 6
         return "timestamp" if fits else None
-    return _NAMES.get(dtype.name.lower())
+    return _NAMES.get(type(dtype).__name__.lower())
 
 
 def _by_name(name: str) -> str | None:
