@@ -1,7 +1,7 @@
 """A lake of files that keeps every version of every file.
 
 >>> from dkdc_lake import Lake
->>> lake = Lake(dbpath=getfixture("dbpath"))
+>>> lake = Lake(dbpath="data.db")
 >>> first = lake.append_file(filename="test.txt", filetype="txt", data=b"hello world")
 >>> lake.get_file(filename="test.txt")["data"]
 b'hello world'

@@ -6,7 +6,7 @@ it, live, now or as of any moment.
 >>> from dkdc_state import State
 >>> class Notes(State):
 ...     tables = {"notes": {"id": str, "body": str, "labels": list[str]}}
->>> state = Notes(dbpath=getfixture("dbpath"))
+>>> state = Notes(dbpath="data.db")
 >>> notes = state.table("notes")
 >>> first = notes.append(id="n1", body="draft", labels=["a"])
 >>> notes.update(id="n1", body="done")["labels"]

@@ -103,7 +103,8 @@ class Backend(DuckDB):
         with self._turn:
             for live in self._lives:
                 live.bind()
-            return super().list_tables(**kwargs)
+            names: list[str] = super().list_tables(**kwargs)
+            return names
 
     def raw_sql(self, query: Any, **kwargs: Any) -> Any:
         text = query if isinstance(query, str) else query.sql(dialect=self.name)

@@ -98,8 +98,8 @@ class Live:
         con.create_function(
             f"{database}_content",
             self._content,
-            ["VARCHAR", "BIGINT"],  # type: ignore[list-item]
-            "BLOB",  # type: ignore[arg-type]
+            ["VARCHAR", "BIGINT"],
+            "BLOB",
         )
         self.bind()
 

@@ -105,14 +105,14 @@ def _fields(table: str, declared: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Names and types, and defaults."""
     if dataclasses.is_dataclass(declared):
         hints = typing.get_type_hints(declared)
-        fields = dataclasses.fields(declared)
+        members = dataclasses.fields(declared)
         defaults = {}
-        for field in fields:
+        for field in members:
             if field.default is not dataclasses.MISSING:
                 defaults[field.name] = field.default
             elif field.default_factory is not dataclasses.MISSING:
                 defaults[field.name] = field.default_factory()
-        return {field.name: _Strict(hints[field.name]) for field in fields}, defaults
+        return {field.name: _Strict(hints[field.name]) for field in members}, defaults
     if hasattr(declared, "model_fields"):
         fields = {name: _Strict(field.annotation) for name, field in declared.model_fields.items()}
         defaults = {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .state import State
 
 Record = dict[str, Any]
+Records = list[Record]
 
 
 class Snapshot:
@@ -65,11 +66,11 @@ class SnapshotTable:
         where: Mapping[str, Any] | None = None,
         order: Sequence[str] = (),
         limit: int | None = None,
-    ) -> list[Record]:
+    ) -> Records:
         """As ``Table.list``."""
         return self._core.list(dict(where or {}), list(order), limit)
 
-    def history(self, id: str) -> list[Record]:
+    def history(self, id: str) -> Records:
         """Every version that the record had by then, oldest first."""
         return self._core.history(id)
 

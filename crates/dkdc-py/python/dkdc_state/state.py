@@ -18,6 +18,7 @@ from .transaction import Transaction
 
 if TYPE_CHECKING:
     from ibis.backends import BaseBackend
+    from typing_extensions import Self
 
     from . import _core
     from .write import WriteConnection
@@ -31,7 +32,7 @@ class State:
     >>> from dkdc_state import State
     >>> class Notes(State):
     ...     tables = {"notes": {"id": str, "body": str}}
-    >>> with Notes(dbpath=getfixture("dbpath")) as state:
+    >>> with Notes(dbpath="data.db") as state:
     ...     state.table("notes").append(id="n1", body="draft")["body"]
     'draft'
     """
@@ -107,7 +108,7 @@ class State:
         """Makes the tables that this class has."""
         for name, declared in self.tables.items():
             columns, defaults = declaration(name, declared)
-            store.define(name, [tuple(column) for column in columns], defaults)
+            store.define(name, columns, defaults)
 
     def _clear(self, table_names: str | list[str] | None = None) -> None:
         """Empties tables, all of them if none is named: every version is gone for good."""
@@ -169,7 +170,7 @@ class State:
         """Closes this state; used again, it raises ``errors.Closed``."""
         self._store.close()
 
-    def __enter__(self) -> State:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

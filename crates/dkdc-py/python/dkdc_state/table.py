@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .state import State
 
 Record = dict[str, Any]
+Records = list[Record]
 
 
 class Table:
@@ -85,7 +86,7 @@ class Table:
                 return self._put_rows(rows, mode)
         return self._core.put_arrow(data, mode)
 
-    def _put_rows(self, rows: list[Record], mode: str) -> int:
+    def _put_rows(self, rows: Records, mode: str) -> int:
         if len(rows) == 1:
             getattr(self._core, mode)(rows[0])
         elif rows:
@@ -108,14 +109,14 @@ class Table:
         where: Mapping[str, Any] | None = None,
         order: Sequence[str] = (),
         limit: int | None = None,
-    ) -> list[Record]:
+    ) -> Records:
         """Current records whose columns equal those of ``where``.
 
         ``order`` names columns; one that begins with ``-`` is descending.
         """
         return self._core.list(dict(where or {}), list(order), limit)
 
-    def history(self, id: str) -> list[Record]:
+    def history(self, id: str) -> Records:
         """Every version of a record, oldest first, with its ``op`` and ``prev``."""
         return self._core.history(id)
 
@@ -138,7 +139,7 @@ class Table:
         return f"Table({self.name!r}: {len(self)} records of idx, id, {columns})"
 
 
-def _rows(data: Any) -> list[Record] | None:
+def _rows(data: Any) -> Records | None:
     """Records, from what is not Arrow; ``None`` for a frame."""
     if isinstance(data, Mapping):
         columns = {name: list(values) for name, values in data.items()}

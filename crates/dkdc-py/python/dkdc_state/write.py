@@ -63,7 +63,7 @@ class WriteConnection:
         if schema is None:
             raise errors.Invalid(f"table {name}: give a schema")
         columns, defaults = declaration(name, schema)
-        self._store.define(name, [tuple(column) for column in columns], defaults)
+        self._store.define(name, columns, defaults)
         if obj is not None:
             self.insert(name, obj)
 

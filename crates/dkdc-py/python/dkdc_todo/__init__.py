@@ -1,7 +1,7 @@
 """A todo list that keeps every version.
 
 >>> from dkdc_todo import Todo
->>> todo = Todo(dbpath=getfixture("dbpath"))
+>>> todo = Todo(dbpath="data.db")
 >>> todo.append_todo(id="test", user_id=None, subject=None, body="do your homework")["priority"]
 100
 >>> todo.update_todo(id="test", user_id=None, subject=None, body="do your homework!")["body"]
@@ -16,7 +16,7 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dkdc_state import State, errors
+from dkdc_state import State, Table, errors
 from dkdc_util import get_dkdc_dir
 
 if TYPE_CHECKING:
@@ -140,11 +140,11 @@ class Todo(State):
             raise errors.NotFound(f"todo {id} does not exist") from None
 
     @property
-    def _todos(self) -> Any:
+    def _todos(self) -> Table:
         return self.table(self.todos_table_name)
 
     def _find(self, id: str, user_id: str | None) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self._todos.get(id)
+        found = self._todos.get(id)
         if found is None or (user_id and found["user_id"] != user_id):
             return None
         return found
