@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::ffi_stream::{RecordBatchStreamReader, FFI_ArrowArrayStream};
+use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_array::types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader};
 use arrow_cast::{CastOptions, cast_with_options};
@@ -50,7 +50,9 @@ impl Stream {
         let columns = scan.table().columns.iter();
         Ok(Stream {
             schema: scan.schema(),
-            columns: columns.map(|c| (c.name.clone(), c.ty.to_string())).collect(),
+            columns: columns
+                .map(|c| (c.name.clone(), c.ty.to_string()))
+                .collect(),
             floor: scan.table().floor.as_micros(),
             snapshot: Kept::new(handle, snapshot),
             path: handle.path().to_owned(),
@@ -186,7 +188,10 @@ impl Incoming {
         let reader = reader.map_err(|error| invalid(error.to_string()))?;
         let mut columns = Vec::new();
         for field in reader.schema().fields() {
-            let known = table.columns.iter().find(|column| column.name == *field.name());
+            let known = table
+                .columns
+                .iter()
+                .find(|column| column.name == *field.name());
             let ty = match field.name().as_str() {
                 "id" | "idx" => ColumnType::Text,
                 name => match known {
@@ -204,7 +209,9 @@ impl Incoming {
             columns.push((field.name().clone(), ty));
         }
         let Some(id) = columns.iter().position(|(name, _)| name == "id") else {
-            return Err(invalid("a record needs an id: there is no such column".to_owned()));
+            return Err(invalid(
+                "a record needs an id: there is no such column".to_owned(),
+            ));
         };
         Ok(Incoming {
             reader,
@@ -215,7 +222,13 @@ impl Incoming {
 
     /// Writes all of it in one transaction; a signal ends it, and nothing is
     /// written.
-    pub(crate) fn write(self, py: Python<'_>, state: &State, table: &str, mode: Mode) -> PyResult<u64> {
+    pub(crate) fn write(
+        self,
+        py: Python<'_>,
+        state: &State,
+        table: &str,
+        mode: Mode,
+    ) -> PyResult<u64> {
         let Incoming {
             mut reader,
             columns,
@@ -305,9 +318,8 @@ fn canonical(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         T::Int8 | T::Int16 | T::Int32 | T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => T::Int64,
         T::Float16 | T::Float32 => T::Float64,
         T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => T::Binary,
-        T::Timestamp(TimeUnit::Second | TimeUnit::Millisecond, _) | T::Timestamp(TimeUnit::Microsecond, Some(_)) => {
-            T::Timestamp(TimeUnit::Microsecond, None)
-        }
+        T::Timestamp(TimeUnit::Second | TimeUnit::Millisecond, _)
+        | T::Timestamp(TimeUnit::Microsecond, Some(_)) => T::Timestamp(TimeUnit::Microsecond, None),
         T::Timestamp(TimeUnit::Nanosecond, Some(_)) => T::Timestamp(TimeUnit::Nanosecond, None),
         T::Date64 => T::Date32,
         T::LargeList(item) | T::FixedSizeList(item, _) | T::ListView(item) => {
@@ -339,12 +351,12 @@ fn cell(array: &ArrayRef, at: usize, ty: ColumnType) -> Result<Value, ValueError
             let text = array.as_string::<i32>().value(at);
             match ty {
                 ColumnType::Json => Value::Json(parse_json(text)?),
-                ColumnType::Uuid => Value::Uuid(text.parse().map_err(|why| {
-                    ValueError::Malformed {
+                ColumnType::Uuid => {
+                    Value::Uuid(text.parse().map_err(|why| ValueError::Malformed {
                         what: format!("UUID {text:?}"),
                         why: format!("{why}"),
-                    }
-                })?),
+                    })?)
+                }
                 _ => Value::Text(text.to_owned()),
             }
         }

@@ -38,7 +38,8 @@ impl Changes {
             changes.get_mut().map(Iterator::next)
         });
         let Some(next) = next else {
-            return Err(self.changes
+            return Err(self
+                .changes
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .refused(py));

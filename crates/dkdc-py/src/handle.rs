@@ -58,7 +58,12 @@ impl Handle {
         let path = state.path().to_owned();
         let mut open = lock();
         let opened = open.get_or_insert_default().entry(path.clone());
-        opened.or_insert(Opened { process, handles: 0 }).handles += 1;
+        opened
+            .or_insert(Opened {
+                process,
+                handles: 0,
+            })
+            .handles += 1;
         Ok(Handle {
             open: RwLock::new(Some(Open {
                 state,
@@ -219,5 +224,6 @@ pub(crate) fn is_open(path: PathBuf) -> bool {
     let Ok(path) = std::fs::canonicalize(path) else {
         return false;
     };
-    open.get(&path).is_some_and(|opened| opened.process == process)
+    open.get(&path)
+        .is_some_and(|opened| opened.process == process)
 }

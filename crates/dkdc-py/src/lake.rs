@@ -204,7 +204,10 @@ impl Lake {
         let versions = self.call(py, |lake| {
             let versions = lake.history(&name)?.into_iter();
             let read = versions.map(|version| {
-                let data = version.record.as_ref().map(|file| lake.read_file_to_vec(file));
+                let data = version
+                    .record
+                    .as_ref()
+                    .map(|file| lake.read_file_to_vec(file));
                 Ok((data.transpose()?, version))
             });
             read.collect::<dkdc_lake::Result<Vec<_>>>()
@@ -255,7 +258,11 @@ pub(crate) fn content<'py>(
     size: u64,
 ) -> PyResult<Bound<'py, PyAny>> {
     let Some(hash) = from_hex(hash) else {
-        return Err(raise(py, "Invalid", &format!("{hash:?} is no hash of content")));
+        return Err(raise(
+            py,
+            "Invalid",
+            &format!("{hash:?} is no hash of content"),
+        ));
     };
     let state = handle.state(py)?;
     let content = py.detach(|| {

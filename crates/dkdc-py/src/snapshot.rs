@@ -101,11 +101,8 @@ impl SnapshotTable {
         let select = select(&known, equal, &order, limit)?;
         let table = self.table.get(py)?;
         let rows = py.detach(|| table.list(&select));
-        let list = PyList::empty(py);
-        for row in rows.map_err(|error| state_error(py, &error))? {
-            list.append(record(py, &row.version, &row.record)?)?;
-        }
-        Ok(list)
+        let rows = rows.map_err(|error| state_error(py, &error))?;
+        value::records(py, &rows)
     }
 
     fn history<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Bound<'py, PyList>> {

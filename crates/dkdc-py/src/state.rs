@@ -111,7 +111,11 @@ impl State {
                 .map_err(|why| raise(py, "Invalid", &format!("column {name}: {why}")))?;
             let mut column = ColumnDef::new(&*name, ty);
             column.required = required;
-            if let Some(default) = defaults.map(|all| all.get_item(&name)).transpose()?.flatten() {
+            if let Some(default) = defaults
+                .map(|all| all.get_item(&name))
+                .transpose()?
+                .flatten()
+            {
                 let schema = TableDef::new("defaults").column(column.clone()).to_schema();
                 let schema = schema.map_err(|error| state_error(py, &error))?;
                 column.default = Some(crate::value::compared(&schema, &name, &default)?);

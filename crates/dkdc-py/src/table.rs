@@ -80,11 +80,7 @@ fn knows(known: &Known, given: &Bound<'_, PyDict>) -> bool {
 
 /// The version just written, as the store has it: defaults and what an update
 /// kept included.
-fn written(
-    table: &RustTable<Row>,
-    id: &str,
-    idx: Idx,
-) -> StateResult<(dkdc_state::Version, Row)> {
+fn written(table: &RustTable<Row>, id: &str, idx: Idx) -> StateResult<(dkdc_state::Version, Row)> {
     let found = table.version(id, idx)?;
     let found = found.and_then(|found| Some((found.version, found.record?)));
     found.ok_or_else(|| Error::NoSuchVersion {
@@ -179,16 +175,13 @@ impl Table {
         let known = self.known(py)?;
         let select = select(&known, equal, &order, limit)?;
         let rows = self.read(py, |known| known.table.list(&select))?;
-        let list = PyList::empty(py);
-        for row in rows {
-            list.append(record(py, &row.version, &row.record)?)?;
-        }
-        Ok(list)
+        value::records(py, &rows)
     }
 
     fn history<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Bound<'py, PyList>> {
-        let (schema, versions) =
-            self.read(py, |known| Ok((known.table.schema()?, known.table.history(id)?)))?;
+        let (schema, versions) = self.read(py, |known| {
+            Ok((known.table.schema()?, known.table.history(id)?))
+        })?;
         let list = PyList::empty(py);
         for version in &versions {
             list.append(value::version(py, &schema, id, version)?)?;

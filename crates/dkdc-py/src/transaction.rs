@@ -156,7 +156,11 @@ impl Transaction {
 
     fn finish(&self, py: Python<'_>, commit: bool) -> PyResult<()> {
         let commands = self.link.take();
-        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let end = self
+            .end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let (Some(commands), Some(end)) = (commands, end) else {
             return Err(raise(py, "Closed", "the transaction has ended"));
         };
@@ -169,7 +173,11 @@ impl Transaction {
         match result {
             Ok(Ok(()) | Err(Ended::RolledBack)) => Ok(()),
             Ok(Err(Ended::Failed(error))) => Err(state_error(py, &error)),
-            Err(_) => Err(raise(py, "Failure", "BUG: the transaction's thread is gone")),
+            Err(_) => Err(raise(
+                py,
+                "Failure",
+                "BUG: the transaction's thread is gone",
+            )),
         }
     }
 }

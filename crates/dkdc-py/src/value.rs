@@ -9,6 +9,7 @@ use dkdc_state::{
 };
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDate, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyMemoryView,
     PyString, PyTuple,
@@ -21,9 +22,25 @@ pub(crate) fn datetime(py: Python<'_>, idx: Idx) -> PyResult<Bound<'_, PyAny>> {
     timestamp(py, idx.timestamp())
 }
 
+/// Python's `datetime.datetime`.
+static DATETIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
 fn timestamp(py: Python<'_>, time: Timestamp) -> PyResult<Bound<'_, PyAny>> {
+    let class = DATETIME.get_or_try_init(py, || {
+        let class = py.import("datetime")?.getattr("datetime")?;
+        Ok::<_, PyErr>(class.unbind())
+    })?;
     let civil = TimeZone::UTC.to_datetime(time);
-    Ok(civil.into_pyobject(py)?.into_any())
+    let (date, clock) = (civil.date(), civil.time());
+    class.bind(py).call1((
+        date.year(),
+        date.month(),
+        date.day(),
+        clock.hour(),
+        clock.minute(),
+        clock.second(),
+        clock.subsec_nanosecond() / 1000,
+    ))
 }
 
 /// The number of a version: as a datetime, or in microseconds.
@@ -61,7 +78,9 @@ pub(crate) fn moment_of(given: &Bound<'_, PyAny>) -> PyResult<Option<Timestamp>>
     // What pandas has beyond a datetime.
     let nanoseconds = given.getattr("nanosecond").and_then(|n| n.extract::<i32>());
     Ok(Some(match nanoseconds {
-        Ok(nanoseconds @ 1..) => time + std::time::Duration::from_nanos(nanoseconds.unsigned_abs().into()),
+        Ok(nanoseconds @ 1..) => {
+            time + std::time::Duration::from_nanos(nanoseconds.unsigned_abs().into())
+        }
         _ => time,
     }))
 }
@@ -287,10 +306,7 @@ fn shown(given: &Bound<'_, PyAny>) -> String {
 }
 
 /// The row that a dict means; `idx` in it is passed over: the state gives it.
-pub(crate) fn row(
-    schema: &TableSchema,
-    given: &Bound<'_, PyDict>,
-) -> PyResult<Row> {
+pub(crate) fn row(schema: &TableSchema, given: &Bound<'_, PyDict>) -> PyResult<Row> {
     let py = given.py();
     let id = given.get_item("id")?.filter(|id| !id.is_none());
     let Some(id) = id else {
@@ -341,6 +357,32 @@ pub(crate) fn compared(
 
 fn column<'s>(schema: &'s TableSchema, name: &str) -> Option<&'s Column> {
     schema.columns.iter().find(|column| column.name == name)
+}
+
+/// Records as dicts, as [`record`] makes them; their names are made once.
+pub(crate) fn records<'py>(
+    py: Python<'py>,
+    rows: &[Versioned<Row>],
+) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    let Some(first) = rows.first() else {
+        return Ok(list);
+    };
+    let name = |name: &str| PyString::intern(py, name);
+    let (idx, id) = (name("idx"), name("id"));
+    let names = first.record.fields.iter().map(|(field, _)| name(field));
+    let names: Vec<_> = names.collect();
+    for row in rows {
+        let dict = PyDict::new(py);
+        dict.set_item(&idx, datetime(py, row.version.idx)?)?;
+        dict.set_item(&id, &row.record.id)?;
+        // All of one list have the columns of one moment.
+        for (name, (_, value)) in names.iter().zip(&row.record.fields) {
+            dict.set_item(name, to_py(py, value)?)?;
+        }
+        list.append(dict)?;
+    }
+    Ok(list)
 }
 
 /// A record as a dict: `idx`, `id`, and the columns in the table's order.
