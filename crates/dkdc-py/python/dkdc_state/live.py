@@ -95,16 +95,13 @@ class Live:
         con.execute(f"ATTACH ':memory:' AS {database}")
         for schema in ("log", "now", "current", "history"):
             con.execute(f"CREATE SCHEMA {database}.{schema}")
-        con.create_function(
-            f"{database}_content",
-            self._content,
-            ["VARCHAR", "BIGINT"],
-            "BLOB",
-        )
-        self.bind()
 
-    def _content(self, hash: str, size: int) -> Any:
-        return self.store.blob(hash, size)
+        # Of the store alone: DuckDB keeps it for as long as there is a connection.
+        def content(hash: str, size: int) -> Any:
+            return store.blob(hash, size)
+
+        con.create_function(f"{database}_content", content, ["VARCHAR", "BIGINT"], "BLOB")
+        self.bind()
 
     def bind(self) -> None:
         """Makes the views of tables that are new, or have other columns by now."""
