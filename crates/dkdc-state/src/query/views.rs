@@ -32,11 +32,24 @@ pub(super) enum For<'a> {
     Any,
 }
 
-/// The views and macros of one table. A macro's parameter hides columns of its
-/// name: `_moment` can be none.
-pub(super) fn create(meta: &TableMeta, pieces: &Pieces, which: For<'_>) -> String {
+/// The view of a table's current rows.
+pub(super) fn current(meta: &TableMeta, pieces: &Pieces, which: For<'_>) -> String {
+    let now = Cut::snapshot(meta.schema.number, "getvariable('dkdc_idx')");
+    let current = match which {
+        For::One(table) => format!("SELECT * FROM {table}"),
+        For::Newer => current_newer(meta, pieces, &now, None),
+        For::Any => current_any(meta, pieces, &now),
+    };
+    format!(
+        "CREATE OR REPLACE VIEW {} AS {current};\n",
+        quote(meta.name())
+    )
+}
+
+/// The view of a table's history, and the macro for moments. A macro's parameter
+/// hides columns of its name: `_moment` can be none.
+pub(super) fn past(meta: &TableMeta, pieces: &Pieces) -> String {
     let number = meta.schema.number;
-    let name = quote(meta.name());
     let now = Cut::snapshot(number, "getvariable('dkdc_idx')");
     let then = Cut {
         upto: format!(
@@ -45,15 +58,11 @@ pub(super) fn create(meta: &TableMeta, pieces: &Pieces, which: For<'_>) -> Strin
         scan: format!("dkdc_scan_at({number}, getvariable('dkdc')"),
         moment: ", _moment::VARCHAR".to_owned(),
     };
-    let current = match which {
-        For::One(table) => format!("SELECT * FROM {table}"),
-        For::Newer => current_newer(meta, pieces, &now, None),
-        For::Any => current_any(meta, pieces, &now),
-    };
     format!(
-        "CREATE OR REPLACE VIEW {name} AS {current};\n\
-         CREATE OR REPLACE VIEW history.{name} AS {};\n\
+        "CREATE SCHEMA IF NOT EXISTS history;\n\
+         CREATE OR REPLACE VIEW history.{} AS {};\n\
          CREATE OR REPLACE MACRO {}(_moment) AS TABLE {};\n",
+        quote(meta.name()),
         history(meta, &now.source(meta, pieces)),
         quote(&format!("{}_at", meta.name())),
         current_any(meta, pieces, &then)
