@@ -16,6 +16,7 @@ use crate::output::{Format, Output};
 use crate::store::Stores;
 use crate::{
     changes, check, clear, export, import, lake, mirror, row, sql, status, table, todo, tour,
+    vacuum,
 };
 
 const STORES: &str = "\
@@ -107,6 +108,9 @@ enum Command {
     /// The store in numbers
     #[command(after_help = status::EXAMPLE)]
     Status,
+    /// Wipe what was deleted from the file, and give its space back
+    #[command(after_help = vacuum::EXAMPLE)]
+    Vacuum,
     /// Empty tables, history and all
     #[command(after_help = clear::EXAMPLE)]
     Clear(clear::Clear),
@@ -171,6 +175,7 @@ fn dispatch(command: Command, stores: &Stores, output: &mut Output) -> Result<()
         // Who checks need not be told to.
         Command::Check => return check::run(stores, output),
         Command::Status => status::run(stores, output),
+        Command::Vacuum => vacuum::run(stores),
         Command::Clear(clear) => clear::run(&clear, stores, output),
         Command::Tour(tour) => tour::run(&tour, output),
         Command::Completions { shell } => completions(shell, output),

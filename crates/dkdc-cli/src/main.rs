@@ -8,6 +8,7 @@ mod changes;
 mod check;
 mod clear;
 mod cli;
+mod confirm;
 mod exit;
 mod export;
 mod file;
@@ -25,6 +26,7 @@ mod store;
 mod table;
 mod todo;
 mod tour;
+mod vacuum;
 mod value;
 mod write;
 

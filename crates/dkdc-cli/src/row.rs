@@ -1,5 +1,6 @@
 //! `dkdc row`: records of any table.
 
+mod erase;
 mod list;
 
 use std::io::stdin;
@@ -15,6 +16,8 @@ use crate::progress::Progress;
 use crate::records::{self, Restore, say_deleted};
 use crate::store::Stores;
 use crate::write::{self, How, Target};
+
+pub(crate) use erase::left;
 
 pub(crate) const EXAMPLE: &str = r#"Example:
   dkdc row append people '{"id": "ada", "name": "Ada Lovelace", "born": "1815-12-10"}'
@@ -53,6 +56,9 @@ pub(crate) enum Command {
     /// Delete a record; its history stays
     #[command(after_help = "Example:\n  dkdc row rm people ada")]
     Rm(Record),
+    /// Erase records for good, history and all
+    #[command(after_help = erase::HELP)]
+    Erase(erase::Erase),
     /// Every version of a record, oldest first
     #[command(after_help = "Example:\n  dkdc row history people ada")]
     History {
@@ -111,6 +117,7 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             write,
             if_version: Some(expected),
         } => put_if(&state, &write, expected, output),
+        Command::Erase(erase) => erase::run(&state, &erase),
         Command::Get { record, as_of } => get(&state, &record, &as_of, output),
         Command::Rm(Record { table, id }) => {
             let deleted = state.rows(&table)?.delete(&id)?;

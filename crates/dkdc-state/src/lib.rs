@@ -59,8 +59,10 @@ pub use log::changes::{Change, ChangeKind, Changes, Follow};
 pub use log::check::{CheckReport, CheckedTable, Progress};
 pub use log::chunks::Collected;
 pub use log::clear::Cleared;
+pub use log::erase::Erased;
 pub use log::event::{Event, EventKind};
 pub use log::status::{Status, TableStatus};
+pub use log::vacuum::Vacuumed;
 pub use mirror::MirroredTable;
 #[cfg(feature = "query")]
 pub use query::{Batches, Query};

@@ -21,6 +21,7 @@ pub(crate) mod changes;
 pub(crate) mod check;
 pub(crate) mod chunks;
 pub(crate) mod clear;
+pub(crate) mod erase;
 pub(crate) mod event;
 pub(crate) mod format;
 pub(crate) mod group;
@@ -36,10 +37,12 @@ pub(crate) mod open;
 pub(crate) mod read;
 pub(crate) mod recent;
 pub(crate) mod registry;
+pub(crate) mod request;
 pub(crate) mod scan;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
+pub(crate) mod vacuum;
 pub(crate) mod writer;
 
 use std::cell::RefCell;
@@ -277,6 +280,11 @@ impl Store {
         tracing::error!(path = %self.path.display(), %error, "a commit failed");
         // Only the first failure counts.
         let _ = self.poison.set(error.to_string());
+    }
+
+    /// Refuses to go on when the path or the `-wal` is another file by now.
+    pub(crate) fn verify_identity(&self) -> Result<()> {
+        self.identity.verify()
     }
 
     /// Puts the store's path into an error of SQLite's, and sorts it.

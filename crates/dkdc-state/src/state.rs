@@ -4,6 +4,7 @@
 //! to the file happens in the log. Calls block until they are done; there is no
 //! async runtime.
 
+mod keeping;
 pub(crate) mod row;
 pub(crate) mod select;
 pub(crate) mod shape;
@@ -29,8 +30,10 @@ use crate::log::changes::{Changes, Follow};
 use crate::log::check::{CheckReport, Progress};
 use crate::log::chunks::Collected;
 use crate::log::clear::Cleared;
+
 use crate::log::event::{self, Event};
 use crate::log::status::Status;
+
 use crate::log::{Config, Store, moment, registry, writer};
 use crate::record::{BlobRef, Idx, Record};
 use crate::schema::{TableDef, TableSchema};
@@ -486,7 +489,7 @@ impl State {
     }
 
     /// The store, for a write.
-    fn writable(&self) -> Result<&Arc<Store>> {
+    pub(crate) fn writable(&self) -> Result<&Arc<Store>> {
         if self.read_only {
             return Err(Error::ReadOnly {
                 path: self.store.path.clone(),

@@ -13,6 +13,7 @@ mod changes_can_be_resumed;
 mod clearing_is_deliberate;
 mod damage_is_told;
 mod deleted_records_come_back;
+mod erasing_is_deliberate;
 mod exports_are_whole_files;
 mod help_shows_an_example;
 mod ids_may_be_cut_short;

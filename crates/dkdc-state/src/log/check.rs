@@ -11,14 +11,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::append::column_number;
 use super::catalog::{Catalog, TableMeta};
 use super::event::EventKind;
 use super::hash::{self, Hash, Leaf, link};
 use super::{DbResult, Store, event, read};
 use crate::error::{Error, Result};
-use crate::record::{Idx, Op};
-use crate::schema::sql::Cell;
+use crate::record::Idx;
 
 /// How far a check is, in versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -308,7 +306,7 @@ fn chain(
     let mut versions = 0;
     while let Some(row) = rows.next().db()? {
         let idx = Idx(row.get(0).db()?);
-        let found = row_leaf(row, meta, &mut leaf);
+        let found = read::leaf(row, meta, &mut leaf);
         let hash: Option<Hash> = row.get(columns + 5).ok();
         let id = row.get_ref(1).db()?.as_str().unwrap_or("?");
         match (found, hash) {
@@ -326,28 +324,4 @@ fn chain(
         }
     }
     Ok(versions)
-}
-
-fn row_leaf(row: &rusqlite::Row<'_>, meta: &TableMeta, leaf: &mut Leaf) -> Result<Hash, String> {
-    let read = |error: rusqlite::Error| error.to_string();
-    let columns = meta.schema.columns.len();
-    let id = row.get_ref(1).map_err(read)?;
-    let id = id.as_str().map_err(|_| "its id is no text".to_owned())?;
-    let prev: Option<i64> = row.get(2).map_err(read)?;
-    let op = Op::from_code(row.get(3).map_err(read)?).ok_or("its op is unknown")?;
-    let seal = row.get_ref(columns + 4).map_err(read)?;
-    let seal = seal
-        .as_blob()
-        .map_err(|_| "its seal is no blob".to_owned())?;
-    if op == Op::Erased {
-        return seal
-            .try_into()
-            .map_err(|_| "its stub has no hash".to_owned());
-    }
-    leaf.start(seal, meta.schema.number, prev.map(Idx), op, id);
-    for at in 0..columns {
-        let cell = Cell::of_ref(row.get_ref(at + 4).map_err(read)?)?;
-        leaf.column(column_number(at), &cell);
-    }
-    Ok(leaf.finish())
 }

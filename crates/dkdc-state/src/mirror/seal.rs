@@ -53,6 +53,7 @@ impl Keeper {
         replaces: &[&Sealed],
     ) -> Result<bool> {
         let catalog = self.catalog()?;
+        let since = catalog.event;
         let schema = &catalog.by_number(table)?.schema;
         let columns = scan::all_columns(schema);
         let mut sheet = self.sheet(schema, &columns)?;
@@ -68,7 +69,13 @@ impl Keeper {
             sheet.write(&batch)?;
             at = last;
         }
-        self.enter(sheet, table, Kind::History, (after, upto), replaces)
+        self.enter(
+            sheet,
+            table,
+            Kind::History,
+            (after, upto),
+            (replaces, since),
+        )
     }
 
     /// A new file with these columns.
@@ -93,15 +100,16 @@ impl Keeper {
         })
     }
 
-    /// Publishes a file and enters it into the manifest. False: another process
-    /// was first; then the file is gone.
+    /// Publishes a file and enters it into the manifest, in place of others, if
+    /// nothing was taken from the table since its rows were read. False: another
+    /// process was first, or something was; then the file is gone.
     pub(super) fn enter(
         &mut self,
         sheet: Sheet,
         table: u32,
         kind: Kind,
         (after, upto): (Idx, Idx),
-        replaces: &[&Sealed],
+        (replaces, since): (&[&Sealed], Idx),
     ) -> Result<bool> {
         let mut random = [0; 8];
         hash::random(&mut random)?;
@@ -122,7 +130,7 @@ impl Keeper {
             bytes: published.bytes,
             hash: published.hash,
         };
-        let entered = manifest::enter(&self.conn, &sealed, replaces);
+        let entered = manifest::enter(&self.conn, &sealed, replaces, since);
         // It stays locked until the manifest names it.
         drop(published.file);
         if matches!(entered, Ok(true)) {

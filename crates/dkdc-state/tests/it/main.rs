@@ -35,5 +35,6 @@ mod the_mirror_is_a_cache;
 mod the_model;
 mod transactions_are_all_or_nothing;
 mod values_come_back_exactly;
+mod what_is_erased_is_gone;
 mod who_may_only_read;
 mod workers;

@@ -9,6 +9,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+#[cfg(feature = "query")]
+use crate::what_is_erased_is_gone;
 use crate::{
     many_processes_share_a_store, nobody_waits_for_ever, only_stores_are_opened, who_may_only_read,
 };
@@ -26,6 +28,8 @@ const ROLES: &[(&str, Role)] = &[
     ("open-and-tell", only_stores_are_opened::open_and_tell),
     ("read-again", who_may_only_read::read_again),
     ("read-on", nobody_waits_for_ever::read_on),
+    #[cfg(feature = "query")]
+    ("serve-people", what_is_erased_is_gone::serve),
     ("short-of-files", who_may_only_read::short_of_files),
     ("write-one", many_processes_share_a_store::write_one),
 ];

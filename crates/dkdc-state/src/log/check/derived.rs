@@ -8,7 +8,7 @@ use crate::log::catalog::TableMeta;
 use crate::log::format::{self, DEAD, is_waypoint};
 use crate::log::hash::Hash;
 use crate::log::{DbResult, index, read, recent};
-use crate::record::Idx;
+use crate::record::{Idx, Op};
 use crate::schema::ColumnType;
 use crate::schema::sql::quote;
 
@@ -19,10 +19,11 @@ pub(super) fn heads(conn: &Connection, meta: &TableMeta, damage: &mut Damage) ->
     let (log, head) = (&meta.sql.table, &meta.sql.head_table);
     let floor = meta.schema.floor.as_micros();
     let upto = recent::folded(conn, meta)?;
+    const ERASED: u8 = Op::Erased as u8;
     let sql = format!(
         "WITH l AS (SELECT idx, id, _prev, _op, \
                       lag(idx) OVER w AS before, lead(idx) OVER w AS after \
-                    FROM {log} WINDOW w AS (PARTITION BY id ORDER BY idx)), \
+                    FROM {log} WHERE _op <> {ERASED} WINDOW w AS (PARTITION BY id ORDER BY idx)), \
               c AS (SELECT l.idx, l.id, \
                       l._prev IS NOT l.before AND coalesce(l._prev, 0) >= {floor} AS link, \
                       l.idx <= {upto} AND coalesce(l.after > {upto}, 1) \
