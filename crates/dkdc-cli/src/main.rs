@@ -4,6 +4,7 @@
 //! exit code ([`exit`]). Before the arguments are parsed, nothing is done; the
 //! simple commands never open DuckDB.
 
+mod backup;
 mod changes;
 mod check;
 mod clear;
@@ -12,12 +13,14 @@ mod confirm;
 mod exit;
 mod export;
 mod file;
+mod head;
 mod import;
 mod input;
 mod lake;
 mod mirror;
 mod output;
 mod progress;
+mod prune;
 mod records;
 mod row;
 mod sql;

@@ -218,6 +218,7 @@ impl State {
             state: self.clone(),
             name: declared.name.into(),
             shape: Shape::typed(&catalog.by_number(number)?.schema)?,
+            request: None,
         })
     }
 
@@ -249,6 +250,7 @@ impl State {
             state: self.clone(),
             name: name.into(),
             shape,
+            request: None,
         }))
     }
 
@@ -263,6 +265,7 @@ impl State {
             state: self.clone(),
             name: declared.name.as_str().into(),
             shape: Shape::untyped(number),
+            request: None,
         })
     }
 
@@ -278,6 +281,7 @@ impl State {
             state: self.clone(),
             name: name.into(),
             shape: Shape::untyped(number),
+            request: None,
         })
     }
 

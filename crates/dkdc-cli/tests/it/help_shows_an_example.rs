@@ -4,7 +4,7 @@
 use crate::shell::Shell;
 
 /// Every command, with what it has below.
-const COMMANDS: [(&str, &[&str]); 15] = [
+const COMMANDS: [(&str, &[&str]); 19] = [
     (
         "todo",
         &[
@@ -32,6 +32,10 @@ const COMMANDS: [(&str, &[&str]); 15] = [
     ("changes", &[]),
     ("check", &[]),
     ("status", &[]),
+    ("head", &[]),
+    ("backup", &[]),
+    ("salvage", &[]),
+    ("prune", &[]),
     ("vacuum", &[]),
     ("clear", &[]),
     ("tour", &[]),

@@ -162,9 +162,26 @@ pub(crate) fn column(column: &Column) -> String {
     format!("{} {}", quote(&column.name), declared(column.ty))
 }
 
+/// The statement that makes one of the store's own tables.
+pub(crate) fn store_table(name: &str) -> Option<&'static str> {
+    let start = format!("CREATE TABLE {name}(");
+    let mut all = STORE_TABLES.split_inclusive(";\n");
+    all.find(|text| text.trim_start().starts_with(&start))
+}
+
+/// The head table of a log table.
+pub(crate) fn create_head(table: &str) -> String {
+    let head = head_name(table);
+    format!(
+        "CREATE TABLE {}(id TEXT PRIMARY KEY, idx INTEGER NOT NULL, \
+         deleted INTEGER NOT NULL) STRICT, WITHOUT ROWID;\n{}",
+        quote(&head),
+        guards(&head),
+    )
+}
+
 /// The log table and its head.
 pub(crate) fn create_table(schema: &TableSchema) -> String {
-    let head = head_name(&schema.name);
     let columns: String = schema
         .columns
         .iter()
@@ -173,13 +190,10 @@ pub(crate) fn create_table(schema: &TableSchema) -> String {
     format!(
         "CREATE TABLE {table}(idx INTEGER PRIMARY KEY, id TEXT NOT NULL, {columns}\
          _prev INTEGER, _op INTEGER NOT NULL, _seal BLOB NOT NULL, _hash BLOB NOT NULL) STRICT;\n\
-         CREATE TABLE {quoted_head}(id TEXT PRIMARY KEY, idx INTEGER NOT NULL, \
-         deleted INTEGER NOT NULL) STRICT, WITHOUT ROWID;\n\
-         {guards}{head_guards}",
+         {}{}",
+        guards(&schema.name),
+        create_head(&schema.name),
         table = quote(&schema.name),
-        quoted_head = quote(&head),
-        guards = guards(&schema.name),
-        head_guards = guards(&head),
     )
 }
 

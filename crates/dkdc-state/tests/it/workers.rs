@@ -12,7 +12,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 #[cfg(feature = "query")]
 use crate::what_is_erased_is_gone;
 use crate::{
-    many_processes_share_a_store, nobody_waits_for_ever, only_stores_are_opened, who_may_only_read,
+    a_request_is_made_once, many_processes_share_a_store, nobody_waits_for_ever,
+    only_stores_are_opened, who_may_only_read,
 };
 
 const ROLE: &str = "DKDC_TEST_WORKER_ROLE";
@@ -25,6 +26,7 @@ const ROLES: &[(&str, Role)] = &[
     ("evolve", many_processes_share_a_store::evolve),
     ("hold-lock", nobody_waits_for_ever::hold_lock),
     ("increment", many_processes_share_a_store::increment),
+    ("make-request", a_request_is_made_once::make_request),
     ("open-and-tell", only_stores_are_opened::open_and_tell),
     ("read-again", who_may_only_read::read_again),
     ("read-on", nobody_waits_for_ever::read_on),

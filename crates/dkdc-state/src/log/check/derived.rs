@@ -4,10 +4,10 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{Damage, LINES, count};
 use crate::error::{Error, Result};
-use crate::log::catalog::TableMeta;
+use crate::log::catalog::{Catalog, TableMeta};
 use crate::log::format::{self, DEAD, is_waypoint};
 use crate::log::hash::Hash;
-use crate::log::{DbResult, index, read, recent};
+use crate::log::{DbResult, index, read, recent, writer};
 use crate::record::{Idx, Op};
 use crate::schema::ColumnType;
 use crate::schema::sql::quote;
@@ -170,6 +170,21 @@ pub(super) fn named_contents(
         }
     }
     Ok(())
+}
+
+/// The commits follow each other, and none is newer than what there is.
+pub(super) fn commits(conn: &Connection, catalog: &Catalog) -> Result<Vec<String>> {
+    let newest = writer::last(conn, catalog)?.as_micros();
+    let mut statement = conn
+        .prepare(&format!(
+            "SELECT first FROM (SELECT first, last, lag(last) OVER (ORDER BY first) AS before \
+             FROM _dkdc_commits) WHERE last < first OR before >= first OR last > ?1 LIMIT {LINES}"
+        ))
+        .db()?;
+    let rows = statement.query_map([newest], |row| row.get::<_, i64>(0));
+    let wrong: Vec<i64> = rows.db()?.collect::<rusqlite::Result<_>>().db()?;
+    let line = |first: i64| format!("the commit that begins at {first} is not what was written");
+    Ok(wrong.into_iter().map(line).collect())
 }
 
 /// Hashes every content again.

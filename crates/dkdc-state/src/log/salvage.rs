@@ -1,0 +1,502 @@
+//! Salvage: what is sound in a damaged file becomes a store of its own.
+//!
+//! The damaged file is copied first and never written. Its rows are read in order;
+//! where a page cannot be read, reading goes on behind it. A version is taken over
+//! when its hash proves it, or when nothing can be proven because the one before it
+//! is lost, which is said. Numbers stay; the chain is a new one, of a new store,
+//! since nothing links over a hole. What was erased stays erased.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::json;
+
+use super::append::{Scribe, insert_row};
+use super::backup::{Draft, refuse_existing};
+use super::catalog::{Catalog, TableMeta};
+use super::check::Progress;
+use super::event::{self, EventKind};
+use super::hash::{self, Hash, Leaf, link};
+use super::identity::beside;
+use super::read::{self, LogRow};
+use super::{Config, DbResult, alter, chunks, locate, open, prune, registry, repair};
+use crate::error::{Error, Result};
+use crate::record::{BlobRef, Idx, Op, Value, Version};
+use crate::schema::TableSchema;
+
+/// What was got out of a damaged file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Salvaged {
+    /// The tables, oldest first.
+    pub tables: Vec<SalvagedTable>,
+    /// What was lost outside tables.
+    pub lost: Vec<String>,
+}
+
+/// What was got out of one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SalvagedTable {
+    /// The table.
+    pub table: String,
+    /// Versions that are in the new store.
+    pub versions: u64,
+    /// Those of them that cannot be proven, since the version before is lost.
+    pub unproven: u64,
+    /// What was lost: versions, or ranges of them that cannot be read.
+    pub lost: Vec<String>,
+}
+
+/// Gets every sound version out of a file, into a new one.
+pub(crate) fn salvage(
+    from: &Path,
+    to: &Path,
+    config: &Config,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Salvaged> {
+    refuse_existing(to)?;
+    if !from.is_file() {
+        return Err(Error::NoStore {
+            path: from.to_owned(),
+        });
+    }
+    if registry::is_open(from) {
+        return Err(Error::NotAStore {
+            path: from.to_owned(),
+            why: "this process has it open: close it first".to_owned(),
+        });
+    }
+    // A `-wal` is taken into the copy; the file itself stays as it is.
+    let source = Draft::begin(to)?;
+    for suffix in ["", "-wal"] {
+        let (part, copy) = (beside(from, suffix), beside(&source.path, suffix));
+        if part.exists() {
+            fs::copy(&part, &copy).map_err(|error| Error::io(&part, error))?;
+        }
+    }
+    let draft = Draft::begin(to)?;
+    let run = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let old = open::connection(&source.path, flags, config)?;
+        let catalog = Catalog::read_tables(&old)?;
+        let new = open::fresh(&draft.path, config, catalog.begins)?;
+        let mut work = Work {
+            old,
+            new,
+            total: 0,
+            done: 0,
+            contents: HashMap::new(),
+        };
+        let salvaged = work.run(&catalog, config.clock.now(), progress)?;
+        work.new.execute_batch("COMMIT").db()?;
+        work.new.close().map_err(|(_, error)| error).db()?;
+        Ok(salvaged)
+    };
+    let salvaged = run().map_err(|error| locate(from, config.busy_timeout, error))?;
+    draft.publish(to)?;
+    Ok(salvaged)
+}
+
+struct Work {
+    /// A copy of the damaged file.
+    old: Connection,
+    /// The new store, in its one transaction.
+    new: Connection,
+    total: u64,
+    done: u64,
+    /// Contents that were looked at, and whether they are sound.
+    contents: HashMap<BlobRef, bool>,
+}
+
+/// A version that does not fit its hash: the version or the hash is damaged, which
+/// the next version tells.
+struct Doubtful {
+    row: LogRow,
+    hash: Hash,
+}
+
+/// One table on its way.
+struct Table {
+    meta: TableMeta,
+    chain: Hash,
+    newest: HashMap<String, Idx>,
+    scribe: Scribe,
+    found: SalvagedTable,
+}
+
+impl Work {
+    fn run(
+        &mut self,
+        catalog: &Catalog,
+        now: i64,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Salvaged> {
+        let count = |table: &str| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            self.old.query_row(&sql, [], |row| row.get::<_, i64>(0))
+        };
+        // A table that cannot be counted is only missing from the progress.
+        let counts = catalog
+            .tables
+            .iter()
+            .filter_map(|meta| count(&meta.sql.table).ok());
+        self.total = counts.map(|n| u64::try_from(n).unwrap_or(0)).sum();
+        let store = Catalog::read_tables(&self.new)?.store_id;
+        let mut salvaged = Salvaged::default();
+        let mut last = Idx(now - 1);
+        for meta in &catalog.tables {
+            let table = self.table(meta, &store, progress)?;
+            last = table.newest.values().copied().fold(last, Idx::max);
+            salvaged.tables.push(table.found);
+        }
+        if self.commits(last).is_err() {
+            let line = "which versions were committed together";
+            salvaged.lost.push(line.to_owned());
+        }
+        let versions: u64 = salvaged.tables.iter().map(|table| table.versions).sum();
+        let lost: usize = salvaged.tables.iter().map(|table| table.lost.len()).sum();
+        let detail = json!({"salvaged": {
+            "store": catalog.store_id.to_string(), "versions": versions, "lost": lost,
+        }});
+        let idx = Idx(last.as_micros() + 1);
+        event::insert(&self.new, &store, idx, EventKind::Repair, None, &detail)?;
+        let floors = catalog.tables.iter().filter(|m| m.schema.floor > Idx::ZERO);
+        for (meta, micros) in floors.zip(idx.as_micros() + 1..) {
+            self.floor(&store, meta, Idx(micros))?;
+        }
+        Ok(salvaged)
+    }
+
+    /// History that had been cleared or pruned stays outside.
+    fn floor(&self, store: &uuid::Uuid, meta: &TableMeta, idx: Idx) -> Result<()> {
+        let (number, floor) = (meta.schema.number, meta.schema.floor.as_micros());
+        let runs = crate::record::hex(&prune::runs(&self.new, number)?.1);
+        let detail = json!({"versions": 0, "floor": floor, "runs": runs});
+        event::insert(
+            &self.new,
+            store,
+            idx,
+            EventKind::Prune,
+            Some(number),
+            &detail,
+        )?;
+        self.new
+            .execute(
+                "UPDATE _dkdc_tables SET floor = ?2 WHERE number = ?1",
+                (number, floor),
+            )
+            .map(|_| ())
+            .db()
+    }
+
+    fn table(
+        &mut self,
+        meta: &TableMeta,
+        store: &uuid::Uuid,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Table> {
+        let schema = TableSchema {
+            floor: Idx::ZERO,
+            ..TableSchema::clone(&meta.schema)
+        };
+        let anchor = hash::genesis(store, schema.number);
+        let mut table = Table {
+            meta: TableMeta::new(schema, anchor),
+            chain: anchor,
+            newest: HashMap::new(),
+            scribe: Scribe::new(),
+            found: SalvagedTable {
+                table: meta.name().to_owned(),
+                ..SalvagedTable::default()
+            },
+        };
+        alter::create(&self.new, &table.meta)?;
+        self.rows(meta, &mut table, progress)?;
+        repair::derive(&self.new, &table.meta)?;
+        Ok(table)
+    }
+
+    /// Reads a table's rows in order, and takes over what is sound.
+    fn rows(
+        &mut self,
+        meta: &TableMeta,
+        table: &mut Table,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<()> {
+        let runs = prune::runs(&self.old, meta.schema.number);
+        let runs = runs.map_or_else(|_| Vec::new(), |(runs, _)| runs);
+        let mut runs = runs.into_iter().peekable();
+        // `None`: the version before is lost.
+        let mut previous = Some(meta.anchor);
+        let mut doubtful: Option<Doubtful> = None;
+        let mut leaf = Leaf::default();
+        let mut after = Idx(i64::MIN);
+        loop {
+            let row = match next_row(&self.old, meta, after, &mut leaf)? {
+                Next::End => break,
+                Next::Lost(upto, what) => {
+                    table.lose(doubtful.take());
+                    table.found.lost.push(what);
+                    (after, previous) = (upto, None);
+                    continue;
+                }
+                Next::Row(row) => *row,
+            };
+            after = row.idx;
+            self.done += 1;
+            if self.done.is_multiple_of(1024) {
+                let (done, total) = (self.done, self.total.max(self.done));
+                progress(Progress { done, total });
+            }
+            while let Some((_, hash)) = runs.next_if(|(upto, _)| *upto < row.idx) {
+                previous = Some(hash);
+            }
+            let fits = |previous: &Hash| {
+                row.leaf
+                    .is_some_and(|leaf| Some(link(previous, row.idx, &leaf)) == row.hash)
+            };
+            // Does it fit the version before, if only that one's hash was damaged?
+            let mended = doubtful.as_ref().is_some_and(|before| fits(&before.hash));
+            match doubtful.take() {
+                Some(before) if mended => self.take_over(table, before.row)?,
+                other => table.lose(other),
+            }
+            let proven = mended || previous.as_ref().is_some_and(fits);
+            let unproven = previous.is_none() && row.leaf.is_some();
+            match (row.row, row.leaf) {
+                (Some(found), _) if found.version.op == Op::Erased && (proven || unproven) => {}
+                (Some(found), _) if proven || unproven => {
+                    table.found.unproven += u64::from(!proven);
+                    self.take_over(table, found)?;
+                }
+                (Some(found), Some(leaf)) => {
+                    doubtful = previous.map(|previous| Doubtful {
+                        row: found,
+                        hash: link(&previous, row.idx, &leaf),
+                    });
+                }
+                _ => table
+                    .found
+                    .lost
+                    .push(format!("version {}: it is not readable", row.idx)),
+            }
+            previous = row.hash;
+        }
+        table.lose(doubtful.take());
+        Ok(())
+    }
+
+    /// Writes a version into the new store, if the content that it names is sound.
+    fn take_over(&mut self, table: &mut Table, row: LogRow) -> Result<()> {
+        for value in &row.values {
+            if let Value::Blob(blob) = value
+                && !self.content(blob)?
+            {
+                table.found.lost.push(format!(
+                    "version {} of {:?}: the content that it names is damaged or gone",
+                    row.version.idx, row.id
+                ));
+                return Ok(());
+            }
+        }
+        let version = Version {
+            prev: table.newest.get(&row.id).copied(),
+            ..row.version
+        };
+        let mut insert = self.new.prepare_cached(&table.meta.sql.insert).db()?;
+        let values = if version.op.is_live() {
+            row.values
+        } else {
+            Vec::new()
+        };
+        table.chain = insert_row(
+            &table.meta,
+            &mut insert,
+            &mut table.scribe,
+            &table.chain,
+            &row.id,
+            version,
+            &values,
+        )?;
+        table.newest.insert(row.id, version.idx);
+        table.found.versions += 1;
+        Ok(())
+    }
+
+    /// Brings a content along; false when it is not what was put.
+    fn content(&mut self, blob: &BlobRef) -> Result<bool> {
+        if let Some(sound) = self.contents.get(blob) {
+            return Ok(*sound);
+        }
+        let read = chunks::read(&self.old, blob);
+        let sound = match read {
+            Ok(data) => {
+                chunks::insert(&self.new, blob, &data, 0)?;
+                true
+            }
+            Err(_) => false,
+        };
+        self.contents.insert(*blob, sound);
+        Ok(sound)
+    }
+
+    /// Which versions were committed together.
+    fn commits(&self, newest: Idx) -> Result<()> {
+        let mut all = self
+            .old
+            .prepare("SELECT first, last, wall FROM _dkdc_commits WHERE last <= ?1 ORDER BY first")
+            .db()?;
+        let mut insert = self
+            .new
+            .prepare("INSERT INTO _dkdc_commits(first, last, wall) VALUES (?1, ?2, ?3)")
+            .db()?;
+        let mut rows = all.query([newest.as_micros()]).db()?;
+        let mut end = i64::MIN;
+        while let Some(row) = rows.next().db()? {
+            let (first, last): (i64, i64) = (row.get(0).db()?, row.get(1).db()?);
+            let wall: Option<i64> = row.get(2).db()?;
+            if end < first && first <= last {
+                insert.execute((first, last, wall)).db()?;
+                end = last;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    fn lose(&mut self, doubtful: Option<Doubtful>) {
+        if let Some(Doubtful { row, .. }) = doubtful {
+            self.found.lost.push(format!(
+                "version {} of {:?} is not what was written",
+                row.version.idx, row.id
+            ));
+        }
+    }
+}
+
+/// A row of the damaged file, as far as it can be read.
+struct Found {
+    idx: Idx,
+    row: Option<LogRow>,
+    leaf: Option<Hash>,
+    hash: Option<Hash>,
+}
+
+enum Next {
+    Row(Box<Found>),
+    /// Nothing can be read up to there.
+    Lost(Idx, String),
+    End,
+}
+
+/// The next row that can be read.
+fn next_row(conn: &Connection, meta: &TableMeta, after: Idx, leaf: &mut Leaf) -> Result<Next> {
+    match read_after(conn, meta, after, leaf) {
+        Ok(Some(found)) => return Ok(Next::Row(Box::new(found))),
+        Ok(None) => return Ok(Next::End),
+        Err(error) if !is_damage(&error) => return Err(error),
+        Err(_) => {}
+    }
+    let Some(next) = readable(conn, meta, after)? else {
+        return Ok(Next::Lost(
+            Idx(i64::MAX),
+            format!("all versions after {}: they cannot be read", shown(after)),
+        ));
+    };
+    let before = Idx(next.as_micros() - 1);
+    if before > after {
+        let range = format!("versions after {} and before {next}", shown(after));
+        return Ok(Next::Lost(before, format!("{range}: they cannot be read")));
+    }
+    // Its number can be read, the rest cannot.
+    Ok(Next::Lost(
+        next,
+        format!("version {next}: it cannot be read"),
+    ))
+}
+
+fn shown(after: Idx) -> String {
+    if after == Idx(i64::MIN) {
+        "the first".to_owned()
+    } else {
+        after.to_string()
+    }
+}
+
+fn is_damage(error: &Error) -> bool {
+    match error {
+        Error::Damaged { .. } => true,
+        Error::Sqlite { code, .. } => {
+            [rusqlite::ffi::SQLITE_CORRUPT, rusqlite::ffi::SQLITE_IOERR].contains(&(code & 0xff))
+        }
+        _ => false,
+    }
+}
+
+fn read_after(
+    conn: &Connection,
+    meta: &TableMeta,
+    after: Idx,
+    leaf: &mut Leaf,
+) -> Result<Option<Found>> {
+    let sql = format!(
+        "SELECT {}, l._seal, l._hash FROM {} l WHERE l.idx > ?1 ORDER BY l.idx LIMIT 1",
+        meta.sql.row_columns, meta.sql.table
+    );
+    let mut statement = conn.prepare_cached(&sql).db()?;
+    let mut rows = statement.query([after.as_micros()]).db()?;
+    let Some(row) = rows.next().db()? else {
+        return Ok(None);
+    };
+    Ok(Some(Found {
+        idx: Idx(row.get(0).db()?),
+        row: read::decode(&meta.schema, row).ok(),
+        leaf: read::leaf(row, meta, leaf).ok(),
+        hash: row.get(meta.schema.columns.len() + 5).ok(),
+    }))
+}
+
+/// The least number after one that can be read again: looked for in steps that
+/// double, then between the last two. `None`: none can.
+fn readable(conn: &Connection, meta: &TableMeta, after: Idx) -> Result<Option<Idx>> {
+    let sql = format!(
+        "SELECT min(idx) FROM (SELECT idx FROM {} WHERE idx >= ?1 ORDER BY idx LIMIT 1)",
+        meta.sql.table
+    );
+    let mut probe = conn.prepare(&sql).db()?;
+    let mut at = |from: i64| -> Result<Option<Option<i64>>> {
+        match probe
+            .query_row([from], |row| row.get::<_, Option<i64>>(0))
+            .db()
+        {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_damage(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    let base = after.as_micros().max(0);
+    let (mut bad, mut step) = (base, 1i64);
+    let mut good = loop {
+        let from = base.saturating_add(step);
+        if at(from)?.is_some() {
+            break from;
+        }
+        if from == i64::MAX {
+            return Ok(None);
+        }
+        (bad, step) = (from, step.saturating_mul(2));
+    };
+    while good - bad > 1 {
+        let middle = bad + (good - bad) / 2;
+        if at(middle)?.is_some() {
+            good = middle;
+        } else {
+            bad = middle;
+        }
+    }
+    Ok(at(good)?.flatten().map(Idx))
+}
