@@ -6,6 +6,7 @@
 mod a_conflict_is_told;
 mod a_lake_file_is_whole_or_not_there;
 mod a_reader_may_leave;
+mod a_store_can_be_kept;
 mod a_terminal_obeys_no_value;
 mod an_edit_changes_what_it_names;
 mod bad_input_is_one_line_and_one_code;

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
 
@@ -22,7 +23,7 @@ use crate::schema::sql::quote;
 impl Store {
     /// Makes anew what is derived from the log.
     pub(crate) fn repair(&self) -> Result<()> {
-        let files = self.write(Tx::repair)?;
+        let files = self.write(|tx| tx.repair())?;
         self.remove_files(&files);
         Ok(())
     }
@@ -112,7 +113,8 @@ fn waypoints(conn: &Connection, meta: &TableMeta) -> Result<()> {
     while let Some(row) = rows.next().db()? {
         let idx: i64 = row.get(0).db()?;
         if format::is_waypoint(Idx(idx)) {
-            insert.execute((number, row.get_ref(1).db()?, idx)).db()?;
+            let id = ToSqlOutput::Borrowed(row.get_ref(1).db()?);
+            insert.execute((number, id, idx)).db()?;
         }
     }
     Ok(())

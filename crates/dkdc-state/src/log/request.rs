@@ -172,7 +172,7 @@ fn decode(bytes: &[u8]) -> Result<Vec<Version>> {
     if bytes.len() % VERSION != 0 {
         return Err(wrong());
     }
-    let versions = bytes.chunks_exact(VERSION).map(|bytes| {
+    let versions = bytes.chunks_exact(VERSION).map(|bytes| -> Result<Version> {
         let prev = int(&bytes[8..16])?;
         Ok(Version {
             idx: Idx(int(&bytes[..8])?),

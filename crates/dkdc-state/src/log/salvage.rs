@@ -13,6 +13,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
+use super::access::foreign;
 use super::append::{Scribe, insert_row};
 use super::backup::{Draft, refuse_existing};
 use super::catalog::{Catalog, TableMeta};
@@ -78,25 +79,34 @@ pub(crate) fn salvage(
         }
     }
     let draft = Draft::begin(to)?;
-    let run = || {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let old = open::connection(&source.path, flags, config)?;
-        let catalog = Catalog::read_tables(&old)?;
-        let new = open::fresh(&draft.path, config, catalog.begins)?;
-        let mut work = Work {
-            old,
-            new,
-            total: 0,
-            done: 0,
-            contents: HashMap::new(),
-        };
-        let salvaged = work.run(&catalog, config.clock.now(), progress)?;
-        work.new.execute_batch("COMMIT").db()?;
-        work.new.close().map_err(|(_, error)| error).db()?;
-        Ok(salvaged)
-    };
-    let salvaged = run().map_err(|error| locate(from, config.busy_timeout, error))?;
+    let salvaged = take(&source.path, &draft.path, config, progress);
+    let salvaged =
+        salvaged.map_err(|error| locate(from, config.busy_timeout, foreign(from, error)))?;
     draft.publish(to)?;
+    Ok(salvaged)
+}
+
+/// Makes a store in an empty file of what is sound in a copy of the damaged one.
+fn take(
+    source: &Path,
+    draft: &Path,
+    config: &Config,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Salvaged> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let old = open::connection(source, flags, config)?;
+    let catalog = Catalog::read_tables(&old)?;
+    let new = open::fresh(draft, config, catalog.begins)?;
+    let mut work = Work {
+        old,
+        new,
+        total: 0,
+        done: 0,
+        contents: HashMap::new(),
+    };
+    let salvaged = work.run(&catalog, config.clock.now(), progress)?;
+    work.new.execute_batch("COMMIT").db()?;
+    work.new.close().map_err(|(_, error)| error).db()?;
     Ok(salvaged)
 }
 
