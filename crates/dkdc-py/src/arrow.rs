@@ -32,7 +32,8 @@ pub(crate) struct Stream {
     /// The table's own columns, and their types' names.
     #[pyo3(get)]
     columns: Vec<(String, String)>,
-    /// Before this nothing is left.
+    /// The newest clear, erase or prune: what was taken before it is not right
+    /// any more.
     #[pyo3(get)]
     floor: i64,
 }
@@ -53,7 +54,7 @@ impl Stream {
             columns: columns
                 .map(|c| (c.name.clone(), c.ty.to_string()))
                 .collect(),
-            floor: scan.table().floor.as_micros(),
+            floor: scan.taken().as_micros(),
             snapshot: Kept::new(handle, snapshot),
             path: handle.path().to_owned(),
             table,

@@ -55,12 +55,18 @@ pub use blob::BlobReader;
 pub use clock::Clock;
 pub use dkdc_state_derive::Record;
 pub use error::{Error, ErrorKind, Result};
+pub use log::backup::BackedUp;
 pub use log::changes::{Change, ChangeKind, Changes, Follow};
 pub use log::check::{CheckReport, CheckedTable, Progress};
 pub use log::chunks::Collected;
 pub use log::clear::Cleared;
+pub use log::erase::Erased;
 pub use log::event::{Event, EventKind};
+pub use log::expect::{ChainHead, Expected};
+pub use log::prune::{Keep, Pruned};
+pub use log::salvage::{Salvaged, SalvagedTable};
 pub use log::status::{Status, TableStatus};
+pub use log::vacuum::Vacuumed;
 pub use mirror::MirroredTable;
 #[cfg(feature = "query")]
 pub use query::{Batches, Query};

@@ -4,8 +4,8 @@
 //! connection, behind the group commit, and a pool of readers. There is one per
 //! process and file, whoever opens it ([`registry`]). What must hold:
 //!
-//! - A log row is inserted once and never updated; only `clear` and `erase`
-//!   remove content, each leaving an event.
+//! - A log row is inserted once and never updated; only `clear`, `erase` and
+//!   `prune` remove content, each leaving an event.
 //! - `idx` strictly increases over the whole store; it is drawn inside the
 //!   write transaction.
 //! - A row, its head, its index entries and its hash commit together.
@@ -16,12 +16,15 @@ pub(crate) mod access;
 pub(crate) mod adopt;
 pub(crate) mod alter;
 pub(crate) mod append;
+pub(crate) mod backup;
 pub(crate) mod catalog;
 pub(crate) mod changes;
 pub(crate) mod check;
 pub(crate) mod chunks;
 pub(crate) mod clear;
+pub(crate) mod erase;
 pub(crate) mod event;
+pub(crate) mod expect;
 pub(crate) mod format;
 pub(crate) mod group;
 pub(crate) mod hash;
@@ -33,13 +36,18 @@ pub(crate) mod manifest;
 pub(crate) mod migrate;
 pub(crate) mod moment;
 pub(crate) mod open;
+pub(crate) mod prune;
 pub(crate) mod read;
 pub(crate) mod recent;
 pub(crate) mod registry;
+pub(crate) mod repair;
+pub(crate) mod request;
+pub(crate) mod salvage;
 pub(crate) mod scan;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
+pub(crate) mod vacuum;
 pub(crate) mod writer;
 
 use std::cell::RefCell;
@@ -281,6 +289,11 @@ impl Store {
         tracing::error!(path = %self.path.display(), %error, "a commit failed");
         // Only the first failure counts.
         let _ = self.poison.set(error.to_string());
+    }
+
+    /// Refuses to go on when the path or the `-wal` is another file by now.
+    pub(crate) fn verify_identity(&self) -> Result<()> {
+        self.identity.verify()
     }
 
     /// Puts the store's path into an error of SQLite's, and sorts it.

@@ -4,6 +4,7 @@
 //! to the file happens in the log. Calls block until they are done; there is no
 //! async runtime.
 
+mod keeping;
 pub(crate) mod row;
 pub(crate) mod select;
 pub(crate) mod shape;
@@ -26,7 +27,6 @@ use crate::blob::BlobReader;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::log::changes::{Changes, Follow};
-use crate::log::check::{CheckReport, Progress};
 use crate::log::chunks::Collected;
 use crate::log::clear::Cleared;
 use crate::log::event::{self, Event};
@@ -215,6 +215,7 @@ impl State {
             state: self.clone(),
             name: declared.name.into(),
             shape: Shape::typed(&catalog.by_number(number)?.schema)?,
+            request: None,
         })
     }
 
@@ -246,6 +247,7 @@ impl State {
             state: self.clone(),
             name: name.into(),
             shape,
+            request: None,
         }))
     }
 
@@ -260,6 +262,7 @@ impl State {
             state: self.clone(),
             name: declared.name.as_str().into(),
             shape: Shape::untyped(number),
+            request: None,
         })
     }
 
@@ -275,6 +278,7 @@ impl State {
             state: self.clone(),
             name: name.into(),
             shape: Shape::untyped(number),
+            request: None,
         })
     }
 
@@ -408,22 +412,6 @@ impl State {
         self.writable()?.clear(tables)
     }
 
-    /// Verifies the whole store: every hash chain, head, index and content.
-    ///
-    /// # Errors
-    /// When the store cannot be read; damage is in the report.
-    pub fn check(&self) -> Result<CheckReport> {
-        self.check_with(&mut |_| {})
-    }
-
-    /// As [`check`](State::check), telling how far it is.
-    ///
-    /// # Errors
-    /// As [`check`](State::check).
-    pub fn check_with(&self, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport> {
-        self.store.check(progress)
-    }
-
     /// The store in numbers.
     ///
     /// # Errors
@@ -486,7 +474,7 @@ impl State {
     }
 
     /// The store, for a write.
-    fn writable(&self) -> Result<&Arc<Store>> {
+    pub(crate) fn writable(&self) -> Result<&Arc<Store>> {
         if self.read_only {
             return Err(Error::ReadOnly {
                 path: self.store.path.clone(),

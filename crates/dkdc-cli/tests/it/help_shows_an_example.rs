@@ -4,7 +4,7 @@
 use crate::shell::Shell;
 
 /// Every command, with what it has below.
-const COMMANDS: [(&str, &[&str]); 14] = [
+const COMMANDS: [(&str, &[&str]); 19] = [
     (
         "todo",
         &[
@@ -22,7 +22,7 @@ const COMMANDS: [(&str, &[&str]); 14] = [
     (
         "row",
         &[
-            "append", "update", "upsert", "get", "rm", "history", "restore", "ls",
+            "append", "update", "upsert", "get", "rm", "erase", "history", "restore", "ls",
         ],
     ),
     ("import", &[]),
@@ -32,6 +32,11 @@ const COMMANDS: [(&str, &[&str]); 14] = [
     ("changes", &[]),
     ("check", &[]),
     ("status", &[]),
+    ("head", &[]),
+    ("backup", &[]),
+    ("salvage", &[]),
+    ("prune", &[]),
+    ("vacuum", &[]),
     ("clear", &[]),
     ("tour", &[]),
     ("completions", &[]),

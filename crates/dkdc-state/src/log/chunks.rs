@@ -80,9 +80,26 @@ pub struct Collected {
     pub bytes: u64,
 }
 
-/// Removes the content that no version of any record names and that was put
-/// before `before`.
-pub(crate) fn collect(conn: &Connection, catalog: &Catalog, before: i64) -> Result<Collected> {
+/// Removes those of some contents that no version of any record names, whenever
+/// they were put; returns how many these were.
+pub(crate) fn free(conn: &Connection, catalog: &Catalog, blobs: &[BlobRef]) -> Result<u64> {
+    if blobs.is_empty() {
+        return Ok(0);
+    }
+    let used = used(catalog);
+    let sql = format!(
+        "DELETE FROM _dkdc_chunks WHERE hash = ?1 AND hash NOT IN (SELECT hash FROM ({used}))"
+    );
+    let mut delete = conn.prepare(&sql).db()?;
+    let mut freed = 0;
+    for blob in blobs {
+        freed += delete.execute([blob.hash]).db()? as u64;
+    }
+    Ok(freed)
+}
+
+/// The hashes of all content that is named, as a SELECT.
+fn used(catalog: &Catalog) -> String {
     let mut used = String::from("SELECT NULL AS hash WHERE 0");
     for meta in &catalog.tables {
         for column in &meta.schema.columns {
@@ -95,6 +112,13 @@ pub(crate) fn collect(conn: &Connection, catalog: &Catalog, before: i64) -> Resu
             }
         }
     }
+    used
+}
+
+/// Removes the content that no version of any record names and that was put
+/// before `before`.
+pub(crate) fn collect(conn: &Connection, catalog: &Catalog, before: i64) -> Result<Collected> {
+    let used = used(catalog);
     let unused = format!("put < ?1 AND hash NOT IN (SELECT hash FROM ({used}))");
     let (blobs, bytes) = conn
         .query_row(

@@ -8,10 +8,10 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::catalog::{Catalog, TableMeta};
+use super::catalog::{self, Catalog, TableMeta};
 use super::hash::Hash;
 use super::writer::Tx;
-use super::{DbResult, damaged};
+use super::{DbResult, damaged, event};
 use crate::error::Result;
 use crate::record::Idx;
 use crate::schema::ColumnType;
@@ -55,6 +55,8 @@ pub(crate) struct Sealed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Manifest {
     pub(crate) files: Vec<Sealed>,
+    /// The newest event when this was read.
+    pub(crate) event: Idx,
 }
 
 impl Manifest {
@@ -110,7 +112,10 @@ pub(crate) fn read(conn: &Connection) -> Result<Manifest> {
             "the mirror's manifest names {:?}",
             sealed.file
         ))),
-        None => Ok(Manifest { files }),
+        None => Ok(Manifest {
+            files,
+            event: catalog::last_event(conn)?,
+        }),
     }
 }
 
@@ -161,12 +166,17 @@ pub(crate) fn amount(
 
 /// Enters a file, in place of others that hold the same or less, or after all
 /// others of its table, in a transaction of its own. False: another process was
-/// first, or the table was cleared meanwhile.
-pub(crate) fn enter(conn: &Connection, sealed: &Sealed, replaces: &[&Sealed]) -> Result<bool> {
+/// first, or rows were taken from the table after `since`, the newest event when
+/// the file's rows were read: it may hold what was erased.
+pub(crate) fn enter(
+    conn: &Connection,
+    sealed: &Sealed,
+    replaces: &[&Sealed],
+    since: Idx,
+) -> Result<bool> {
     let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate).db()?;
     let catalog = Catalog::read(&tx)?;
     let manifest = read(&tx)?;
-    let floor = catalog.by_number(sealed.table)?.schema.floor;
     let there = replaces.iter().all(|old| manifest.files.contains(old));
     let due = match sealed.kind {
         Kind::History if replaces.is_empty() => manifest.watermark(sealed.table) == sealed.after,
@@ -177,7 +187,7 @@ pub(crate) fn enter(conn: &Connection, sealed: &Sealed, replaces: &[&Sealed]) ->
                 && (manifest.current(sealed.table).is_none() || !replaces.is_empty())
         }
     };
-    if !due || floor >= sealed.upto {
+    if !due || event::took(&tx, sealed.table, since)? {
         return Ok(false);
     }
     for old in replaces {

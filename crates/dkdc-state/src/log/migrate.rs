@@ -14,8 +14,17 @@ use crate::record::Idx;
 
 type Step = fn(&Connection) -> Result<()>;
 
-/// Format 1 is what [`create`] makes; nothing older was ever released.
-const STEPS: [Step; 0] = [];
+/// Format 1 is the oldest there is.
+const STEPS: [Step; 1] = [to_2];
+
+/// Rows may be pruned, and requests are remembered.
+fn to_2(conn: &Connection) -> Result<()> {
+    conn.execute_batch(format::TABLES_2).db()?;
+    for table in format::TABLE_NAMES_2 {
+        conn.execute_batch(&format::guards(table)).db()?;
+    }
+    Ok(())
+}
 
 /// Makes an empty store inside the connection's transaction. History begins
 /// `begins`, for a file that brings its own, or now.
@@ -26,6 +35,7 @@ pub(crate) fn create(conn: &Connection, now: i64, begins: Option<Idx>) -> Result
         .db()?;
     conn.pragma_update(None, "user_version", FORMAT).db()?;
     conn.execute_batch(format::STORE_TABLES).db()?;
+    conn.execute_batch(format::TABLES_2).db()?;
     for table in format::STORE_TABLE_NAMES {
         conn.execute_batch(&format::guards(table)).db()?;
     }

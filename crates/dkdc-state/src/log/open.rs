@@ -18,6 +18,7 @@ use super::identity::{FileKey, Identity, file_key};
 use super::{Config, DbResult, Store, adopt, locate, migrate, recent};
 use crate::error::{Error, Result};
 use crate::mirror::keeper::Background;
+use crate::record::Idx;
 use crate::state::Durability;
 
 /// The first SQLite whose WAL cannot be reset under a reader.
@@ -266,6 +267,21 @@ fn prepare(conn: &Connection, path: &Path, config: &Config) -> Result<Catalog> {
 /// may be making the store, or a table.
 fn read_transaction(conn: &Connection) -> Result<rusqlite::Transaction<'_>> {
     rusqlite::Transaction::new_unchecked(conn, TransactionBehavior::Deferred).db()
+}
+
+/// A store in a file that is empty, in a transaction that is not committed yet,
+/// whose history begins then. The file is synced by whoever publishes it.
+pub(super) fn fresh(path: &Path, config: &Config, begins: Idx) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = connection(path, flags, config)?;
+    conn.pragma_update(None, "page_size", 4096).db()?;
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")
+        .db()?;
+    conn.pragma_update(None, "journal_mode", "OFF").db()?;
+    conn.pragma_update(None, "synchronous", "OFF").db()?;
+    conn.execute_batch("BEGIN IMMEDIATE").db()?;
+    migrate::create(&conn, config.clock.now(), Some(begins))?;
+    Ok(conn)
 }
 
 /// Makes the file a store of the newest format, in one transaction.

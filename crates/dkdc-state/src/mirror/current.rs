@@ -73,7 +73,8 @@ impl Keeper {
         drop((before, newer));
         let range = (Idx::from_micros(i64::MIN), upto);
         let replaces: Vec<&Sealed> = old.into_iter().collect();
-        self.enter(sheet, table, Kind::Current, range, &replaces)
+        let since = manifest.event;
+        self.enter(sheet, table, Kind::Current, range, (&replaces, since))
     }
 
     /// The versions that versions newer than `since` replace.

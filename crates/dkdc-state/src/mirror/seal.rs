@@ -56,6 +56,7 @@ impl Keeper {
         replaces: &[&Sealed],
     ) -> Result<bool> {
         let catalog = self.catalog()?;
+        let since = catalog.event;
         let schema = &catalog.by_number(table)?.schema;
         let columns = scan::all_columns(schema);
         let mut sheet = self.sheet(schema, &columns)?;
@@ -71,7 +72,13 @@ impl Keeper {
             sheet.write(&batch)?;
             at = last;
         }
-        self.enter(sheet, table, Kind::History, (after, upto), replaces)
+        self.enter(
+            sheet,
+            table,
+            Kind::History,
+            (after, upto),
+            (replaces, since),
+        )
     }
 
     /// A new file with these columns.
@@ -96,15 +103,16 @@ impl Keeper {
         })
     }
 
-    /// Publishes a file and enters it into the manifest. False: another process
-    /// was first; then the file is gone.
+    /// Publishes a file and enters it into the manifest, in place of others, if
+    /// nothing was taken from the table since its rows were read. False: another
+    /// process was first, or something was; then the file is gone.
     pub(super) fn enter(
         &mut self,
         sheet: Sheet,
         table: u32,
         kind: Kind,
         (after, upto): (Idx, Idx),
-        replaces: &[&Sealed],
+        (replaces, since): (&[&Sealed], Idx),
     ) -> Result<bool> {
         let mut random = [0; 8];
         hash::random(&mut random)?;
@@ -127,7 +135,7 @@ impl Keeper {
             bytes: published.bytes,
             hash: published.hash,
         };
-        let entered = self.entered(&sealed, replaces);
+        let entered = self.entered(&sealed, replaces, since);
         // It stays locked until the manifest names it.
         drop(published.file);
         if matches!(entered, Ok(true)) {
@@ -143,17 +151,17 @@ impl Keeper {
 
     /// Enters a file into the manifest. Writers of this process let it pass;
     /// those of others are waited for as a write would.
-    fn entered(&self, sealed: &Sealed, replaces: &[&Sealed]) -> Result<bool> {
+    fn entered(&self, sealed: &Sealed, replaces: &[&Sealed], since: Idx) -> Result<bool> {
         let Site { path, config, .. } = &self.site;
-        let since = Instant::now();
+        let began = Instant::now();
         loop {
             let entered = {
                 let _passes = self.site.mirror.entering.lock();
-                manifest::enter(&self.conn, sealed, replaces)
+                manifest::enter(&self.conn, sealed, replaces, since)
             };
-            let entered = entered.map_err(|error| locate(path, since.elapsed(), error));
+            let entered = entered.map_err(|error| locate(path, began.elapsed(), error));
             match entered {
-                Err(Error::Busy { .. }) if since.elapsed() < config.busy_timeout => {
+                Err(Error::Busy { .. }) if began.elapsed() < config.busy_timeout => {
                     self.go_on()?;
                 }
                 entered => return entered,

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::log::catalog::{Catalog, TableMeta};
 use crate::log::scan::newest;
 use crate::log::scan::{self, Scanned};
-use crate::log::{Store, manifest, moment};
+use crate::log::{Store, event, manifest, moment};
 use crate::mirror::{Held, Pieces};
 use crate::record::Idx;
 use crate::time::Moment;
@@ -420,6 +420,13 @@ fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<
     let read = bound.pin.store.read(|conn, catalog| {
         let meta = catalog.by_number(bound.table)?;
         moment::check_floor(meta, bound.upto)?;
+        // Pages before this one may hold what it supersedes no longer.
+        let since = bound.pin.catalog.event;
+        if catalog.event != since && event::took(conn, bound.table, since)? {
+            return Err(Error::Changed {
+                path: bound.pin.store.path.clone(),
+            });
+        }
         scan::batch(conn, meta, &columns, range, limit)
     })?;
     cursor.page = PAGE;

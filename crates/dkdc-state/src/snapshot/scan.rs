@@ -6,9 +6,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use super::Snapshot;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log::scan;
-use crate::log::{damaged, moment};
+use crate::log::{damaged, event, moment};
 use crate::record::Idx;
 use crate::schema::TableSchema;
 
@@ -26,6 +26,8 @@ pub struct Scan {
     table: Arc<TableSchema>,
     schema: SchemaRef,
     after: Idx,
+    /// The newest event that took rows from the table when the scan was made.
+    taken: Idx,
     done: bool,
 }
 
@@ -60,18 +62,22 @@ impl Snapshot {
     /// # Errors
     /// [`Error::UnknownTable`](crate::Error::UnknownTable), here;
     /// [`Error::OutsideHistory`](crate::Error::OutsideHistory), here and in the
-    /// items, when the table was cleared since the snapshot.
+    /// items, when the table was cleared since the snapshot;
+    /// [`Error::Changed`](crate::Error::Changed) in the items, when something was
+    /// erased or pruned since the scan was made.
     pub fn scan(&self, table: &str, after: Idx) -> Result<Scan> {
-        let table = self.store.read(|_, catalog| {
+        let (table, taken) = self.store.read(|conn, catalog| {
             let meta = catalog.table(table)?;
             self.check_floor(meta)?;
-            Ok(Arc::clone(&meta.schema))
+            let taken = event::newest_taking(conn, meta.schema.number)?;
+            Ok((Arc::clone(&meta.schema), taken))
         })?;
         Ok(Scan {
             snapshot: self.clone(),
             schema: scan::arrow_schema(&table, &scan::all_columns(&table)),
             table,
             after,
+            taken,
             done: false,
         })
     }
@@ -90,12 +96,25 @@ impl Scan {
         &self.table
     }
 
+    /// The newest event that took rows from the table, or what they held; zero:
+    /// there was none. Rows that were taken from an earlier scan may not be there
+    /// any more.
+    #[must_use]
+    pub fn taken(&self) -> Idx {
+        self.taken
+    }
+
     fn page(&mut self) -> Result<Option<RecordBatch>> {
         let snapshot = &self.snapshot;
         let columns = scan::all_columns(&self.table);
         let page = snapshot.store.read(|conn, catalog| {
             let meta = catalog.by_number(self.table.number)?;
             moment::check_floor(meta, snapshot.idx)?;
+            if event::took(conn, self.table.number, self.taken)? {
+                return Err(Error::Changed {
+                    path: snapshot.store.path.clone(),
+                });
+            }
             scan::batch(conn, meta, &columns, (self.after, snapshot.idx), PAGE)
         })?;
         let Some((batch, last)) = page else {

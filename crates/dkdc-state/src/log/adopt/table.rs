@@ -170,20 +170,20 @@ impl<'c> Adoption<'c> {
     }
 
     /// The files that have the user, path and name of a newer one, oldest
-    /// first: (id, id of the newest).
-    pub(super) fn duplicates(&mut self, conn: &Connection) -> Result<Vec<(String, String)>> {
+    /// first: (id, version of the newest).
+    pub(super) fn duplicates(&mut self, conn: &Connection) -> Result<Vec<(String, Idx)>> {
         self.fold()?;
         let sql = format!(
             "SELECT id, newest FROM (\
-               SELECT h.id AS id, l.idx AS idx, first_value(h.id) OVER (\
+               SELECT h.id AS id, l.idx AS idx, first_value(l.idx) OVER (\
                  PARTITION BY l.user_id, l.path, l.filename ORDER BY l.idx DESC) AS newest \
                FROM {} h JOIN {} l ON l.idx = h.idx WHERE h.deleted = 0) \
-             WHERE id <> newest ORDER BY idx",
+             WHERE idx <> newest ORDER BY idx",
             self.meta.sql.head_table, self.meta.sql.table
         );
         let mut statement = conn.prepare(&sql).db()?;
         let rows = statement
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_map([], |row| Ok((row.get(0)?, Idx(row.get(1)?))))
             .db()?;
         rows.collect::<rusqlite::Result<_>>().db()
     }

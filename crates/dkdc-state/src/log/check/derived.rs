@@ -4,11 +4,11 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{Damage, LINES, count};
 use crate::error::{Error, Result};
-use crate::log::catalog::TableMeta;
+use crate::log::catalog::{Catalog, TableMeta};
 use crate::log::format::{self, DEAD, is_waypoint};
 use crate::log::hash::Hash;
-use crate::log::{DbResult, index, read, recent};
-use crate::record::Idx;
+use crate::log::{DbResult, index, read, recent, writer};
+use crate::record::{Idx, Op};
 use crate::schema::ColumnType;
 use crate::schema::sql::quote;
 
@@ -19,10 +19,11 @@ pub(super) fn heads(conn: &Connection, meta: &TableMeta, damage: &mut Damage) ->
     let (log, head) = (&meta.sql.table, &meta.sql.head_table);
     let floor = meta.schema.floor.as_micros();
     let upto = recent::folded(conn, meta)?;
+    const ERASED: u8 = Op::Erased as u8;
     let sql = format!(
         "WITH l AS (SELECT idx, id, _prev, _op, \
                       lag(idx) OVER w AS before, lead(idx) OVER w AS after \
-                    FROM {log} WINDOW w AS (PARTITION BY id ORDER BY idx)), \
+                    FROM {log} WHERE _op <> {ERASED} WINDOW w AS (PARTITION BY id ORDER BY idx)), \
               c AS (SELECT l.idx, l.id, \
                       l._prev IS NOT l.before AND coalesce(l._prev, 0) >= {floor} AS link, \
                       l.idx <= {upto} AND coalesce(l.after > {upto}, 1) \
@@ -169,6 +170,21 @@ pub(super) fn named_contents(
         }
     }
     Ok(())
+}
+
+/// The commits follow each other, and none is newer than what there is.
+pub(super) fn commits(conn: &Connection, catalog: &Catalog) -> Result<Vec<String>> {
+    let newest = writer::last(conn, catalog)?.as_micros();
+    let mut statement = conn
+        .prepare(&format!(
+            "SELECT first FROM (SELECT first, last, lag(last) OVER (ORDER BY first) AS before \
+             FROM _dkdc_commits) WHERE last < first OR before >= first OR last > ?1 LIMIT {LINES}"
+        ))
+        .db()?;
+    let rows = statement.query_map([newest], |row| row.get::<_, i64>(0));
+    let wrong: Vec<i64> = rows.db()?.collect::<rusqlite::Result<_>>().db()?;
+    let line = |first: i64| format!("the commit that begins at {first} is not what was written");
+    Ok(wrong.into_iter().map(line).collect())
 }
 
 /// Hashes every content again.
