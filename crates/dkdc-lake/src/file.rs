@@ -115,6 +115,14 @@ impl NewFile {
         }
     }
 
+    /// The same, of this kind if its name tells none.
+    pub(crate) fn or_kind(mut self, kind: Option<&str>) -> NewFile {
+        if self.filetype.is_none() {
+            self.filetype = kind.map(str::to_owned);
+        }
+        self
+    }
+
     pub(crate) fn into_file(self, id: String, content: BlobRef) -> File {
         let mut file = File {
             id,

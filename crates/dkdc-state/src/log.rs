@@ -37,6 +37,7 @@ pub(crate) mod read;
 pub(crate) mod recent;
 pub(crate) mod registry;
 pub(crate) mod scan;
+pub(crate) mod space;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
@@ -190,6 +191,13 @@ impl Store {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Runs statements on a reader outside of any transaction: for content, which
+    /// is the same at all times.
+    pub(crate) fn read_alone<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.refuse_inside()?;
+        self.with_reader(read)
     }
 
     fn with_reader<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {

@@ -10,7 +10,7 @@ use crate::schema::{Column, Index, TableSchema};
 /// "dkdc" in ASCII, in the SQLite header.
 pub(crate) const APPLICATION_ID: i64 = 0x646b_6463;
 /// The newest format this code knows; `user_version` in the SQLite header.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
 
 /// Whether the version with this number, which replaces another, leaves a
 /// waypoint, from which a read as of a moment walks back. One in 32 does, by a
@@ -30,7 +30,7 @@ pub(crate) const DEAD: &str = "3, 5";
 pub(crate) const INSERT_WAYPOINT: &str =
     "INSERT INTO _dkdc_waypoints(\"table\", id, idx) VALUES (?1, ?2, ?3)";
 
-/// The store's own tables, format 1.
+/// The store's own tables.
 pub(crate) const STORE_TABLES: &str = "
 CREATE TABLE _dkdc_store(
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -77,6 +77,10 @@ CREATE TABLE _dkdc_chunks(
   put INTEGER NOT NULL,
   data BLOB NOT NULL
 ) STRICT;
+CREATE TABLE _dkdc_reused(
+  number INTEGER PRIMARY KEY,
+  put INTEGER NOT NULL
+) STRICT;
 CREATE TABLE _dkdc_mirror(
   file TEXT PRIMARY KEY,
   \"table\" INTEGER NOT NULL,
@@ -91,7 +95,7 @@ CREATE TABLE _dkdc_mirror(
 ";
 
 /// The store's own tables, by name.
-pub(crate) const STORE_TABLE_NAMES: [&str; 8] = [
+pub(crate) const STORE_TABLE_NAMES: [&str; 9] = [
     "_dkdc_store",
     "_dkdc_tables",
     "_dkdc_events",
@@ -99,6 +103,7 @@ pub(crate) const STORE_TABLE_NAMES: [&str; 8] = [
     "_dkdc_heads",
     "_dkdc_waypoints",
     "_dkdc_chunks",
+    "_dkdc_reused",
     "_dkdc_mirror",
 ];
 

@@ -14,8 +14,16 @@ use crate::record::Idx;
 
 type Step = fn(&Connection) -> Result<()>;
 
-/// Format 1 is what [`create`] makes; nothing older was ever released.
-const STEPS: [Step; 0] = [];
+/// Format 1 is the oldest; [`create`] makes the newest.
+const STEPS: [Step; 1] = [content_in_pieces];
+
+/// Format 2: content may be compressed or in pieces, and may be put again.
+fn content_in_pieces(conn: &Connection) -> Result<()> {
+    let reused = "CREATE TABLE _dkdc_reused(number INTEGER PRIMARY KEY, put INTEGER NOT NULL) \
+                  STRICT;\n";
+    conn.execute_batch(&(reused.to_owned() + &format::guards("_dkdc_reused")))
+        .db()
+}
 
 /// Makes an empty store inside the connection's transaction. History begins
 /// `begins`, for a file that brings its own, or now.

@@ -15,6 +15,7 @@ use crate::log::catalog::TableMeta;
 use crate::log::format::{INSERT_WAYPOINT, is_waypoint};
 use crate::log::hash::{self, Hash};
 use crate::log::recent::{Heads, MANY};
+use crate::blob::Packed;
 use crate::log::{DbResult, alter, chunks, damaged};
 use crate::record::{Idx, Op, Value, Version};
 use crate::schema::evolve;
@@ -253,9 +254,9 @@ fn put_content(
     now: i64,
 ) -> Result<()> {
     for (at, source) in original.sources.iter().enumerate() {
-        if let (Take::Content, Value::Blob(blob)) = (source.take, &values[at]) {
+        if let (Take::Content, Value::Blob(_)) = (source.take, &values[at]) {
             let content = convert::content(row.get_ref(at + 1).db()?).map_err(damaged)?;
-            chunks::insert(conn, blob, content, now)?;
+            chunks::put_packed(conn, &Packed::new(content), now)?;
         }
     }
     Ok(())
