@@ -71,7 +71,7 @@ pub use schema::{
     Column, ColumnDef, ColumnType, Index, IndexColumn, IndexDef, IndexPart, ListItem, Nulls,
     PartKey, TableDef, TableSchema, parse_json,
 };
-pub use snapshot::{Snapshot, SnapshotTable};
+pub use snapshot::{Scan, Snapshot, SnapshotTable};
 pub use state::{
     Difference, Durability, OpenOptions, Row, Select, State, Table, Transaction, TxTable,
 };

@@ -1,0 +1,258 @@
+"""A store's tables in a DuckDB, brought up to date before they are read.
+
+DuckDB gets each version once, as Arrow, and keeps two tables of its own per
+table of the store: every version (``log``) and the current records (``now``).
+Both are brought to the same version in one transaction of a connection of its
+own, so that a question sees one snapshot and disturbs no other. An unchanged
+store costs one look at its newest version.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from . import _core
+
+Kind = Literal["log", "now"]
+
+_BEFORE_ALL = -(2**63)
+
+_TYPES = {
+    "text": "VARCHAR",
+    "int": "BIGINT",
+    "float": "DOUBLE",
+    "bool": "BOOLEAN",
+    "bytes": "BLOB",
+    "blob": "STRUCT(hash VARCHAR, size BIGINT)",
+    "timestamp": "TIMESTAMP",
+    "date": "DATE",
+    "uuid": "UUID",
+    "json": "JSON",
+}
+
+#: The names of operations, by their codes in the log.
+_OPS = ("append", "update", "delete", "restore", "erased")
+_GONE = "(3, 5)"
+
+
+def quote(name: str) -> str:
+    """A name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def snapshot_arrow(snapshot: _core.Snapshot, table: str, after: int) -> _core.Stream:
+    """The versions of a table after one, up to a snapshot: where DuckDB's rows come from."""
+    return snapshot.scan(table, after)
+
+
+def _sql_type(name: str) -> str:
+    if name.startswith("list<"):
+        return _sql_type(name[5:-1]) + "[]"
+    return _TYPES[name]
+
+
+class _Table:
+    """One table, as DuckDB has it."""
+
+    def __init__(self, name: str, columns: list[tuple[str, str]]) -> None:
+        self.name = name
+        self.columns = columns
+        #: Up to which version it is loaded, for each kind that was asked for.
+        self.upto: dict[Kind, int] = {}
+
+
+class Live:
+    """A store's tables in one DuckDB connection, in a database of their own."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        database: str,
+        store: _core.State,
+        shown: Mapping[str, Sequence[str]],
+        pinned: _core.Snapshot | None,
+        names: set[str] | None,
+    ) -> None:
+        self.con = con
+        self.database = database
+        self.store = store
+        self.shown = shown
+        self.pinned = pinned
+        #: The tables to show; ``None``: all there are, also those yet to come.
+        self.names = names
+        self.tables: dict[str, _Table] = {}
+        self._made: set[str] = set()
+        #: The newest versions at which the tables and the rows were looked at.
+        self._bound: int | None = None
+        self._seen: int | None = None
+        self._lock = threading.RLock()
+        con.execute(f"ATTACH ':memory:' AS {database}")
+        for schema in ("log", "now", "current", "history"):
+            con.execute(f"CREATE SCHEMA {database}.{schema}")
+
+        # Of the store alone: DuckDB keeps it for as long as there is a connection.
+        def content(hash: str, size: int) -> Any:
+            return store.blob(hash, size)
+
+        con.create_function(f"{database}_content", content, ["VARCHAR", "BIGINT"], "BLOB")
+        self.bind()
+
+    def bind(self) -> None:
+        """Makes the views of tables that are new, or have other columns by now."""
+        with self._lock:
+            last = self.store.last()
+            if last == self._bound:
+                return
+            for name in self.store.tables():
+                if self.names is not None and name not in self.names:
+                    continue
+                columns, _ = self.store.schema(name)
+                known = self.tables.setdefault(name, _Table(name, []))
+                if columns != known.columns or name not in self._made:
+                    known.columns = columns
+                    self._make(known)
+            self._bound = last
+
+    def add(self, name: str) -> None:
+        """One more table to show, if not all are."""
+        with self._lock:
+            if self.names is not None:
+                self.names.add(name)
+                self._bound = None
+            self.bind()
+
+    def touch(self, name: str, kind: Kind) -> None:
+        """From now on, these rows are wanted."""
+        with self._lock:
+            if name in self.tables and kind not in self.tables[name].upto:
+                self.tables[name].upto[kind] = _BEFORE_ALL
+                self._seen = None
+
+    def touch_named_in(self, sql: str) -> None:
+        """The same for all that a text may name."""
+        text = sql.lower().replace('"', "")
+        for name in list(self.tables):
+            plain = name.lower().replace('"', "")
+            current = text.count(f"current.{plain}")
+            if current:
+                self.touch(name, "now")
+            if text.count(plain) > current:
+                self.touch(name, "log")
+
+    def refresh(self) -> None:
+        """Brings what is wanted to one snapshot: the newest, or the pinned one."""
+        with self._lock:
+            last = self.pinned.micros if self.pinned else self.store.last()
+            if last == self._seen:
+                return
+            self.bind()
+            snapshot = self.pinned or self.store.snapshot()
+            upto = snapshot.micros
+            cur = self.con.cursor()
+            try:
+                cur.begin()
+                for table in list(self.tables.values()):
+                    for kind in list(table.upto):
+                        self._load(cur, snapshot, table.name, kind)
+                cur.commit()
+            except BaseException:
+                cur.close()
+                # Half of it may be there: all of it again, next time.
+                for table in list(self.tables.values()):
+                    self._make(table)
+                raise
+            cur.close()
+            self._seen = upto
+
+    def _load(
+        self, cur: duckdb.DuckDBPyConnection, snapshot: _core.Snapshot, name: str, kind: Kind
+    ) -> None:
+        import pyarrow as pa
+
+        table = self.tables[name]
+        upto = snapshot.micros
+        stream = snapshot_arrow(snapshot, name, table.upto[kind])
+        changed = stream.columns != table.columns
+        if changed or stream.floor > table.upto[kind] > _BEFORE_ALL:
+            # Another table by now, or emptied: from the beginning.
+            cur.commit()
+            table.columns = stream.columns
+            self._make(table)
+            cur.begin()
+            stream = snapshot_arrow(snapshot, name, _BEFORE_ALL)
+        if table.upto[kind] < upto:
+            # What fails on the way in has the state's own words.
+            reader = pa.RecordBatchReader.from_stream(stream)
+            self._insert(cur, table, kind, reader)
+            table.upto[kind] = upto
+
+    def _insert(
+        self,
+        cur: duckdb.DuckDBPyConnection,
+        table: _Table,
+        kind: Kind,
+        reader: pa.RecordBatchReader,
+    ) -> None:
+        there = f"{self.database}.{kind}.{quote(table.name)}"
+        record = ["idx", "id", *(quote(name) for name, _ in table.columns)]
+        typed = ["idx", "id"]
+        for name, kind_name in table.columns:
+            if kind_name.strip("list<>") in ("uuid", "json"):
+                typed.append(f"CAST({quote(name)} AS {_sql_type(kind_name)}) AS {quote(name)}")
+            else:
+                typed.append(quote(name))
+        cur.register("_dkdc_new", reader)
+        rows = f"SELECT {', '.join(typed)}, _prev, _op FROM _dkdc_new"
+        if kind == "log":
+            cur.execute(f"INSERT INTO {there} {rows}")
+        else:
+            cur.execute(f"CREATE OR REPLACE TEMP TABLE _dkdc_stage AS {rows}")
+            replaced = "SELECT _prev FROM _dkdc_stage WHERE _prev IS NOT NULL"
+            cur.execute(f"DELETE FROM {there} WHERE idx IN ({replaced})")
+            cur.execute(
+                f"INSERT INTO {there} SELECT {', '.join(record)} FROM _dkdc_stage "
+                f"WHERE _op NOT IN {_GONE} AND idx NOT IN ({replaced})"
+            )
+            cur.execute("DROP TABLE _dkdc_stage")
+        cur.unregister("_dkdc_new")
+
+    def _make(self, table: _Table) -> None:
+        """Makes a table anew, empty, and the views over it."""
+        con, name = self.con, quote(table.name)
+        log = f"{self.database}.log.{name}"
+        now = f"{self.database}.now.{name}"
+        record = ["idx TIMESTAMP", "id VARCHAR"]
+        record += [f"{quote(column)} {_sql_type(kind)}" for column, kind in table.columns]
+        con.execute(
+            f"CREATE OR REPLACE TABLE {log} ({', '.join(record)}, _prev TIMESTAMP, _op BIGINT)"
+        )
+        con.execute(f"CREATE OR REPLACE TABLE {now} ({', '.join(record)})")
+        every = self._columns(table, None)
+        shown = self._columns(table, self.shown.get(table.name))
+        ops = " ".join(f"WHEN {code} THEN '{op}'" for code, op in enumerate(_OPS, 1))
+        con.execute(f"CREATE OR REPLACE VIEW {self.database}.current.{name} AS SELECT {every} FROM {now}")
+        con.execute(
+            f"CREATE OR REPLACE VIEW {self.database}.history.{name} AS "
+            f"SELECT {every}, CASE _op {ops} END AS op, _prev AS prev FROM {log}"
+        )
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {shown} FROM {log}")
+        table.upto = dict.fromkeys(table.upto, _BEFORE_ALL)
+        self._made.add(table.name)
+        self._seen = None
+
+    def _columns(self, table: _Table, shown: Sequence[str] | None) -> str:
+        """Columns of a view; content is read when it is asked for."""
+        columns = {"idx": "idx", "id": "id"}
+        for name, kind in table.columns:
+            at = quote(name)
+            if kind == "blob":
+                columns[name] = f"{self.database}_content({at}.hash, {at}.size) AS {at}"
+            else:
+                columns[name] = at
+        return ", ".join(sql for name, sql in columns.items() if shown is None or name in shown)
