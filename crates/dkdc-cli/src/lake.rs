@@ -251,13 +251,7 @@ fn rm(stores: &Stores, name: &Name, recursive: bool, output: &mut Output) -> Res
     ))
 }
 
-fn mv(
-    stores: &Stores,
-    from: Name,
-    to: &str,
-    recursive: bool,
-    output: &mut Output,
-) -> Result<()> {
+fn mv(stores: &Stores, from: Name, to: &str, recursive: bool, output: &mut Output) -> Result<()> {
     let lake = having(stores, &from)?;
     if recursive {
         let moved = lake.rename_path(&from.name, to, from.user.as_deref())?;

@@ -45,6 +45,7 @@ pub fn kind_of(beginning: &[u8]) -> Option<&'static str> {
         }
         Err(_) => return None,
     };
-    let is_text = !text.is_empty() && !text.contains(|c: char| c.is_control() && !c.is_whitespace());
+    let is_text =
+        !text.is_empty() && !text.contains(|c: char| c.is_control() && !c.is_whitespace());
     is_text.then_some("txt")
 }

@@ -61,7 +61,7 @@ pub use lake::Lake;
 pub use name::{FileName, filetype_of};
 pub use put::{Edit, Put};
 pub use then::LakeAt;
-pub use versions::{FileVersion, FileVersions};
 pub use tree::{
     AddOptions, CheckoutOptions, Difference, Done, Side, Tree, TreeReport, is_pattern, matching,
 };
+pub use versions::{FileVersion, FileVersions};

@@ -292,7 +292,9 @@ impl Lake {
             }
             for file in &found {
                 let rest = below(file, from.as_deref());
-                let joined = to.as_ref().map_or(rest.clone(), |to| format!("{to}/{rest}"));
+                let joined = to
+                    .as_ref()
+                    .map_or(rest.clone(), |to| format!("{to}/{rest}"));
                 let mut new = FileName::parse(&joined)?.plain()?;
                 new.user.clone_from(&file.user_id);
                 files.update(&file.record.clone().renamed(new))?;

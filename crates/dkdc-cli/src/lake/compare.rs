@@ -20,7 +20,9 @@ pub(crate) enum Command {
     )]
     Diff(Diff),
     /// What happened to the files of a path, the newest first
-    #[command(after_help = "Example:\n  dkdc lake log reports\n  dkdc lake log reports/june.csv -n 5")]
+    #[command(
+        after_help = "Example:\n  dkdc lake log reports\n  dkdc lake log reports/june.csv -n 5"
+    )]
     Log(Log),
     /// A file as it is or was: NAME@VERSION, an idx or a time
     #[command(
@@ -173,7 +175,9 @@ fn text(lake: &Lake, side: &Option<Side>) -> Result<Option<String>> {
         }
         (None, None) => {}
     }
-    Ok(String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')))
+    Ok(String::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.contains('\0')))
 }
 
 impl Log {

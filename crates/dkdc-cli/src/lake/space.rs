@@ -39,8 +39,7 @@ pub(crate) fn run(command: &Command, stores: &Stores, output: &mut Output) -> Re
 fn du(lake: &Lake, path: Option<&str>, output: &mut Output) -> Result<()> {
     let files = lake.list(None, path)?;
     let current: Vec<BlobRef> = files.iter().map(|file| file.data).collect();
-    let ids: std::collections::HashSet<&str> =
-        files.iter().map(|file| file.id.as_str()).collect();
+    let ids: std::collections::HashSet<&str> = files.iter().map(|file| file.id.as_str()).collect();
     let mut all = Vec::new();
     for version in lake.versions(dkdc_state::Idx::ZERO)? {
         let version = version?;
@@ -50,8 +49,18 @@ fn du(lake: &Lake, path: Option<&str>, output: &mut Output) -> Result<()> {
             all.push(file.data);
         }
     }
-    let columns = ["of", "files", "logical", "unique", "stored", "dedup", "compression"];
-    let types = ["string", "int64", "int64", "int64", "int64", "float64", "float64"];
+    let columns = [
+        "of",
+        "files",
+        "logical",
+        "unique",
+        "stored",
+        "dedup",
+        "compression",
+    ];
+    let types = [
+        "string", "int64", "int64", "int64", "int64", "float64", "float64",
+    ];
     let mut rows = Vec::new();
     for (of, blobs) in [("current", current), ("all versions", all)] {
         let usage = lake.state().blob_usage(&blobs)?;

@@ -20,7 +20,9 @@ pub(crate) enum Command {
     )]
     Add(Add),
     /// The same, and delete from the lake what is not in the folder any more
-    #[command(after_help = "Example:\n  dkdc lake sync reports\n  dkdc lake sync reports --dry-run")]
+    #[command(
+        after_help = "Example:\n  dkdc lake sync reports\n  dkdc lake sync reports --dry-run"
+    )]
     Sync(Add),
     /// Write the files of a path into a folder
     #[command(
@@ -98,9 +100,8 @@ impl Add {
         }
         // What cannot be read is refused before a store is made.
         std::fs::read_dir(&self.folder).map_err(|error| Failure::file(&self.folder, &error))?;
-        let nowhere = tempfile::tempdir().map_err(|error| {
-            Failure::new(Code::Failure, format!("a temporary folder: {error}"))
-        })?;
+        let nowhere = tempfile::tempdir()
+            .map_err(|error| Failure::new(Code::Failure, format!("a temporary folder: {error}")))?;
         let lake = if self.dry_run {
             match open(stores)? {
                 Some(lake) => lake,

@@ -15,13 +15,27 @@ fn shell() -> Shell {
 #[test]
 fn a_folder_goes_in_and_comes_out() {
     let shell = shell();
-    let dry = shell.ok(&["lake", "add", "tree", "--exclude", "*.tmp", "--dry-run", "--json"]);
+    let dry = shell.ok(&[
+        "lake",
+        "add",
+        "tree",
+        "--exclude",
+        "*.tmp",
+        "--dry-run",
+        "--json",
+    ]);
     assert!(dry.contains("sub/b.txt") && !dry.contains("c.tmp"), "{dry}");
     assert!(!shell.ok(&["lake", "ls", "--json"]).contains("a.csv"));
     let added = shell.ok(&["lake", "add", "tree", "--exclude", "*.tmp"]);
-    assert!(added.starts_with("2 new, 0 changed, 0 unchanged"), "{added}");
+    assert!(
+        added.starts_with("2 new, 0 changed, 0 unchanged"),
+        "{added}"
+    );
     let again = shell.ok(&["lake", "add", "tree", "--exclude", "*.tmp", "--json"]);
-    assert!(again.contains("\"unchanged\":2") || again.contains("\"unchanged\": 2"), "{again}");
+    assert!(
+        again.contains("\"unchanged\":2") || again.contains("\"unchanged\": 2"),
+        "{again}"
+    );
     let out = shell.ok(&["lake", "checkout", "tree", "--to", "out"]);
     assert!(out.starts_with("2 new"), "{out}");
     assert_eq!(shell.read("out/sub/b.txt"), b"one\ntwo\n");
@@ -40,12 +54,20 @@ fn differences_and_the_log_are_shown() {
     shell.ok(&["lake", "add", "tree"]);
     shell.write("tree/sub/b.txt", "one\n2\n");
     let diff = shell.ok(&["lake", "diff", "tree", "./tree", "--json"]);
-    assert!(diff.contains("sub/b.txt") && !diff.contains("a.csv"), "{diff}");
-    let lines = shell.ok(&["lake", "diff", "tree", "./tree", "--text", "--format", "table"]);
+    assert!(
+        diff.contains("sub/b.txt") && !diff.contains("a.csv"),
+        "{diff}"
+    );
+    let lines = shell.ok(&[
+        "lake", "diff", "tree", "./tree", "--text", "--format", "table",
+    ]);
     assert!(lines.contains("-two") && lines.contains("+2"), "{lines}");
     std::fs::remove_file(shell.path("tree/a.csv")).expect("a file");
     let synced = shell.ok(&["lake", "sync", "tree"]);
-    assert!(synced.contains("1 changed") && synced.contains("1 deleted"), "{synced}");
+    assert!(
+        synced.contains("1 changed") && synced.contains("1 deleted"),
+        "{synced}"
+    );
     shell.ok(&["lake", "mv", "tree/sub/b.txt", "tree/sub/d.txt"]);
     shell.ok(&["lake", "mv", "-r", "tree/sub", "moved"]);
     let log = shell.ok(&["lake", "log", "moved/d.txt", "--json"]);
@@ -85,7 +107,10 @@ fn sql_reads_what_is_in_the_files() {
     assert_eq!(sql(both), "x,y,z\n5,6.5,\n10,,q\n");
     let old = format!("select sum(x) as x from lake_csv('tree/*.csv', at := '{then}')");
     assert_eq!(sql(&old), "x\n4\n");
-    shell.write("tree/j.json", r#"[{"n": 1, "l": [1, 2]}, {"n": 2.5, "o": {"p": "q"}}]"#);
+    shell.write(
+        "tree/j.json",
+        r#"[{"n": 1, "l": [1, 2]}, {"n": 2.5, "o": {"p": "q"}}]"#,
+    );
     shell.ok(&["--db", "l.db", "lake", "add", "tree"]);
     let json = "select sum(n) as n, max(o.p) as p from lake_json('tree/*.json')";
     assert_eq!(sql(json), "n,p\n3.5,q\n");

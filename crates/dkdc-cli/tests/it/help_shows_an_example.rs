@@ -14,8 +14,8 @@ const COMMANDS: [(&str, &[&str]); 14] = [
     (
         "lake",
         &[
-            "put", "get", "cat", "rm", "mv", "history", "restore", "ls", "add", "sync",
-            "checkout", "diff", "log", "show", "du", "gc",
+            "put", "get", "cat", "rm", "mv", "history", "restore", "ls", "add", "sync", "checkout",
+            "diff", "log", "show", "du", "gc",
         ],
     ),
     (

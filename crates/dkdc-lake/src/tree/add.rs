@@ -181,7 +181,9 @@ impl Lake {
         let mut file = open(&job.path).map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;
         if !meta.is_file() {
-            return Err(failed(std::io::Error::other("it is no regular file any more")));
+            return Err(failed(std::io::Error::other(
+                "it is no regular file any more",
+            )));
         }
         wait_for_tick(&meta);
         let taken = if meta.len() <= SMALL {
@@ -251,7 +253,10 @@ impl Lake {
                 let content = ready.taken.content.put(tx)?;
                 let current = read::find(&files, &name_of(ready, path, user)?)?;
                 let was_there = current.is_some();
-                Ok::<_, Error>((was_there, write(&files, ready, content, current, (path, user))?))
+                Ok::<_, Error>((
+                    was_there,
+                    write(&files, ready, content, current, (path, user))?,
+                ))
             });
             match written {
                 Ok((was_there, written)) => told(ready, was_there, written, telling),
@@ -394,7 +399,11 @@ fn mode(_: &Metadata) -> Option<i64> {
 fn open(path: &Path) -> std::io::Result<fs::File> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(fs::File::from(rustix::fs::open(path, flags, Mode::empty())?))
+    Ok(fs::File::from(rustix::fs::open(
+        path,
+        flags,
+        Mode::empty(),
+    )?))
 }
 
 #[cfg(not(unix))]

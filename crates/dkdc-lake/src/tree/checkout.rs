@@ -39,7 +39,10 @@ struct Job {
 enum Outcome {
     Same,
     /// Under way, under this name; replacing what is there, or not.
-    Written { name: String, there: bool },
+    Written {
+        name: String,
+        there: bool,
+    },
     Failed(String),
 }
 
@@ -111,7 +114,9 @@ impl Lake {
         };
         let mut files = list(path.as_deref())?;
         let mut base = path.clone();
-        if files.is_empty() && let Some(path) = &path {
+        if files.is_empty()
+            && let Some(path) = &path
+        {
             // The name of a file, perhaps.
             let mut name = FileName::parse(path)?;
             name.user = options.user.clone();
@@ -125,7 +130,10 @@ impl Lake {
         files.sort_unstable_by(|one, other| {
             (&one.path, &one.filename).cmp(&(&other.path, &other.filename))
         });
-        Ok(files.into_iter().map(|file| job(file, base.as_deref())).collect())
+        Ok(files
+            .into_iter()
+            .map(|file| job(file, base.as_deref()))
+            .collect())
     }
 
     /// Writes files under way, syncs them together, and gives them their names.
@@ -202,7 +210,10 @@ impl Lake {
             Some(_) if replace => true,
             Some(_) => return Ok(Outcome::Failed("it is there and differs".to_owned())),
         };
-        let mode = job.file.mode.and_then(|mode| u32::try_from(mode & 0o777).ok());
+        let mode = job
+            .file
+            .mode
+            .and_then(|mode| u32::try_from(mode & 0o777).ok());
         let mut to = target.create(&name, mode.unwrap_or(0o666))?;
         if let Err(error) = self.copy(&job.file, &mut to) {
             target.discard(&name);
@@ -307,7 +318,8 @@ mod tests {
         let lake = Lake::open(folder.path().join("data.db")).expect("a lake");
         for name in ["a/Read.me", "a/README", "A/read.ME"] {
             let name = name.parse().expect("a name");
-            lake.put(&name, &crate::Edit::new(), &b"x"[..]).expect("put");
+            lake.put(&name, &crate::Edit::new(), &b"x"[..])
+                .expect("put");
         }
         let mut failed = Vec::new();
         let mut tell = |name: &str, done: Done<'_>| {
@@ -317,6 +329,9 @@ mod tests {
         let jobs = lake.jobs(&CheckoutOptions::new("")).expect("files");
         let kept = without_collisions(jobs, &mut Telling::new(&mut tell));
         let kept: Vec<&str> = kept.iter().map(|job| job.below.as_str()).collect();
-        assert_eq!((kept, failed), (vec!["A/read.ME", "a/README"], vec!["a/Read.me".to_owned()]));
+        assert_eq!(
+            (kept, failed),
+            (vec!["A/read.ME", "a/README"], vec!["a/Read.me".to_owned()])
+        );
     }
 }

@@ -105,7 +105,9 @@ impl Lake {
             None => files_of(self.table(), user.as_deref(), plain.as_deref())?,
         };
         let mut base = plain.clone();
-        if files.is_empty() && let Some(path) = &plain {
+        if files.is_empty()
+            && let Some(path) = &plain
+        {
             let mut name = FileName::parse(path)?;
             name.user.clone_from(user);
             let file = match at {

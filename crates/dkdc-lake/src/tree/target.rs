@@ -83,11 +83,8 @@ impl Target {
 
     /// A new file under way.
     pub(super) fn create(&self, name: &str, mode: u32) -> io::Result<File> {
-        let flags = OFlags::WRONLY
-            | OFlags::CREATE
-            | OFlags::EXCL
-            | OFlags::NOFOLLOW
-            | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(mode);
         Ok(File::from(fs::openat(&self.under_way, name, flags, mode)?))
     }

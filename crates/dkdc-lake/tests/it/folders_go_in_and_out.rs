@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use dkdc_lake::{
-    AddOptions, CheckoutOptions, Edit, FileName, Idx, Lake, Moment, Tree, TreeReport,
-};
+use dkdc_lake::{AddOptions, CheckoutOptions, Edit, FileName, Idx, Lake, Moment, Tree, TreeReport};
 use dkdc_state::{Durability, State};
 
 fn lake(folder: &Path) -> Lake {
@@ -33,7 +31,8 @@ fn add(lake: &Lake, folder: &Path, options: &AddOptions) -> (TreeReport, BTreeMa
 }
 
 fn checkout(lake: &Lake, to: &Path, options: &CheckoutOptions) -> TreeReport {
-    lake.checkout(to, options, &mut |_, _| {}).expect("checked out")
+    lake.checkout(to, options, &mut |_, _| {})
+        .expect("checked out")
 }
 
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -43,7 +42,11 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
             if path.is_dir() {
                 below(root, &path, all);
             } else {
-                let name = path.strip_prefix(root).expect("below").to_str().expect("UTF-8");
+                let name = path
+                    .strip_prefix(root)
+                    .expect("below")
+                    .to_str()
+                    .expect("UTF-8");
                 all.insert(name.to_owned(), fs::read(&path).expect("a file"));
             }
         }
@@ -59,9 +62,19 @@ fn a_tree_comes_back_and_unchanged_files_are_not_read_again() {
     let lake = lake(folder.path());
     let tree = folder.path().join("tree");
     for number in 0..30u32 {
-        write(&tree, &format!("{}/{number}.txt", number % 4), number.to_string());
+        write(
+            &tree,
+            &format!("{}/{number}.txt", number % 4),
+            number.to_string(),
+        );
     }
-    write(&tree, "large/blob.bin", (0..2_000_000u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>());
+    write(
+        &tree,
+        "large/blob.bin",
+        (0..2_000_000u32)
+            .flat_map(u32::to_le_bytes)
+            .collect::<Vec<_>>(),
+    );
     write(&tree, "empty", "");
     write(&tree, ".hidden/.dots", "..");
     let options = AddOptions::new("a/b");
@@ -82,7 +95,11 @@ fn a_tree_comes_back_and_unchanged_files_are_not_read_again() {
     let (report, told) = add(&lake, &tree, &options.clone().dry_run(true).delete(true));
     assert_eq!((report.changed, report.deleted), (1, 1));
     assert_eq!(told["1/1.txt"], "Changed");
-    assert_eq!(lake.state().last().expect("an idx"), before, "nothing was done");
+    assert_eq!(
+        lake.state().last().expect("an idx"),
+        before,
+        "nothing was done"
+    );
     let (report, _) = add(&lake, &tree, &options);
     assert_eq!((report.changed, report.deleted), (1, 0));
     let (report, told) = add(&lake, &tree, &options.clone().delete(true));
@@ -119,7 +136,10 @@ fn what_is_excluded_stays_out() {
     let (report, told) = add(&lake, tree, &AddOptions::new("u").everything(true));
     assert_eq!(report.new, 7, "{told:?}");
     assert!(told.contains_key(".git/HEAD"));
-    assert!(!told.keys().any(|name| name.starts_with("data.db")), "{told:?}");
+    assert!(
+        !told.keys().any(|name| name.starts_with("data.db")),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -132,8 +152,15 @@ fn a_file_that_cannot_be_read_does_not_keep_the_others_out() {
     fs::write(tree.join(std::ffi::OsStr::from_bytes(b"bad\xff")), "bad").expect("a file");
     let (report, told) = add(&lake, &tree, &AddOptions::new(""));
     assert_eq!((report.new, report.failed), (1, 1), "{told:?}");
-    assert_eq!(lake.read_to_vec(&FileName::new("good")).expect("content"), b"good");
-    let missing = lake.add(&folder.path().join("none"), &AddOptions::new(""), &mut |_, _| {});
+    assert_eq!(
+        lake.read_to_vec(&FileName::new("good")).expect("content"),
+        b"good"
+    );
+    let missing = lake.add(
+        &folder.path().join("none"),
+        &AddOptions::new(""),
+        &mut |_, _| {},
+    );
     assert!(missing.is_err());
 }
 
@@ -143,24 +170,42 @@ fn a_history_follows_its_file() {
     let lake = lake(folder.path());
     let put = |name: &str, content: &str| {
         let name: FileName = name.parse().expect("a name");
-        lake.put(&name, &Edit::new(), content.as_bytes()).expect("put").file
+        lake.put(&name, &Edit::new(), content.as_bytes())
+            .expect("put")
+            .file
     };
     let first = put("a/one.txt", "1");
     put("a/b/two.txt", "2");
     put("c/one.txt", "other");
     let to = "d/eins.md".parse().expect("a name");
-    let moved = lake.rename(&"a/one.txt".parse().expect("a name"), &to).expect("moved");
-    assert_eq!((moved.id.as_str(), moved.filetype.as_deref()), (first.id.as_str(), Some("md")));
+    let moved = lake
+        .rename(&"a/one.txt".parse().expect("a name"), &to)
+        .expect("moved");
+    assert_eq!(
+        (moved.id.as_str(), moved.filetype.as_deref()),
+        (first.id.as_str(), Some("md"))
+    );
     assert_eq!(lake.history(&to).expect("a history").len(), 2);
     // All or none.
     put("a/one.txt", "new");
-    let taken = lake.rename_path("a", "c", None).expect_err("c/one.txt is there");
+    let taken = lake
+        .rename_path("a", "c", None)
+        .expect_err("c/one.txt is there");
     assert_eq!(taken.kind(), dkdc_lake::ErrorKind::AlreadyExists);
     assert!(lake.contains_path("a/b", None).expect("a read"));
     assert_eq!(lake.rename_path("a", "e/f", None).expect("moved"), 2);
-    assert!(lake.contains_file(&"e/f/b/two.txt".parse().expect("a name")).expect("a read"));
-    assert!(lake.rename_path("a", "g", None).is_err(), "nothing is left there");
-    let all = lake.versions(Idx::ZERO).expect("versions").collect::<Result<Vec<_>, _>>();
+    assert!(
+        lake.contains_file(&"e/f/b/two.txt".parse().expect("a name"))
+            .expect("a read")
+    );
+    assert!(
+        lake.rename_path("a", "g", None).is_err(),
+        "nothing is left there"
+    );
+    let all = lake
+        .versions(Idx::ZERO)
+        .expect("versions")
+        .collect::<Result<Vec<_>, _>>();
     assert_eq!(all.expect("versions").len(), 7);
 }
 
@@ -177,10 +222,17 @@ fn differences_are_told_between_times_and_with_a_folder() {
     write(&tree, "changed", "2");
     write(&tree, "new", "n");
     fs::remove_file(tree.join("gone")).expect("a file");
-    let at = |at| Tree::Lake { path: "t".to_owned(), user: None, at };
+    let at = |at| Tree::Lake {
+        path: "t".to_owned(),
+        user: None,
+        at,
+    };
     let names = |before: &Tree, after: &Tree| {
         let found = lake.diff(before, after).expect("differences");
-        found.into_iter().map(|found| found.name).collect::<Vec<_>>()
+        found
+            .into_iter()
+            .map(|found| found.name)
+            .collect::<Vec<_>>()
     };
     let expected = ["changed", "gone", "new"];
     assert_eq!(names(&at(None), &Tree::Folder(tree.clone())), expected);

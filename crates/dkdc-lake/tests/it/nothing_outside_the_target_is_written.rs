@@ -71,7 +71,13 @@ fn names_that_lead_elsewhere_are_refused_and_the_others_written() {
     assert_eq!(fs::read_dir(&outside).expect("a folder").count(), 0);
     let mut names: Vec<String> = fs::read_dir(folder.path())
         .expect("a folder")
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .filter(|name| !name.starts_with("data.db"))
         .collect();
     names.sort();
@@ -152,7 +158,10 @@ fn a_damaged_content_is_named_and_the_others_are_restored() {
     let to = folder.path().join("to");
     let (report, failed) = checkout(&lake.expect("a lake"), &to, &CheckoutOptions::new(""));
     assert_eq!((report.new, report.failed), (1, 1), "{failed:?}");
-    assert!(failed[0].starts_with("bad: ") && failed[0].contains("damaged"), "{failed:?}");
+    assert!(
+        failed[0].starts_with("bad: ") && failed[0].contains("damaged"),
+        "{failed:?}"
+    );
     assert_eq!(fs::read(to.join("good")).expect("a file"), [8; 5000]);
     assert!(!to.join("bad").exists());
 }

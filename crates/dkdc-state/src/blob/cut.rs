@@ -39,16 +39,7 @@ impl Sizes {
     fn first(&self, data: &[u8]) -> usize {
         let (small, large) = self.masks;
         let (min, usual, max) = (self.min, self.usual, self.max);
-        let (_, length) = cut(
-            data,
-            min,
-            usual,
-            max,
-            small,
-            large,
-            small << 1,
-            large << 1,
-        );
+        let (_, length) = cut(data, min, usual, max, small, large, small << 1, large << 1);
         length
     }
 }
@@ -111,7 +102,11 @@ impl<R: Read> Cutter<R> {
         let mut end = 0;
         loop {
             let rest = &data[end..];
-            let sizes = if self.at < FINE { &self.fine } else { &self.coarse };
+            let sizes = if self.at < FINE {
+                &self.fine
+            } else {
+                &self.coarse
+            };
             let length = match rest.len() {
                 0 if self.at > 0 => break,
                 short if self.ended && self.at == 0 && short <= WHOLE => short,
@@ -164,7 +159,10 @@ mod tests {
         let data = noise((3 << 20) + 17, 7);
         let all = pieces(&data);
         assert!(all.len() > 100, "{} pieces", all.len());
-        assert!(all.iter().all(|piece| !piece.is_empty() && piece.len() <= 64 << 10));
+        assert!(
+            all.iter()
+                .all(|piece| !piece.is_empty() && piece.len() <= 64 << 10)
+        );
         assert_eq!(all.concat(), data);
     }
 
@@ -175,7 +173,9 @@ mod tests {
         let middle = 4 << 20;
         changed.splice(middle..middle, noise(1000, 5));
         let before: std::collections::HashSet<Vec<u8>> = pieces(&data).into_iter().collect();
-        let new = pieces(&changed).into_iter().filter(|piece| !before.contains(piece));
+        let new = pieces(&changed)
+            .into_iter()
+            .filter(|piece| !before.contains(piece));
         let new = new.count();
         assert!((1..=4).contains(&new), "{new} new pieces");
     }

@@ -86,7 +86,9 @@ pub(crate) fn decode(name: &BlobRef, data: &[u8]) -> Option<Vec<BlobRef>> {
     }
     let entries = entries.chunks_exact(ENTRY).map(BlobRef::from_bytes);
     let entries: Vec<BlobRef> = entries.collect::<Option<_>>()?;
-    let size = entries.iter().try_fold(0u64, |sum, entry| sum.checked_add(entry.size));
+    let size = entries
+        .iter()
+        .try_fold(0u64, |sum, entry| sum.checked_add(entry.size));
     (size == Some(name.size)).then_some(entries)
 }
 

@@ -212,7 +212,10 @@ impl Packed {
     /// How many bytes it takes in the store, if nothing of it is there already.
     #[must_use]
     pub fn stored_size(&self) -> u64 {
-        self.chunks.iter().map(|chunk| chunk.data.len() as u64).sum()
+        self.chunks
+            .iter()
+            .map(|chunk| chunk.data.len() as u64)
+            .sum()
     }
 }
 

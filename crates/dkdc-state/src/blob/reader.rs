@@ -13,13 +13,15 @@ use std::thread::JoinHandle;
 use crate::error::{Error, Result};
 use crate::log::Store;
 use crate::log::chunks::{self, Found};
-use crate::log::damaged;
+use crate::log::{damaged, space};
 use crate::record::BlobRef;
 
 /// Bytes that are read ahead of one who reads on.
 const AHEAD: u64 = 1 << 20;
 /// Who has read on for so long is read for by another thread, if this much is left.
 const LONG: u64 = 4 << 20;
+/// SQLite's cache is emptied of pages that nobody reads again after so many bytes.
+const SHRINK: u64 = 16 << 20;
 /// Such reads that may wait for the reader.
 const WAITING: usize = 3;
 /// Lists within lists: one is usual; more are damage.
@@ -39,6 +41,8 @@ pub struct BlobReader {
     pieces: VecDeque<(u64, Vec<u8>)>,
     /// Where the last piece that was read ends.
     read_to: u64,
+    /// Bytes read since SQLite's cache was emptied.
+    unshrunk: u64,
     /// What comes next, read by another thread.
     ahead: Option<Ahead>,
 }
@@ -154,6 +158,7 @@ impl Store {
             lists: Vec::new(),
             pieces: VecDeque::new(),
             read_to: 0,
+            unshrunk: 0,
             ahead: None,
         };
         match chunks::open(blob, codec, data).map_err(|error| self.locate(error))? {
@@ -224,9 +229,18 @@ impl BlobReader {
     fn fetch_here(&mut self) -> Result<()> {
         let ahead = if self.read_to == self.at { AHEAD } else { 1 };
         let (begin, names) = self.next_names(ahead)?;
+        self.unshrunk += ahead;
+        let shrink = self.unshrunk >= SHRINK;
+        if shrink {
+            self.unshrunk = 0;
+        }
         let stored = self.store.read_alone(|conn| {
             let fetched = names.iter().map(|name| chunks::fetch(conn, name));
-            fetched.collect::<Result<Vec<_>>>()
+            let fetched = fetched.collect::<Result<Vec<_>>>()?;
+            if shrink {
+                space::shrink(conn)?;
+            }
+            Ok(fetched)
         })?;
         let mut at = begin;
         for (name, (codec, data)) in names.iter().zip(stored) {
@@ -246,7 +260,10 @@ impl BlobReader {
         loop {
             // Up to the list that has it.
             while self.lists.len() > 1
-                && self.lists.last().is_some_and(|list| list.find(self.at).is_none())
+                && self
+                    .lists
+                    .last()
+                    .is_some_and(|list| list.find(self.at).is_none())
             {
                 self.lists.pop();
             }

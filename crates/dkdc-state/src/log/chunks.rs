@@ -42,8 +42,10 @@ pub(crate) fn keep(conn: &Connection, name: &BlobRef, now: i64) -> Result<bool> 
     let found: Option<(i64, i64)> = conn
         .prepare_cached("SELECT number, put FROM _dkdc_chunks WHERE hash = ? AND size = ?")
         .and_then(|mut s| {
-            s.query_row((name.hash, size(name)), |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()
+            s.query_row((name.hash, size(name)), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()
         })
         .db()?;
     let Some((number, put)) = found else {

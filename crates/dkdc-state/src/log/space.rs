@@ -1,17 +1,22 @@
 //! Memory and disk that SQLite holds without need.
 
+use rusqlite::Connection;
+
 use super::{DbResult, Store};
 use crate::error::Result;
 
 /// Pages given back in one transaction: others write in between.
 const PAGES: i64 = 4096;
 
+/// Lets go of the pages that a connection keeps in memory.
+pub(crate) fn shrink(conn: &Connection) -> Result<()> {
+    conn.execute_batch("PRAGMA shrink_memory").db()
+}
+
 impl Store {
     /// Lets go of the pages that the writer keeps in memory.
     pub(crate) fn shrink_writer(&self) -> Result<()> {
-        self.group.on_writer(self, |conn| {
-            conn.execute_batch("PRAGMA shrink_memory").db()
-        })
+        self.group.on_writer(self, shrink)
     }
 
     /// Gives pages that hold nothing back to the file system. A file that was

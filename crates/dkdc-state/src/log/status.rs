@@ -64,13 +64,7 @@ impl Store {
                      coalesce(sum(size) FILTER (WHERE codec < 2), 0), \
                      coalesce(sum(length(data)), 0) FROM _dkdc_chunks",
                     [],
-                    |row| {
-                        Ok((
-                            count(row.get(0)?),
-                            count(row.get(1)?),
-                            count(row.get(2)?),
-                        ))
-                    },
+                    |row| Ok((count(row.get(0)?), count(row.get(1)?), count(row.get(2)?))),
                 )
                 .db()?;
             let mut tables = Vec::new();

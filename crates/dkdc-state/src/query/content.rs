@@ -310,7 +310,9 @@ fn find(pin: &Pin, table: u32, idx: Idx, pattern: &str) -> Result<Vec<Source>> {
         }
     }
     if files.is_empty() {
-        return Err(Error::Query(format!("no file of {name} matches {pattern:?}")));
+        return Err(Error::Query(format!(
+            "no file of {name} matches {pattern:?}"
+        )));
     }
     files.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(files)

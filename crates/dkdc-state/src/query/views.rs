@@ -56,7 +56,10 @@ pub(super) fn create(
         For::Newer => current_newer(meta, pieces, &now, None),
         For::Any => current_any(meta, pieces, &now),
     };
-    let (shown, then) = (content(meta, current.clone()), content(meta, current_any(meta, pieces, &then)));
+    let (shown, then) = (
+        content(meta, current.clone()),
+        content(meta, current_any(meta, pieces, &then)),
+    );
     let files = if files_is_free {
         of_files(meta, &current)
     } else {
@@ -76,7 +79,9 @@ pub(super) fn create(
 pub(super) fn has_files(meta: &TableMeta) -> bool {
     let is = |name: &str, ty: ColumnType| {
         let columns = &meta.schema.columns;
-        columns.iter().any(|column| column.name == name && column.ty == ty)
+        columns
+            .iter()
+            .any(|column| column.name == name && column.ty == ty)
     };
     is("path", ColumnType::Text) && is("filename", ColumnType::Text) && is("data", ColumnType::Blob)
 }
@@ -105,8 +110,9 @@ fn of_files(meta: &TableMeta, current: &str) -> String {
     );
     for kind in ["csv", "json", "parquet", "text"] {
         sql += &format!(
-            "CREATE OR REPLACE MACRO {}(_pattern, at := NULL) AS TABLE SELECT * FROM \
-             dkdc_{kind}({}, getvariable('dkdc'), _pattern::VARCHAR, at::VARCHAR);\n",
+            "CREATE OR REPLACE MACRO {}(_pattern, \"at\" := NULL) AS TABLE SELECT * FROM \
+             dkdc_{kind}({}, getvariable('dkdc'), CAST(_pattern AS VARCHAR), \
+             CAST(\"at\" AS VARCHAR));\n",
             name(kind),
             meta.schema.number
         );

@@ -47,7 +47,14 @@ fn large_content_comes_back_and_any_range_of_it() {
     assert_eq!(blob.size, data.len() as u64);
     assert!(content(&state, &blob) == data, "the whole");
     let mut reader = state.open_blob(&blob).expect("content");
-    for at in [39 << 20, 0, 1 << 20, (1 << 20) + 100, 20 << 20, (40 << 20) - 1] {
+    for at in [
+        39 << 20,
+        0,
+        1 << 20,
+        (1 << 20) + 100,
+        20 << 20,
+        (40 << 20) - 1,
+    ] {
         reader.seek(SeekFrom::Start(at as u64)).expect("it seeks");
         let mut range = vec![0; 4096.min(data.len() - at)];
         reader.read_exact(&mut range).expect("it reads");
@@ -134,7 +141,11 @@ fn a_flipped_piece_is_never_given_and_others_are() {
     let report = state.check().expect("a check");
     let line = format!("content {number} is not what was put");
     assert_eq!(report.damage.len(), 1, "{:?}", report.damage);
-    assert!(report.damage[0].to_string().contains(&line), "{:?}", report.damage);
+    assert!(
+        report.damage[0].to_string().contains(&line),
+        "{:?}",
+        report.damage
+    );
     // A list that names another content's pieces.
     conn.execute_batch(
         "UPDATE _dkdc_chunks SET data = (SELECT data FROM _dkdc_chunks WHERE codec = 2 \
@@ -168,7 +179,9 @@ fn a_piece_that_new_content_shares_is_not_collected() {
     let files = TableDef::new("files").column(ColumnDef::new("data", ColumnType::Blob));
     let files = state.define(&files).expect("a table");
     let data = noise(2 << 20, 18);
-    state.put_blob(&data[..]).expect("content that nothing names");
+    state
+        .put_blob(&data[..])
+        .expect("content that nothing names");
     clock.step(120 * MINUTE);
     // Content that shares most of its pieces, put while the collector runs.
     let mut longer = data.clone();
@@ -199,7 +212,9 @@ fn what_is_collected_is_given_back_to_the_file_system() {
     let kept = state.put_blob(&noise(100_000, 20)[..]).expect("content");
     let files = TableDef::new("files").column(ColumnDef::new("data", ColumnType::Blob));
     let files = state.define(&files).expect("a table");
-    files.append(&Row::new("a").with("data", kept)).expect("new");
+    files
+        .append(&Row::new("a").with("data", kept))
+        .expect("new");
     state.put_blob(&noise(8 << 20, 21)[..]).expect("content");
     clock.step(120 * MINUTE);
     let would = state.unnamed_blobs().expect("a count");
@@ -217,11 +232,18 @@ fn a_store_of_format_1_is_read_and_goes_on() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-1.sqlite");
     std::fs::copy(fixture, place.db()).expect("a copy");
     let refused = State::options().read_only(true).open(place.db());
-    assert_eq!(refusal(refused.map(|_| ())), "NotAStore", "until it is brought up to date");
+    assert_eq!(
+        refusal(refused.map(|_| ())),
+        "NotAStore",
+        "until it is brought up to date"
+    );
     let state = quick().open(place.db()).expect("an older store");
     assert_eq!(state.status().expect("a status").format, 2);
     assert_sound(&state);
-    let files = state.rows("lake").expect("a table").list(&dkdc_state::Select::new());
+    let files = state
+        .rows("lake")
+        .expect("a table")
+        .list(&dkdc_state::Select::new());
     let blobs: Vec<BlobRef> = files
         .expect("files")
         .iter()
@@ -233,7 +255,10 @@ fn a_store_of_format_1_is_read_and_goes_on() {
     let mut contents: Vec<Vec<u8>> = blobs.iter().map(|blob| content(&state, blob)).collect();
     contents.sort_by_key(Vec::len);
     let numbers: String = (1..=6000).map(|n| format!("{n}\n")).collect();
-    assert_eq!(contents, [b"hello world!\n".to_vec(), numbers.clone().into_bytes()]);
+    assert_eq!(
+        contents,
+        [b"hello world!\n".to_vec(), numbers.clone().into_bytes()]
+    );
     // What it has as one piece is not stored again in several.
     let before = stored(&state);
     assert!(blobs.contains(&state.put_blob(numbers.as_bytes()).expect("content")));

@@ -64,8 +64,20 @@ pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path) -> Result<()> {
             limit,
         });
     };
-    add("a large file in", seconds[0], seconds[1], "plain SQLite, blobs of 1 MiB", Limit::AtLeast(0.8));
-    add("a large file in", seconds[0], seconds[2], "a file and fsync", Limit::None);
+    add(
+        "a large file in",
+        seconds[0],
+        seconds[1],
+        "plain SQLite, blobs of 1 MiB",
+        Limit::AtLeast(0.8),
+    );
+    add(
+        "a large file in",
+        seconds[0],
+        seconds[2],
+        "a file and fsync",
+        Limit::None,
+    );
     fs::remove_file(room.join("copy"))?;
     remove(&room.join("plain.db"))?;
     for cold in [true, false] {
@@ -77,11 +89,28 @@ pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path) -> Result<()> {
                     command.arg("--db").arg(&db).args(["lake", "cat", "large"]);
                     out_of(&mut command, &db, cold, &room.join("out"))
                 },
-                &mut || out_of(Command::new("cat").arg(&file), &file, cold, &room.join("out")),
+                &mut || {
+                    out_of(
+                        Command::new("cat").arg(&file),
+                        &file,
+                        cold,
+                        &room.join("out"),
+                    )
+                },
             ],
         )?;
-        let operation = if cold { "a large file out, cold" } else { "a large file out, warm" };
-        add(operation, seconds[0], seconds[1], "cat, into a file", Limit::AtLeast(0.7));
+        let operation = if cold {
+            "a large file out, cold"
+        } else {
+            "a large file out, warm"
+        };
+        add(
+            operation,
+            seconds[0],
+            seconds[1],
+            "cat, into a file",
+            Limit::AtLeast(0.7),
+        );
     }
     range(report, &shown, &db, &name, &file)?;
     insertion(report, &shown, &db, &file)
@@ -145,7 +174,10 @@ fn out_of(command: &mut Command, source: &Path, cold: bool, to: &Path) -> Result
         std::io::copy(&mut File::open(source)?, &mut std::io::sink())?;
     }
     let started = Instant::now();
-    let status = command.stdin(Stdio::null()).stdout(File::create(to)?).status()?;
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(File::create(to)?)
+        .status()?;
     if !status.success() {
         return Err(format!("{command:?} failed").into());
     }

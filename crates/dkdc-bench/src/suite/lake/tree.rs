@@ -61,7 +61,9 @@ pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path) -> Result<()> {
         run_one(&mut command)
     };
     let git = "git -C tree --git-dir ../git -c user.name=b -c user.email=b@b";
-    let git_in = format!("git init -q git --bare; {git} --work-tree . add -A; {git} --work-tree . commit -qm x");
+    let git_in = format!(
+        "git init -q git --bare; {git} --work-tree . add -A; {git} --work-tree . commit -qm x"
+    );
     let git_out = "mkdir out-git; git --git-dir git --work-tree out-git checkout -qf HEAD -- .";
     let ins = alternate(
         ROUNDS,
@@ -156,14 +158,11 @@ fn again(
 ) -> Result<()> {
     let medians = alternate(
         7,
-        &mut [
-            &mut || dkdc(&["lake", "add", "tree"]),
-            &mut || {
-                let mut find = Command::new("find");
-                find.current_dir(room);
-                run_one(find.args(["tree", "-type", "f", "-printf", "%s %T@ %p\\n"]))
-            },
-        ],
+        &mut [&mut || dkdc(&["lake", "add", "tree"]), &mut || {
+            let mut find = Command::new("find");
+            find.current_dir(room);
+            run_one(find.args(["tree", "-type", "f", "-printf", "%s %T@ %p\\n"]))
+        }],
     )?;
     report.add(Outcome {
         operation: "the same files again".to_owned(),
@@ -195,14 +194,18 @@ fn reads(report: &mut Report, count: usize, db: &Path, tree: &Path) -> Result<()
             &mut || {
                 each(&names, |name| {
                     let read = lake.read_to_vec(&name.parse()?)?;
-                    (read.len() == 10_000).then_some(()).ok_or_else(|| "short".into())
+                    (read.len() == 10_000)
+                        .then_some(())
+                        .ok_or_else(|| "short".into())
                 })
             },
             &mut || {
                 let root = tree.parent().unwrap_or(tree);
                 each(&names, |name| {
                     let read = fs::read(root.join(name))?;
-                    (read.len() == 10_000).then_some(()).ok_or_else(|| "short".into())
+                    (read.len() == 10_000)
+                        .then_some(())
+                        .ok_or_else(|| "short".into())
                 })
             },
         ],

@@ -26,7 +26,10 @@ fn make(path: &Path, mb: usize) -> Result<usize> {
     for id in 0..pages {
         let body = format!("row {id}, ").repeat(150);
         let body = &body[..1500];
-        tx.execute("INSERT INTO t VALUES (?, ?, ?)", params![id, body, noise.fill(2300)])?;
+        tx.execute(
+            "INSERT INTO t VALUES (?, ?, ?)",
+            params![i64::try_from(id)?, body, noise.fill(2300)],
+        )?;
     }
     tx.commit()?;
     Ok(pages)
@@ -37,8 +40,11 @@ fn change(path: &Path, pages: usize, noise: &mut Noise) -> Result<()> {
     conn.pragma_update(None, "journal_mode", "DELETE")?;
     let tx = conn.transaction()?;
     for _ in 0..pages / 100 {
-        let id = usize::try_from(noise.next() % pages as u64)?;
-        tx.execute("UPDATE t SET noise = ? WHERE id = ?", params![noise.fill(2300), id])?;
+        let id = i64::try_from(noise.next() % pages as u64)?;
+        tx.execute(
+            "UPDATE t SET noise = ? WHERE id = ?",
+            params![noise.fill(2300), id],
+        )?;
     }
     Ok(tx.commit()?)
 }
@@ -94,8 +100,16 @@ pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path) -> Result<()> {
         });
     };
     if restic {
-        add(megabytes(&room.join("restic"))?, "restic", Limit::AtMost(1.0));
+        add(
+            megabytes(&room.join("restic"))?,
+            "restic",
+            Limit::AtMost(1.0),
+        );
     }
-    add(changed * 8.0 + first, "8x what changed and one copy", Limit::AtMost(1.0));
+    add(
+        changed * 8.0 + first,
+        "8x what changed and one copy",
+        Limit::AtMost(1.0),
+    );
     Ok(())
 }

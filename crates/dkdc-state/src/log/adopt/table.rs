@@ -9,13 +9,13 @@ use serde_json::json;
 
 use super::original::{Original, Take};
 use super::{convert, not_adopted};
+use crate::blob::Packed;
 use crate::error::Result;
 use crate::log::append::{self, Head, Scribe, find_head};
 use crate::log::catalog::TableMeta;
 use crate::log::format::{INSERT_WAYPOINT, is_waypoint};
 use crate::log::hash::{self, Hash};
 use crate::log::recent::{Heads, MANY};
-use crate::blob::Packed;
 use crate::log::{DbResult, alter, chunks, damaged};
 use crate::record::{Idx, Op, Value, Version};
 use crate::schema::evolve;

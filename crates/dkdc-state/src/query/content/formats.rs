@@ -129,7 +129,8 @@ pub(super) fn open(
         }
         Kind::Json => {
             let some = |field: &&Arc<Field>| names.contains(&field.name().as_str());
-            let mut fields: Vec<Arc<Field>> = schema.fields().iter().filter(some).cloned().collect();
+            let mut fields: Vec<Arc<Field>> =
+                schema.fields().iter().filter(some).cloned().collect();
             if fields.is_empty() {
                 fields.extend(schema.fields().first().cloned());
             }
@@ -178,9 +179,21 @@ fn text(store: &Arc<Store>, file: &Source, wanted: bool) -> Result<RecordBatch, 
     };
     let size = i64::try_from(file.blob.size).unwrap_or(i64::MAX);
     RecordBatch::try_from_iter_with_nullable([
-        ("file", Arc::new(StringArray::from(vec![file.name.as_str()])) as ArrayRef, true),
-        ("size", Arc::new(Int64Array::from(vec![size])) as ArrayRef, true),
-        ("text", Arc::new(StringArray::from(vec![text])) as ArrayRef, true),
+        (
+            "file",
+            Arc::new(StringArray::from(vec![file.name.as_str()])) as ArrayRef,
+            true,
+        ),
+        (
+            "size",
+            Arc::new(Int64Array::from(vec![size])) as ArrayRef,
+            true,
+        ),
+        (
+            "text",
+            Arc::new(StringArray::from(vec![text])) as ArrayRef,
+            true,
+        ),
     ])
 }
 
