@@ -13,6 +13,11 @@ pub(crate) fn shrink(conn: &Connection) -> Result<()> {
     conn.execute_batch("PRAGMA shrink_memory").db()
 }
 
+fn free_pages(conn: &Connection) -> Result<i64> {
+    conn.query_row("PRAGMA freelist_count", [], |row| row.get(0))
+        .db()
+}
+
 impl Store {
     /// Lets go of the pages that the writer keeps in memory.
     pub(crate) fn shrink_writer(&self) -> Result<()> {
@@ -24,15 +29,10 @@ impl Store {
     pub(crate) fn release_pages(&self) -> Result<()> {
         loop {
             let left = self.write(|tx| {
-                let free = |()| -> Result<i64> {
-                    tx.conn
-                        .query_row("PRAGMA freelist_count", [], |row| row.get(0))
-                        .db()
-                };
-                let before = free(())?;
+                let before = free_pages(tx.conn)?;
                 let release = format!("PRAGMA incremental_vacuum({PAGES})");
                 tx.conn.execute_batch(&release).db()?;
-                let after = free(())?;
+                let after = free_pages(tx.conn)?;
                 Ok(if after < before { after } else { 0 })
             })?;
             if left == 0 {
