@@ -13,6 +13,16 @@ pub(crate) fn shrink(conn: &Connection) -> Result<()> {
     conn.execute_batch("PRAGMA shrink_memory").db()
 }
 
+/// Gives back some pages: a step of the statement is a page.
+fn release(conn: &Connection) -> Result<()> {
+    let mut statement = conn
+        .prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))
+        .db()?;
+    let mut rows = statement.query([]).db()?;
+    while rows.next().db()?.is_some() {}
+    Ok(())
+}
+
 fn free_pages(conn: &Connection) -> Result<i64> {
     conn.query_row("PRAGMA freelist_count", [], |row| row.get(0))
         .db()
@@ -30,8 +40,7 @@ impl Store {
         loop {
             let left = self.write(|tx| {
                 let before = free_pages(tx.conn)?;
-                let release = format!("PRAGMA incremental_vacuum({PAGES})");
-                tx.conn.execute_batch(&release).db()?;
+                release(tx.conn)?;
                 let after = free_pages(tx.conn)?;
                 Ok(if after < before { after } else { 0 })
             })?;
