@@ -90,9 +90,13 @@ CREATE TABLE _dkdc_mirror(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What came with format 2: where a chain goes on behind rows that were pruned,
-/// and the requests that were answered.
+/// What came with format 2: content that was put again, where a chain goes on
+/// behind rows that were pruned, and the requests that were answered.
 pub(crate) const TABLES_2: &str = "
+CREATE TABLE _dkdc_reused(
+  number INTEGER PRIMARY KEY,
+  put INTEGER NOT NULL
+) STRICT;
 CREATE TABLE _dkdc_pruned(
   \"table\" INTEGER NOT NULL,
   upto INTEGER NOT NULL,
@@ -110,10 +114,10 @@ CREATE TABLE _dkdc_requests(
 ";
 
 /// The tables that came with format 2, by name.
-pub(crate) const TABLE_NAMES_2: [&str; 2] = ["_dkdc_pruned", "_dkdc_requests"];
+pub(crate) const TABLE_NAMES_2: [&str; 3] = ["_dkdc_reused", "_dkdc_pruned", "_dkdc_requests"];
 
 /// The store's own tables, by name.
-pub(crate) const STORE_TABLE_NAMES: [&str; 10] = [
+pub(crate) const STORE_TABLE_NAMES: [&str; 11] = [
     "_dkdc_store",
     "_dkdc_tables",
     "_dkdc_events",
@@ -124,6 +128,7 @@ pub(crate) const STORE_TABLE_NAMES: [&str; 10] = [
     "_dkdc_mirror",
     TABLE_NAMES_2[0],
     TABLE_NAMES_2[1],
+    TABLE_NAMES_2[2],
 ];
 
 /// Triggers that keep other programs from writing a table. The function they

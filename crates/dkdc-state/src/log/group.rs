@@ -243,8 +243,8 @@ impl Group {
         Ok(value)
     }
 
-    /// Runs something on the writer's connection, outside a transaction.
-    pub(crate) fn with_writer<T>(
+    /// Runs something on the writer's connection, outside of any transaction.
+    pub(crate) fn on_writer<T>(
         &self,
         store: &Store,
         run: impl FnOnce(&Connection) -> Result<T>,

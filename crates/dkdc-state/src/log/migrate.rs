@@ -17,7 +17,8 @@ type Step = fn(&Connection) -> Result<()>;
 /// Format 1 is the oldest there is.
 const STEPS: [Step; 1] = [to_2];
 
-/// Rows may be pruned, and requests are remembered.
+/// Rows may be pruned, requests are remembered, and content may be compressed, in
+/// pieces, and put again.
 fn to_2(conn: &Connection) -> Result<()> {
     conn.execute_batch(format::TABLES_2).db()?;
     for table in format::TABLE_NAMES_2 {

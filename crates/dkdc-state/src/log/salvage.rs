@@ -347,12 +347,7 @@ impl Work {
         if let Some(sound) = self.contents.get(blob) {
             return Ok(*sound);
         }
-        // Whatever keeps it from being read, it is lost.
-        let data = chunks::read(&self.old, blob).ok();
-        if let Some(data) = &data {
-            chunks::insert(&self.new, blob, data, 0)?;
-        }
-        let sound = data.is_some();
+        let sound = chunks::copy(&self.old, &self.new, blob)?;
         self.contents.insert(*blob, sound);
         Ok(sound)
     }

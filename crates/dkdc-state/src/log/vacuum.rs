@@ -40,7 +40,7 @@ impl Store {
             let why = "is being read or written by a process; it goes when that ends";
             vacuumed.left.push(format!("{} {why}", file.display()));
         }
-        let emptied = self.group().with_writer(self, |conn| {
+        let emptied = self.group().on_writer(self, |conn| {
             self.verify_identity()?;
             erase::name_originals(conn)?;
             conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")

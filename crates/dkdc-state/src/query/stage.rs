@@ -143,7 +143,9 @@ impl Ready {
             if changed.contains(&number) {
                 made.current = None;
             }
-            if !judged.names(meta.name()) && !judged.others {
+            let files = format!("{}_files", meta.name());
+            let named = judged.names(meta.name()) || judged.names(&files);
+            if !named && !judged.others {
                 continue;
             }
             if made.current.as_ref() != Some(pieces) {
@@ -153,7 +155,8 @@ impl Ready {
                     None if self.any => For::Any,
                     None => For::Newer,
                 };
-                sql += &views::current(meta, pieces, which);
+                let free = pinned.catalog.find(&files).is_none();
+                sql += &views::current(meta, pieces, which, free);
                 due.push(at);
             }
             if judged.others && made.past.as_ref() != Some(pieces) {
