@@ -72,6 +72,8 @@ enum Suite {
     Indexed,
     /// `dkdc todo` as a whole process
     Command,
+    /// Files, beside git, restic and tar
+    Lake,
 }
 
 fn main() -> ExitCode {

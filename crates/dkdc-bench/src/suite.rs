@@ -4,6 +4,7 @@ mod analytics;
 mod asof;
 mod command;
 mod indexed;
+mod lake;
 mod post;
 mod reads;
 mod threads;
@@ -97,6 +98,9 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
     if plan.wants(Suite::Analytics) {
         analytics::run(plan, report)?;
         post::todos(plan, report)?;
+    }
+    if plan.wants(Suite::Lake) {
+        lake::run(plan, report)?;
     }
     if plan.wants(Suite::Indexed) || plan.wants(Suite::Command) {
         let room = plan.room("todos")?;

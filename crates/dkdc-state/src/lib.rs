@@ -51,14 +51,14 @@ mod snapshot;
 mod state;
 mod time;
 
-pub use blob::BlobReader;
+pub use blob::{BlobReader, Packed};
 pub use clock::Clock;
 pub use dkdc_state_derive::Record;
 pub use error::{Error, ErrorKind, Result};
 pub use log::backup::BackedUp;
 pub use log::changes::{Change, ChangeKind, Changes, Follow};
 pub use log::check::{CheckReport, CheckedTable, Progress};
-pub use log::chunks::Collected;
+pub use log::chunks::{Collected, Usage};
 pub use log::clear::Cleared;
 pub use log::erase::Erased;
 pub use log::event::{Event, EventKind};

@@ -44,6 +44,7 @@ pub(crate) mod repair;
 pub(crate) mod request;
 pub(crate) mod salvage;
 pub(crate) mod scan;
+pub(crate) mod space;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
@@ -198,6 +199,13 @@ impl Store {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Runs statements on a reader outside of any transaction: for content, which
+    /// is the same at all times.
+    pub(crate) fn read_alone<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.refuse_inside()?;
+        self.with_reader(read)
     }
 
     fn with_reader<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {

@@ -9,6 +9,7 @@
 //! function of [`scan`]; which snapshot they see is a variable of the
 //! connection. Rows stream: a few batches exist at a time.
 
+mod content;
 mod engine;
 mod files;
 mod hot;

@@ -4,6 +4,7 @@
 //! to the file happens in the log. Calls block until they are done; there is no
 //! async runtime.
 
+mod blobs;
 mod keeping;
 pub(crate) mod row;
 pub(crate) mod select;
@@ -12,7 +13,6 @@ pub(crate) mod table;
 pub(crate) mod transaction;
 mod versions;
 
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,19 +23,15 @@ pub use table::Table;
 pub use transaction::{Transaction, TxTable};
 pub use versions::Difference;
 
-use crate::blob::BlobReader;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::log::changes::{Changes, Follow};
 use crate::log::check::{CheckReport, Progress};
-use crate::log::chunks::Collected;
 use crate::log::clear::Cleared;
-
 use crate::log::event::{self, Event};
 use crate::log::status::Status;
-
 use crate::log::{Config, Store, moment, registry, writer};
-use crate::record::{BlobRef, Idx, Record};
+use crate::record::{Idx, Record};
 use crate::schema::{TableDef, TableSchema};
 use crate::snapshot::Snapshot;
 use crate::time::Moment;
@@ -437,32 +433,6 @@ impl State {
     /// As for any read.
     pub fn status(&self) -> Result<Status> {
         self.store.status()
-    }
-
-    /// Puts content into the store and returns what names it, for a `Blob`
-    /// column. Content that is there already is not stored again. Content that
-    /// no record names within an hour may be collected.
-    ///
-    /// # Errors
-    /// [`Error::BlobTooLarge`], [`Error::Io`] from the reader.
-    pub fn put_blob(&self, reader: impl Read) -> Result<BlobRef> {
-        self.writable()?.put_blob(reader)
-    }
-
-    /// The content that a `Blob` column names, verified.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchBlob`]; [`Error::Damaged`] when it is not what was put.
-    pub fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader> {
-        self.store.open_blob(blob)
-    }
-
-    /// Removes content that no version of any record names.
-    ///
-    /// # Errors
-    /// As for any write.
-    pub fn gc_blobs(&self) -> Result<Collected> {
-        self.writable()?.collect_blobs()
     }
 
     /// For tests: brings the mirror up to date now.

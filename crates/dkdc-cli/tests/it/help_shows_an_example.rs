@@ -13,7 +13,10 @@ const COMMANDS: [(&str, &[&str]); 19] = [
     ),
     (
         "lake",
-        &["put", "get", "cat", "rm", "history", "restore", "ls"],
+        &[
+            "put", "get", "cat", "rm", "mv", "history", "restore", "ls", "add", "sync", "checkout",
+            "diff", "log", "show", "du", "gc",
+        ],
     ),
     (
         "table",

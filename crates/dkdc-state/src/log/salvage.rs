@@ -341,14 +341,7 @@ impl Work {
         if let Some(sound) = self.contents.get(blob) {
             return Ok(*sound);
         }
-        let read = chunks::read(&self.old, blob);
-        let sound = match read {
-            Ok(data) => {
-                chunks::insert(&self.new, blob, &data, 0)?;
-                true
-            }
-            Err(_) => false,
-        };
+        let sound = chunks::bring(&self.old, &self.new, blob)?;
         self.contents.insert(*blob, sound);
         Ok(sound)
     }

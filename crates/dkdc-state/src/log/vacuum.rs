@@ -40,14 +40,15 @@ impl Store {
             let why = "is being read or written by a process; it goes when that ends";
             vacuumed.left.push(format!("{} {why}", file.display()));
         }
-        let emptied = self.group().with_writer(self, |conn| {
+        let emptied = self.group().on_writer(self, |conn| {
             self.verify_identity()?;
             erase::name_originals(conn)?;
             conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")
                 .db()?;
             conn.execute_batch("VACUUM").db()?;
             self.empty_wal(conn)
-        })?;
+        });
+        let emptied = emptied.map_err(|error| self.locate(error))?;
         if !emptied {
             let wal = beside(&self.path, "-wal");
             let why = "keeps what was: somebody reads an older version of the file; \

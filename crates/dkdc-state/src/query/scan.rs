@@ -35,26 +35,26 @@ const FIRST_PAGE: usize = VECTOR;
 /// Rows read from the log at a time.
 const PAGE: usize = 8 * VECTOR;
 
-type Failure = Box<dyn std::error::Error>;
+pub(super) type Failure = Box<dyn std::error::Error>;
 
 /// Snapshots of questions under way, by token.
 static PINNED: LazyLock<Mutex<HashMap<i64, Arc<Pin>>>> = LazyLock::new(Mutex::default);
 
 /// What a question's table functions read.
-struct Pin {
-    store: Arc<Store>,
+pub(super) struct Pin {
+    pub(super) store: Arc<Store>,
     idx: Idx,
     now: i64,
     /// The tables that the views are made of: a column renamed since has here
     /// the name that the views use.
-    catalog: Arc<Catalog>,
+    pub(super) catalog: Arc<Catalog>,
     /// The error behind the text that DuckDB reports.
     error: Mutex<Option<Error>>,
 }
 
 impl Pin {
     /// Keeps the error, and gives DuckDB its text.
-    fn fail(&self, error: Error) -> Failure {
+    pub(super) fn fail(&self, error: Error) -> Failure {
         let text = error.to_string();
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         text.into()
@@ -183,7 +183,8 @@ fn lock() -> std::sync::MutexGuard<'static, HashMap<i64, Arc<Pin>>> {
 pub(super) fn register(connection: &duckdb::Connection) -> duckdb::Result<()> {
     connection.register_table_function::<Scan<false>>("dkdc_scan")?;
     connection.register_table_function::<Scan<true>>("dkdc_scan_at")?;
-    connection.register_table_function::<At>("dkdc_moment")
+    connection.register_table_function::<At>("dkdc_moment")?;
+    super::content::register(connection)
 }
 
 /// The table function; with a moment or without.
@@ -290,15 +291,21 @@ impl<const AT: bool> VTab for Scan<AT> {
     }
 }
 
+const NOT_OURS: &str = "dkdc's table functions serve only its own views";
+
+/// What a token stands for.
+pub(super) fn pin(token: i64) -> Result<Arc<Pin>, Failure> {
+    let pin = lock().get(&token).cloned();
+    pin.ok_or_else(|| NOT_OURS.into())
+}
+
 /// The snapshot and the table that the first parameters name.
-fn pin_of(bind: &BindInfo) -> Result<(Arc<Pin>, u32), Failure> {
+pub(super) fn pin_of(bind: &BindInfo) -> Result<(Arc<Pin>, u32), Failure> {
     let token = bind.get_parameter(1);
-    let pin = if token.is_null() {
-        None
-    } else {
-        lock().get(&token.to_int64()).cloned()
-    };
-    let pin = pin.ok_or("dkdc's table functions serve only its own views")?;
+    if token.is_null() {
+        return Err(NOT_OURS.into());
+    }
+    let pin = pin(token.to_int64())?;
     let table = u32::try_from(bind.get_parameter(0).to_int64())?;
     Ok((pin, table))
 }
@@ -359,7 +366,7 @@ impl VTab for At {
 }
 
 /// Up to which version a scan goes.
-fn bound(pin: &Pin, table: u32, at: Option<&str>) -> Result<Idx> {
+pub(super) fn bound(pin: &Pin, table: u32, at: Option<&str>) -> Result<Idx> {
     let moment = at.map(|text| parse(pin, text)).transpose()?;
     pin.store.read(|conn, catalog| {
         let meta = catalog.by_number(table)?;

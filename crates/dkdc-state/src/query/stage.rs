@@ -132,7 +132,9 @@ impl Ready {
                     None if self.any => For::Any,
                     None => For::Newer,
                 };
-                sql += &views::create(meta, pieces, which);
+                let files = format!("{}_files", meta.name());
+                let free = pinned.catalog.find(&files).is_none();
+                sql += &views::create(meta, pieces, which, free);
             }
         }
         // When this fails, they are made again.

@@ -8,7 +8,7 @@ use super::Row;
 use super::select::Select;
 use super::shape::Shape;
 use super::versions::{self, Difference};
-use crate::blob;
+use crate::blob::Packed;
 use crate::error::Result;
 use crate::log::append::{Action, Batch, Existing, Write};
 use crate::log::list::{self, Scope};
@@ -105,15 +105,23 @@ impl<'t, 'w> Transaction<'t, 'w> {
         })
     }
 
-    /// Puts content into the store, as part of the transaction.
+    /// Puts content into the store, as part of the transaction; all of it is in
+    /// memory meanwhile. [`Packed`] does the work before the transaction.
     ///
     /// # Errors
-    /// As [`State::put_blob`](crate::State::put_blob).
+    /// As [`Packed::read`].
     pub fn put_blob(&self, reader: impl Read) -> Result<BlobRef> {
-        let (blob, data) = blob::take(reader)?;
+        self.put_packed(&Packed::read(reader)?)
+    }
+
+    /// Puts content that was packed before, as part of the transaction.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub fn put_packed(&self, packed: &Packed) -> Result<BlobRef> {
         let mut tx = self.tx.borrow_mut();
-        tx.step(|tx| chunks::insert(tx.conn, &blob, &data, tx.now))?;
-        Ok(blob)
+        tx.step(|tx| chunks::put_packed(tx.conn, packed, tx.now))?;
+        Ok(packed.blob())
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::original::{Original, Take};
 use super::{convert, not_adopted};
+use crate::blob::Packed;
 use crate::error::Result;
 use crate::log::append::{self, Head, Scribe, find_head};
 use crate::log::catalog::TableMeta;
@@ -253,9 +254,9 @@ fn put_content(
     now: i64,
 ) -> Result<()> {
     for (at, source) in original.sources.iter().enumerate() {
-        if let (Take::Content, Value::Blob(blob)) = (source.take, &values[at]) {
+        if let (Take::Content, Value::Blob(_)) = (source.take, &values[at]) {
             let content = convert::content(row.get_ref(at + 1).db()?).map_err(damaged)?;
-            chunks::insert(conn, blob, content, now)?;
+            chunks::put_packed(conn, &Packed::new(content), now)?;
         }
     }
     Ok(())

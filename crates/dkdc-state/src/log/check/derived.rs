@@ -1,13 +1,12 @@
 //! What is derived from the log's rows, and the contents they name.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::{Damage, LINES, count};
 use crate::error::{Error, Result};
 use crate::log::catalog::{Catalog, TableMeta};
 use crate::log::format::{self, DEAD, is_waypoint};
-use crate::log::hash::Hash;
-use crate::log::{DbResult, index, read, recent, writer};
+use crate::log::{DbResult, chunks, index, read, recent, writer};
 use crate::record::{Idx, Op};
 use crate::schema::ColumnType;
 use crate::schema::sql::quote;
@@ -155,7 +154,7 @@ pub(super) fn named_contents(
     for column in columns.filter(|column| column.ty == ColumnType::Blob) {
         let sql = format!(
             "SELECT l.idx, l.id FROM {log} l WHERE l.{name} IS NOT NULL AND NOT EXISTS \
-             (SELECT 1 FROM _dkdc_chunks c WHERE c.hash = substr(l.{name}, 1, 32)) LIMIT {LINES}",
+             (SELECT 1 FROM _dkdc_chunks c WHERE c.hash = substr(l.{name}, 1, 32) AND c.codec < 3) LIMIT {LINES}",
             log = meta.sql.table,
             name = quote(&column.name),
         );
@@ -189,20 +188,7 @@ pub(super) fn commits(conn: &Connection, catalog: &Catalog) -> Result<Vec<String
 
 /// Hashes every content again.
 pub(super) fn contents(conn: &Connection, damage: &mut Damage) -> Result<()> {
-    let mut statement = conn
-        .prepare("SELECT number, hash, size, data FROM _dkdc_chunks ORDER BY number")
-        .db()?;
-    let mut rows = statement.query([]).db()?;
-    while let Some(row) = rows.next().db()? {
-        let number: i64 = row.get(0).db()?;
-        let hash: Option<Hash> = row.get(1).optional().ok().flatten();
-        let size: i64 = row.get(2).db()?;
-        let data = row.get_ref(3).db()?.as_blob().unwrap_or(&[]);
-        let sound = hash.is_some_and(|hash| blake3::hash(data).as_bytes() == &hash)
-            && i64::try_from(data.len()) == Ok(size);
-        if !sound {
-            damage.add(format!("content {number} is not what was put"));
-        }
-    }
-    Ok(())
+    chunks::verify(conn, |number, what| {
+        damage.add(format!("content {number} {what}"));
+    })
 }
