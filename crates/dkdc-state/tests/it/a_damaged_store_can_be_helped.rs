@@ -212,7 +212,7 @@ fn pages(path: &Path) -> (Vec<usize>, usize) {
     let root = conn.query_row(
         "SELECT rootpage FROM sqlite_schema WHERE name = 'notes'",
         [],
-        |row| row.get::<_, usize>(0),
+        |row| row.get::<_, u32>(0),
     );
     let mut statement = conn
         .prepare(
@@ -220,10 +220,12 @@ fn pages(path: &Path) -> (Vec<usize>, usize) {
         )
         .expect("dbstat");
     let leaves = statement
-        .query_map([], |row| row.get::<_, usize>(0))
+        .query_map([], |row| row.get::<_, u32>(0))
         .expect("rows");
-    let leaves = leaves.map(|page| page.expect("a page") - 1).collect();
-    (leaves, root.expect("a page") - 1)
+    let leaves = leaves
+        .map(|page| page.expect("a page") as usize - 1)
+        .collect();
+    (leaves, root.expect("a page") as usize - 1)
 }
 
 #[test]
