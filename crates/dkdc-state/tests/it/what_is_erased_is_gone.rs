@@ -80,7 +80,7 @@ fn secret(state: &State, n: usize) -> Row {
 
 fn other(n: usize) -> Row {
     // In no order, so that pages of heads and indexes are split.
-    Row::new(format!("{:08x}", n.wrapping_mul(2_654_435_761) as u32))
+    Row::new(format!("{:08x}", n.wrapping_mul(2_654_435_761) % (1 << 32)))
         .with("name", format!("name {}", n * 7919 % 5003))
         .with("raw", n.to_le_bytes().to_vec())
 }
