@@ -105,7 +105,7 @@ impl Lake {
         if self.contains_file(&file.name)? {
             return Err(exists(&file.name));
         }
-        let Taken { content, kind } = Content::take(&self.state, &file.name, content)?;
+        let Taken { content, .. } = Content::take(&self.state, &file.name, content)?;
         self.state.transaction(|tx| {
             let files = tx.table::<File>()?;
             if read::find(&files, &file.name)?.is_some() {
@@ -113,7 +113,6 @@ impl Lake {
             }
             let file = NewFile {
                 name: plain,
-                filetype: file.filetype.or_else(|| kind.map(str::to_owned)),
                 ..file
             };
             let record = file.into_file(new_id(&files)?, content.put(tx)?);

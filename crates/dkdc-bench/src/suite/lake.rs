@@ -18,16 +18,15 @@ pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
         report.skip("the lake", "there is no program dkdc; name it by --dkdc");
         return Ok(());
     }
-    let parts: [(&str, fn(&Plan, &mut Report, &Path) -> Result<()>); 3] = [
-        ("lake-tree", tree::run),
-        ("lake-large", large::run),
-        ("lake-versions", versions::run),
-    ];
-    for (name, part) in parts {
-        let room = plan.room(name)?;
-        part(plan, report, &room)?;
-        leave(&room)?;
-    }
+    let room = plan.room("lake-tree")?;
+    tree::run(plan, report, &room)?;
+    leave(&room)?;
+    let room = plan.room("lake-large")?;
+    large::run(plan, report, &room)?;
+    leave(&room)?;
+    let room = plan.room("lake-versions")?;
+    versions::run(plan, report, &room)?;
+    leave(&room)?;
     Ok(())
 }
 

@@ -86,13 +86,22 @@ impl Lake {
         let mut telling = Telling::new(tell);
         let path = plain(&options.path)?;
         let user = options.user.as_deref();
-        let mut current: HashMap<String, Versioned<File>> =
-            files_of(self.table(), user, path.as_deref())?
-                .into_iter()
-                .map(|file| (below(&file, path.as_deref()), file))
-                .collect();
+        let walk = walk::walk(folder, options, self.state().path())?;
+        // The one is the disk's work, the other the store's.
+        let (known, found) = std::thread::scope(|scope| {
+            let known = scope.spawn(|| files_of(self.table(), user, path.as_deref()));
+            let found: Vec<Found> = walk.collect();
+            let known = known.join();
+            (
+                known.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                found,
+            )
+        });
+        let known = known?.into_iter();
+        let mut current: HashMap<String, Versioned<File>> = known
+            .map(|file| (below(&file, path.as_deref()), file))
+            .collect();
         let mut jobs = Vec::new();
-        let found = walk::walk(folder, options, self.state().path())?;
         for found in found {
             let (below, path, meta) = match found {
                 Found::File { below, path, meta } => (below, path, meta),

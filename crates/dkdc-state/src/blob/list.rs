@@ -81,7 +81,7 @@ fn encode(name: BlobRef, codec: Codec, entries: &[BlobRef]) -> Chunk {
 /// The entries of a list; `None` unless they are what was written for this name.
 pub(crate) fn decode(name: &BlobRef, data: &[u8]) -> Option<Vec<BlobRef>> {
     let (seal_found, entries) = data.split_at_checked(SEAL)?;
-    if seal_found != seal(name, entries) || entries.len() % ENTRY != 0 {
+    if seal_found != seal(name, entries) || !entries.len().is_multiple_of(ENTRY) {
         return None;
     }
     let entries = entries.chunks_exact(ENTRY).map(BlobRef::from_bytes);

@@ -17,7 +17,7 @@ use crate::record::BlobRef;
 
 /// Windows between two of the threads.
 const AHEAD: usize = 2;
-/// Windows in one transaction, at most.
+/// Windows in one transaction, unless there are fewer.
 const TOGETHER: usize = 8;
 
 /// A window whose pieces have names; those the store lacked are packed.
@@ -104,14 +104,15 @@ impl Store {
         })
     }
 
-    /// Writes packets as they come: those that wait together, in one transaction.
+    /// Writes packets as they come, several in one transaction.
     fn write_packets(&self, packets: &Receiver<Result<Packet>>) -> Result<Lister> {
         let mut lister = Lister::default();
         let mut written = 0;
         while let Ok(first) = packets.recv() {
             let mut together = vec![first?];
             while together.len() < TOGETHER {
-                match packets.try_recv() {
+                // Waited for: each transaction costs a sync.
+                match packets.recv() {
                     Ok(packet) => together.push(packet?),
                     Err(_) => break,
                 }

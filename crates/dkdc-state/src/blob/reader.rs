@@ -7,15 +7,23 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
 
 use crate::error::{Error, Result};
 use crate::log::Store;
 use crate::log::chunks::{self, Found};
-use crate::log::damaged;
+use crate::log::{damaged, space};
 use crate::record::BlobRef;
 
 /// Bytes that are read ahead of one who reads on.
 const AHEAD: u64 = 1 << 20;
+/// Who has read on for so long is read for by another thread, if this much is left.
+const LONG: u64 = 4 << 20;
+/// SQLite's cache is emptied of pages that nobody reads again after so many bytes.
+const SHRINK: u64 = 16 << 20;
+/// Such reads that may wait for the reader.
+const WAITING: usize = 3;
 /// Lists within lists: one is usual; more are damage.
 const DEEPEST: usize = 4;
 
@@ -33,8 +41,65 @@ pub struct BlobReader {
     pieces: VecDeque<(u64, Vec<u8>)>,
     /// Where the last piece that was read ends.
     read_to: u64,
+    /// Bytes read since SQLite's cache was emptied.
+    unshrunk: u64,
+    /// What comes next, read by another thread.
+    ahead: Option<Ahead>,
 }
 
+/// Pieces, and where they end.
+type Run = (VecDeque<(u64, Vec<u8>)>, u64);
+
+/// A thread that reads on.
+struct Ahead {
+    runs: Option<Receiver<Result<Run>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ahead {
+    /// Reads from where a reader is.
+    fn start(reader: &BlobReader) -> Option<Ahead> {
+        let mut own = BlobReader {
+            store: Arc::clone(&reader.store),
+            lists: reader.lists.clone(),
+            pieces: VecDeque::new(),
+            ahead: None,
+            ..*reader
+        };
+        let (send, runs) = sync_channel(WAITING);
+        let read_on = move || {
+            while own.at < own.blob.size {
+                let run = own.fetch_here().map(|()| {
+                    own.at = own.read_to;
+                    (std::mem::take(&mut own.pieces), own.read_to)
+                });
+                let failed = run.is_err();
+                if send.send(run).is_err() || failed {
+                    return;
+                }
+            }
+        };
+        // Without a thread, the reader reads by itself.
+        let thread = std::thread::Builder::new().spawn(read_on).ok()?;
+        Some(Ahead {
+            runs: Some(runs),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        // Waited for: it has the store open.
+        self.runs = None;
+        let joined = self.thread.take().map(JoinHandle::join);
+        if let Some(Err(_)) = joined {
+            tracing::error!("a thread that reads ahead panicked");
+        }
+    }
+}
+
+#[derive(Clone)]
 struct List {
     /// Where its content begins.
     begin: u64,
@@ -93,6 +158,8 @@ impl Store {
             lists: Vec::new(),
             pieces: VecDeque::new(),
             read_to: 0,
+            unshrunk: 0,
+            ahead: None,
         };
         match chunks::open(blob, codec, data).map_err(|error| self.locate(error))? {
             Found::Content(piece) => {
@@ -136,14 +203,44 @@ impl BlobReader {
         Ok(piece.get(skip..).unwrap_or(&[]))
     }
 
+    /// Reads the piece that has the next byte, or takes it from who reads ahead.
+    fn fetch(&mut self) -> Result<()> {
+        let reads_on = self.at > 0 && self.read_to == self.at;
+        if !reads_on {
+            self.ahead = None;
+        } else if self.ahead.is_none() && self.at >= AHEAD && self.blob.size - self.at > LONG {
+            self.ahead = Ahead::start(self);
+        }
+        let run = self.ahead.as_ref().and_then(|ahead| ahead.runs.as_ref());
+        match run.and_then(|runs| runs.recv().ok()) {
+            Some(run) => {
+                (self.pieces, self.read_to) = run?;
+                Ok(())
+            }
+            None => {
+                self.ahead = None;
+                self.fetch_here()
+            }
+        }
+    }
+
     /// Reads the piece that has the next byte, and some that follow if what is
     /// before it was read last.
-    fn fetch(&mut self) -> Result<()> {
+    fn fetch_here(&mut self) -> Result<()> {
         let ahead = if self.read_to == self.at { AHEAD } else { 1 };
         let (begin, names) = self.next_names(ahead)?;
+        self.unshrunk += ahead;
+        let shrink = self.unshrunk >= SHRINK;
+        if shrink {
+            self.unshrunk = 0;
+        }
         let stored = self.store.read_alone(|conn| {
             let fetched = names.iter().map(|name| chunks::fetch(conn, name));
-            fetched.collect::<Result<Vec<_>>>()
+            let fetched = fetched.collect::<Result<Vec<_>>>()?;
+            if shrink {
+                space::shrink(conn)?;
+            }
+            Ok(fetched)
         })?;
         let mut at = begin;
         for (name, (codec, data)) in names.iter().zip(stored) {

@@ -2,17 +2,38 @@
 
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use super::{DbResult, Store, writer};
 use crate::error::Result;
 
 /// Pages given back in one transaction: others write in between.
 const PAGES: i64 = 4096;
 
+/// Lets go of the pages that a connection keeps in memory.
+pub(crate) fn shrink(conn: &Connection) -> Result<()> {
+    conn.execute_batch("PRAGMA shrink_memory").db()
+}
+
+/// Gives back some pages: a step of the statement is a page.
+fn release(conn: &Connection) -> Result<()> {
+    let mut statement = conn
+        .prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))
+        .db()?;
+    let mut rows = statement.query([]).db()?;
+    while rows.next().db()?.is_some() {}
+    Ok(())
+}
+
+fn free_pages(conn: &Connection) -> Result<i64> {
+    conn.query_row("PRAGMA freelist_count", [], |row| row.get(0))
+        .db()
+}
+
 impl Store {
     /// Lets go of the pages that the writer keeps in memory.
     pub(crate) fn shrink_writer(&self) -> Result<()> {
-        self.group
-            .on_writer(self, |conn| conn.execute_batch("PRAGMA shrink_memory").db())
+        self.group.on_writer(self, shrink)
     }
 
     /// Gives pages that hold nothing back to the file system. A file that was
@@ -20,15 +41,9 @@ impl Store {
     pub(crate) fn release_pages(&self) -> Result<()> {
         loop {
             let left = self.write(|tx| {
-                let free = |()| -> Result<i64> {
-                    tx.conn
-                        .query_row("PRAGMA freelist_count", [], |row| row.get(0))
-                        .db()
-                };
-                let before = free(())?;
-                let release = format!("PRAGMA incremental_vacuum({PAGES})");
-                tx.conn.execute_batch(&release).db()?;
-                let after = free(())?;
+                let before = free_pages(tx.conn)?;
+                release(tx.conn)?;
+                let after = free_pages(tx.conn)?;
                 Ok(if after < before { after } else { 0 })
             })?;
             if left == 0 {

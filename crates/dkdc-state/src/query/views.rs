@@ -110,8 +110,9 @@ fn of_files(meta: &TableMeta, current: &str) -> String {
     );
     for kind in ["csv", "json", "parquet", "text"] {
         sql += &format!(
-            "CREATE OR REPLACE MACRO {}(_pattern, at := NULL) AS TABLE SELECT * FROM \
-             dkdc_{kind}({}, getvariable('dkdc'), _pattern::VARCHAR, at::VARCHAR);\n",
+            "CREATE OR REPLACE MACRO {}(_pattern, \"at\" := NULL) AS TABLE SELECT * FROM \
+             dkdc_{kind}({}, getvariable('dkdc'), CAST(_pattern AS VARCHAR), \
+             CAST(\"at\" AS VARCHAR));\n",
             name(kind),
             meta.schema.number
         );

@@ -18,7 +18,7 @@ fn make(folder: &Path, count: usize) -> Result<()> {
     let mut noise = Noise(77);
     for number in 0..count {
         let below = folder.join(format!("{:02}", number / 200));
-        if number % 200 == 0 {
+        if number.is_multiple_of(200) {
             fs::create_dir_all(&below)?;
         }
         let length = 1000 + usize::try_from(noise.next() % 9000)?;

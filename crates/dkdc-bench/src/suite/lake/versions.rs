@@ -28,7 +28,7 @@ fn make(path: &Path, mb: usize) -> Result<usize> {
         let body = &body[..1500];
         tx.execute(
             "INSERT INTO t VALUES (?, ?, ?)",
-            params![id, body, noise.fill(2300)],
+            params![i64::try_from(id)?, body, noise.fill(2300)],
         )?;
     }
     tx.commit()?;
@@ -40,7 +40,7 @@ fn change(path: &Path, pages: usize, noise: &mut Noise) -> Result<()> {
     conn.pragma_update(None, "journal_mode", "DELETE")?;
     let tx = conn.transaction()?;
     for _ in 0..pages / 100 {
-        let id = usize::try_from(noise.next() % pages as u64)?;
+        let id = i64::try_from(noise.next() % pages as u64)?;
         tx.execute(
             "UPDATE t SET noise = ? WHERE id = ?",
             params![noise.fill(2300), id],
