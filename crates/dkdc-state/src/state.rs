@@ -26,7 +26,6 @@ pub use versions::Difference;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::log::changes::{Changes, Follow};
-use crate::log::check::{CheckReport, Progress};
 use crate::log::clear::Cleared;
 use crate::log::event::{self, Event};
 use crate::log::status::Status;
@@ -409,22 +408,6 @@ impl State {
     /// [`Error::UnknownTable`]; then nothing is cleared.
     pub fn clear(&self, tables: &[&str]) -> Result<Vec<Cleared>> {
         self.writable()?.clear(tables)
-    }
-
-    /// Verifies the whole store: every hash chain, head, index and content.
-    ///
-    /// # Errors
-    /// When the store cannot be read; damage is in the report.
-    pub fn check(&self) -> Result<CheckReport> {
-        self.check_with(&mut |_| {})
-    }
-
-    /// As [`check`](State::check), telling how far it is.
-    ///
-    /// # Errors
-    /// As [`check`](State::check).
-    pub fn check_with(&self, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport> {
-        self.store.check(progress)
     }
 
     /// The store in numbers.

@@ -169,7 +169,7 @@ fn decode(bytes: &[u8]) -> Result<Vec<Version>> {
             .map(i64::from_le_bytes)
             .map_err(|_| wrong())
     };
-    if bytes.len() % VERSION != 0 {
+    if !bytes.len().is_multiple_of(VERSION) {
         return Err(wrong());
     }
     let versions = bytes.chunks_exact(VERSION).map(|bytes| -> Result<Version> {

@@ -254,6 +254,9 @@ impl Work {
                     table.lose(doubtful.take());
                     table.found.lost.push(what);
                     (after, previous) = (upto, None);
+                    if upto == Idx(i64::MAX) {
+                        break;
+                    }
                     continue;
                 }
                 Next::Row(row) => *row,

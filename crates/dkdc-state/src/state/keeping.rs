@@ -6,7 +6,7 @@ use std::path::Path;
 use super::State;
 use crate::error::Result;
 use crate::log::backup::BackedUp;
-use crate::log::check::Progress;
+use crate::log::check::{CheckReport, Progress};
 use crate::log::erase::Erased;
 use crate::log::expect::{ChainHead, Expected};
 use crate::log::prune::{Keep, Pruned};
@@ -14,6 +14,22 @@ use crate::log::salvage::{self, Salvaged};
 use crate::log::vacuum::Vacuumed;
 
 impl State {
+    /// Verifies the whole store: every hash chain, head, index and content.
+    ///
+    /// # Errors
+    /// When the store cannot be read; damage is in the report.
+    pub fn check(&self) -> Result<CheckReport> {
+        self.check_with(&mut |_| {})
+    }
+
+    /// As [`check`](State::check), telling how far it is.
+    ///
+    /// # Errors
+    /// As [`check`](State::check).
+    pub fn check_with(&self, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport> {
+        self.store().check(progress)
+    }
+
     /// Erases records for good: their ids, their content in every version, the
     /// content of blobs that nothing else names, and what is derived of them in
     /// indexes, the mirror, free pages and the `-wal`. Of each version a stub

@@ -81,11 +81,13 @@ fn read_after(
     leaf: &mut Leaf,
 ) -> Result<Option<Found>> {
     let sql = format!(
-        "SELECT {}, l._seal, l._hash FROM {} l WHERE l.idx > ?1 ORDER BY l.idx LIMIT 1",
+        "SELECT {}, l._seal, l._hash FROM {} l WHERE l.idx >= ?1 ORDER BY l.idx LIMIT 1",
         meta.sql.row_columns, meta.sql.table
     );
     let mut statement = conn.prepare_cached(&sql).db()?;
-    let mut rows = statement.query([after.as_micros()]).db()?;
+    // Not `>`: that looks for the row before, which may be on the page that is bad.
+    let from = after.as_micros().saturating_add(1);
+    let mut rows = statement.query([from]).db()?;
     let Some(row) = rows.next().db()? else {
         return Ok(None);
     };
