@@ -169,13 +169,13 @@ pub(crate) fn verify(conn: &Connection, mut tell: impl FnMut(i64, &str)) -> Resu
     Ok(())
 }
 
-/// Brings content from one store to another, what it names before it. False: it
-/// is not what was put; of what it names, some may be there by then.
-pub(crate) fn copy(from: &Connection, to: &Connection, name: &BlobRef) -> Result<bool> {
+/// Brings content with all that it consists of into another store. False: it is
+/// not what was put, or not all there.
+pub(crate) fn bring(from: &Connection, to: &Connection, name: &BlobRef) -> Result<bool> {
     if is_there(to, name)? {
         return Ok(true);
     }
-    // Whatever keeps it from being read, it is lost.
+    // Whatever keeps a piece from being read, it is not there.
     let Ok((codec, data)) = fetch(from, name) else {
         return Ok(false);
     };
@@ -184,7 +184,7 @@ pub(crate) fn copy(from: &Connection, to: &Connection, name: &BlobRef) -> Result
         Ok(Found::Content(_)) => {}
         Ok(Found::List(entries)) => {
             for entry in entries {
-                if !copy(from, to, &entry)? {
+                if !bring(from, to, &entry)? {
                     return Ok(false);
                 }
             }

@@ -10,7 +10,7 @@ use crate::schema::{Column, Index, TableSchema};
 /// "dkdc" in ASCII, in the SQLite header.
 pub(crate) const APPLICATION_ID: i64 = 0x646b_6463;
 /// The newest format this code knows; `user_version` in the SQLite header.
-pub(crate) const FORMAT: i64 = 2;
+pub(crate) const FORMAT: i64 = 3;
 
 /// Whether the version with this number, which replaces another, leaves a
 /// waypoint, from which a read as of a moment walks back. One in 32 does, by a
@@ -77,6 +77,10 @@ CREATE TABLE _dkdc_chunks(
   put INTEGER NOT NULL,
   data BLOB NOT NULL
 ) STRICT;
+CREATE TABLE _dkdc_reused(
+  number INTEGER PRIMARY KEY,
+  put INTEGER NOT NULL
+) STRICT;
 CREATE TABLE _dkdc_mirror(
   file TEXT PRIMARY KEY,
   \"table\" INTEGER NOT NULL,
@@ -90,13 +94,9 @@ CREATE TABLE _dkdc_mirror(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What came with format 2: content that was put again, where a chain goes on
-/// behind rows that were pruned, and the requests that were answered.
-pub(crate) const TABLES_2: &str = "
-CREATE TABLE _dkdc_reused(
-  number INTEGER PRIMARY KEY,
-  put INTEGER NOT NULL
-) STRICT;
+/// What came with format 3: where a chain goes on behind rows that were pruned,
+/// and the requests that were answered.
+pub(crate) const TABLES_3: &str = "
 CREATE TABLE _dkdc_pruned(
   \"table\" INTEGER NOT NULL,
   upto INTEGER NOT NULL,
@@ -113,8 +113,8 @@ CREATE TABLE _dkdc_requests(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The tables that came with format 2, by name.
-pub(crate) const TABLE_NAMES_2: [&str; 3] = ["_dkdc_reused", "_dkdc_pruned", "_dkdc_requests"];
+/// The tables that came with format 3, by name.
+pub(crate) const TABLE_NAMES_3: [&str; 2] = ["_dkdc_pruned", "_dkdc_requests"];
 
 /// The store's own tables, by name.
 pub(crate) const STORE_TABLE_NAMES: [&str; 11] = [
@@ -125,10 +125,10 @@ pub(crate) const STORE_TABLE_NAMES: [&str; 11] = [
     "_dkdc_heads",
     "_dkdc_waypoints",
     "_dkdc_chunks",
+    "_dkdc_reused",
     "_dkdc_mirror",
-    TABLE_NAMES_2[0],
-    TABLE_NAMES_2[1],
-    TABLE_NAMES_2[2],
+    TABLE_NAMES_3[0],
+    TABLE_NAMES_3[1],
 ];
 
 /// Triggers that keep other programs from writing a table. The function they

@@ -250,7 +250,7 @@ impl Group {
         run: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
         let mut lease = self.lease(store, Instant::now())?;
-        run(&lease.writer().conn).map_err(|error| store.locate(error))
+        run(&lease.writer().conn)
     }
 
     /// From the next commit on, every commit is synced before it is

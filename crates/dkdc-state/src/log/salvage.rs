@@ -347,7 +347,7 @@ impl Work {
         if let Some(sound) = self.contents.get(blob) {
             return Ok(*sound);
         }
-        let sound = chunks::copy(&self.old, &self.new, blob)?;
+        let sound = chunks::bring(&self.old, &self.new, blob)?;
         self.contents.insert(*blob, sound);
         Ok(sound)
     }

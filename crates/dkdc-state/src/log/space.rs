@@ -1,8 +1,10 @@
 //! Memory and disk that SQLite holds without need.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
-use super::{DbResult, Store};
+use super::{DbResult, Store, writer};
 use crate::error::Result;
 
 /// Pages given back in one transaction: others write in between.
@@ -48,7 +50,36 @@ impl Store {
                 break;
             }
         }
-        self.group.checkpoint();
-        Ok(())
+        // Readers are not waited for; the writer waits for others as before.
+        self.group.on_writer(self, |conn| {
+            writer::truncate(conn, Duration::ZERO)?;
+            conn.busy_timeout(self.config.busy_timeout).db()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+
+    /// The failure to prevent: pages were given back, and from then on every write
+    /// that meets another process's is refused at once.
+    #[test]
+    fn the_writer_is_as_patient_as_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = State::open(folder.path().join("data.db")).expect("a store");
+        let store = state.store();
+        let patience = || {
+            store.group.on_writer(store, |conn| {
+                conn.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, i64>(0))
+                    .db()
+            })
+        };
+        let before = patience().expect("a timeout");
+        store.release_pages().expect("released");
+        assert_eq!((before, patience().expect("a timeout")), (30_000, 30_000));
+        state.vacuum().expect("room");
+        assert_eq!(patience().expect("a timeout"), 30_000);
     }
 }

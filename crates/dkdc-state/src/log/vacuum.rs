@@ -47,7 +47,8 @@ impl Store {
                 .db()?;
             conn.execute_batch("VACUUM").db()?;
             self.empty_wal(conn)
-        })?;
+        });
+        let emptied = emptied.map_err(|error| self.locate(error))?;
         if !emptied {
             let wal = beside(&self.path, "-wal");
             let why = "keeps what was: somebody reads an older version of the file; \

@@ -238,7 +238,7 @@ fn a_store_of_format_1_is_read_and_goes_on() {
         "until it is brought up to date"
     );
     let state = quick().open(place.db()).expect("an older store");
-    assert_eq!(state.status().expect("a status").format, 2);
+    assert_eq!(state.status().expect("a status").format, 3);
     assert_sound(&state);
     let files = state
         .rows("lake")

@@ -58,7 +58,7 @@ fn every_table_refuses_every_statement_and_says_who_may() {
 
     let conn = other_program(&place.db());
     let names = tables(&conn);
-    assert_eq!(names.len(), 10 + 3 + 2, "{names:?}");
+    assert_eq!(names.len(), 11 + 3 + 2, "{names:?}");
     for name in &names {
         let quoted = name.replace('"', "\"\"");
         let rows = count(&conn, &quoted);

@@ -215,35 +215,55 @@ pub(crate) fn collect(conn: &Connection, catalog: &Catalog, before: i64) -> Resu
     Ok(collected)
 }
 
-/// Removes those of some contents that no version of any record names, whenever
-/// they were put, with what only they name; returns how many these were.
+/// Removes what some contents have that no version names, whenever it was put;
+/// returns how many of them that were.
+///
+/// Other lists that nothing names, as of content that is being put, may name the
+/// same pieces: these lists go too, so that nobody can name content that is not
+/// whole. Whoever was about to is told that it is gone.
 pub(crate) fn free(conn: &Connection, catalog: &Catalog, blobs: &[BlobRef]) -> Result<u64> {
     if blobs.is_empty() {
         return Ok(0);
     }
     let named = named(conn, catalog, i64::MAX)?;
-    let mut doomed = Reached::default();
-    let mut freed = 0;
+    let (mut gone, mut freed) = (HashSet::new(), HashSet::new());
     for blob in blobs {
-        let number: Option<i64> = conn
-            .prepare_cached("SELECT number FROM _dkdc_chunks WHERE hash = ?")
-            .and_then(|mut s| s.query_row([blob.hash], |row| row.get(0)).optional())
-            .db()?;
-        let Some(number) = number else { continue };
-        if !named.numbers.contains(&number) && !doomed.numbers.contains(&number) {
-            doomed.name(conn, blob)?;
-            freed += 1;
+        let mut reached = Reached::default();
+        reached.name(conn, blob)?;
+        let own = reached.numbers.difference(&named.numbers);
+        let before = gone.len();
+        gone.extend(own.copied());
+        if gone.len() > before {
+            freed.insert(blob.hash);
         }
     }
-    for number in doomed.numbers.difference(&named.numbers) {
-        for sql in [
-            "DELETE FROM _dkdc_chunks WHERE number = ?",
-            "DELETE FROM _dkdc_reused WHERE number = ?",
-        ] {
-            conn.prepare_cached(sql)
-                .and_then(|mut s| s.execute([number]))
-                .db()?;
+    let mut lists = Vec::new();
+    let mut statement = conn
+        .prepare("SELECT number, codec, size, length(data) FROM _dkdc_chunks WHERE codec IN (2, 3)")
+        .db()?;
+    let mut rows = statement.query([]).db()?;
+    while let Some(found) = rows.next().db()? {
+        let found = row(found).db()?;
+        if named.numbers.contains(&found.number) || gone.contains(&found.number) {
+            continue;
+        }
+        let mut reached = Reached::default();
+        reached.row(conn, &found)?;
+        if !reached.numbers.is_disjoint(&gone) {
+            lists.push(found.number);
         }
     }
-    Ok(freed)
+    drop(rows);
+    gone.extend(lists);
+    let mut delete = conn
+        .prepare("DELETE FROM _dkdc_chunks WHERE number = ?")
+        .db()?;
+    let mut forget = conn
+        .prepare("DELETE FROM _dkdc_reused WHERE number = ?")
+        .db()?;
+    for number in gone {
+        delete.execute([number]).db()?;
+        forget.execute([number]).db()?;
+    }
+    Ok(freed.len() as u64)
 }
