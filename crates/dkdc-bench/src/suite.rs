@@ -5,6 +5,7 @@ mod asof;
 mod command;
 mod indexed;
 mod post;
+mod python;
 mod reads;
 mod threads;
 mod writes;
@@ -97,6 +98,9 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
     if plan.wants(Suite::Analytics) {
         analytics::run(plan, report)?;
         post::todos(plan, report)?;
+    }
+    if plan.wants(Suite::Python) {
+        python::run(plan, report)?;
     }
     if plan.wants(Suite::Indexed) || plan.wants(Suite::Command) {
         let room = plan.room("todos")?;

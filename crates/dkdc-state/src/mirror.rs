@@ -23,11 +23,13 @@ mod merge;
 mod pieces;
 mod plan;
 mod publish;
+mod reader;
 mod reread;
 mod seal;
 mod sweep;
 mod trust;
 mod verify;
+mod versions;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -41,10 +43,12 @@ use crate::log::manifest::{self, Amount, Sealed};
 use crate::record::Idx;
 
 pub use admin::MirroredTable;
+pub(crate) use current::{Superseded, filter};
 #[cfg(feature = "query")]
 pub(crate) use pieces::{Current, Pieces};
 pub(crate) use plan::SEAL_ROWS;
 pub(crate) use trust::Held;
+pub(crate) use versions::{Part, Versions};
 
 /// The folder of a store's mirror, beside its resolved path.
 pub(crate) fn folder(database: &Path) -> PathBuf {
@@ -60,7 +64,6 @@ pub(crate) struct Mirror {
     /// Held by the thread that writes files.
     at_work: Mutex<()>,
     /// When writing files failed last, if it has not worked since.
-    #[cfg(feature = "query")]
     failed: Mutex<Option<std::time::Instant>>,
 }
 
@@ -79,7 +82,6 @@ impl Mirror {
             trust: trust::Trust::default(),
             tails: Mutex::default(),
             at_work: Mutex::default(),
-            #[cfg(feature = "query")]
             failed: Mutex::default(),
         }
     }

@@ -74,10 +74,19 @@ class Backend(DuckDB):
         pinned: _core.Snapshot | None,
         names: set[str] | None,
     ) -> Live:
+        if not self._lives:
+            self._spill_beside(store)
         database = f"dkdc{len(self._lives) + 1}" if self._lives else "dkdc"
         live = Live(self.con, database, store, shown, pinned, names)
         self._lives.append(live)
         return live
+
+    def _spill_beside(self, store: _core.State) -> None:
+        """What memory cannot hold goes beside the store, not into the current folder."""
+        chosen = "SELECT current_setting('temp_directory') NOT IN ('', '.tmp')"
+        if self.con.execute(chosen).fetchone() == (False,):
+            folder = f"{os.fspath(store.path)}-spill".replace("'", "''")
+            self.con.execute(f"SET temp_directory = '{folder}'")
 
     def _live_table(self, name: str, schema: str) -> ir.Table:
         """A table of the first store: its current records, or its history."""

@@ -24,6 +24,8 @@ mod only_stores_are_opened;
 mod other_programs_cannot_write;
 #[cfg(feature = "query")]
 mod questions_do_not_disturb_each_other;
+#[cfg(feature = "query")]
+mod scans_are_what_questions_see;
 mod schemas_evolve;
 #[cfg(feature = "query")]
 mod sql;
