@@ -197,9 +197,8 @@ def test_control_c_ends_a_long_question_and_the_next_one_is_answered(state):
     # The question takes many times as long.
     press = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
     press.start()
-    with pytest.raises((KeyboardInterrupt, RuntimeError)) as stopped:
+    with pytest.raises(KeyboardInterrupt):
         pairs.cross_join(t.view(), rname="third_{name}").count().execute()
-    assert stopped.type is KeyboardInterrupt or "nterrupted" in str(stopped.value)
     assert t.count().execute() == 20_000
     notes.append(id="new")
     assert t.count().execute() == 20_001

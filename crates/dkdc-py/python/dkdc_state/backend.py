@@ -16,6 +16,7 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend as DuckDB
 
 from . import errors
+from .interrupt import interruptible
 from .live import Live
 from .store import open_store
 
@@ -117,18 +118,18 @@ class Backend(DuckDB):
 
     def raw_sql(self, query: Any, **kwargs: Any) -> Any:
         text = query if isinstance(query, str) else query.sql(dialect=self.name)
-        with self._turn:
+        with self._turn, interruptible(self.con):
             for live in self._lives:
                 live.touch_named_in(text)
             self._refresh()
             return super().raw_sql(query, **kwargs)
 
     def execute(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
-        with self._turn:
+        with self._turn, interruptible(self.con):
             return super().execute(expr, **kwargs)
 
     def to_pyarrow(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
-        with self._turn:
+        with self._turn, interruptible(self.con):
             return super().to_pyarrow(expr, **kwargs)
 
     def _run_pre_execute_hooks(self, expr: ir.Expr) -> None:

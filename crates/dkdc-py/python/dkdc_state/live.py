@@ -16,6 +16,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from .interrupt import interruptible
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -151,11 +153,13 @@ class Live:
             snapshot = self.pinned or self.store.snapshot()
             cur = self.con.cursor()
             try:
-                cur.begin()
-                for table in list(self.tables.values()):
-                    while not all([self._load(cur, snapshot, table, kind) for kind in table.upto]):
-                        pass
-                cur.commit()
+                with interruptible(cur):
+                    cur.begin()
+                    for table in list(self.tables.values()):
+                        kinds = list(table.upto)
+                        while not all([self._load(cur, snapshot, table, kind) for kind in kinds]):
+                            pass
+                    cur.commit()
             except BaseException:
                 cur.close()
                 # Half of it may be there: all of it again, next time.
