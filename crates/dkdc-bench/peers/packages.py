@@ -66,7 +66,7 @@ def questions(path, rounds):
     todo = Todo(dbpath=path)
     first = timed(lambda: counted(todo.t()).to_pyarrow())
     t = todo.t()
-    native = ibis.duckdb.connect().create_table("todos", t.to_pyarrow())
+    native = ibis.duckdb.connect().create_table("todos", todo.table("todos").t().order_by("idx").to_pyarrow())
     native = native.order_by(ibis.asc("priority"), ibis.desc("idx"))
     ours, theirs = counted(t), counted(native)
     rows = [expression.order_by("user_id").to_pyarrow() for expression in (ours, theirs)]

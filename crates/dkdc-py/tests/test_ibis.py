@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from dkdc_state import State, errors
+from dkdc_state import State, errors, live
 
 
 class Things(State):
@@ -181,6 +181,19 @@ def test_current_rows_come_from_the_mirrors_files_and_what_is_newer(dbpath):
     notes_end = 50_000
     write(notes_end)
     check()
+
+
+def test_many_new_versions_are_taken_in_as_well_as_few(state, monkeypatch):
+    notes = state.table("notes")
+    t, every = notes.t(), notes.history_t()
+    assert (t.count().execute(), every.count().execute()) == (0, 0)
+    monkeypatch.setattr(live, "_MANY", 2)
+    for end in (10, 40_000, 60_000, 60_010):
+        ids = [str(n) for n in range(end)]
+        before = every.count().execute()
+        notes.upsert_all(pa.table({"id": ids, "n": range(end)}))
+        assert t.n.sum().execute() == sum(range(end))
+        assert (t.count().execute(), every.count().execute()) == (end, before + end)
 
 
 def test_a_pinned_snapshot_does_not_outlive_what_was_cleared(state):

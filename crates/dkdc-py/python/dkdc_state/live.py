@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from .interrupt import interruptible
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 Kind = Literal["log", "now"]
 
 _BEFORE_ALL = -(2**63)
+
+#: Batches of newer versions, 16,384 at most in each: with so many, current
+#: records are loaded anew instead.
+_MANY = 64
 
 _TYPES = {
     "text": "VARCHAR",
@@ -186,19 +191,31 @@ class Live:
             stream = snapshot.scan(table.name, after)
         if stream.event != table.event:
             # Rows may be gone for good, columns may be others.
-            cur.commit()
             table.columns = stream.columns
-            self._make(table)
-            cur.begin()
+            self._anew(cur, table)
             table.event = stream.event
             return False
         if after < upto:
             # What fails on the way in has the state's own words.
-            cur.register("_dkdc_new", pa.RecordBatchReader.from_stream(stream))
-            self._insert(cur, table, kind)
-            cur.unregister("_dkdc_new")
+            reader = pa.RecordBatchReader.from_stream(stream)
+            newer = list(islice(reader, _MANY))
+            if newer:
+                data: Any = pa.Table.from_batches(newer)
+                if len(newer) == _MANY:
+                    if kind == "now" and after != _BEFORE_ALL:
+                        self._anew(cur, table)
+                        return False
+                    data = pa.RecordBatchReader.from_batches(reader.schema, chain(newer, reader))
+                cur.register("_dkdc_new", data)
+                self._insert(cur, table, kind)
+                cur.unregister("_dkdc_new")
             table.upto[kind] = upto
         return True
+
+    def _anew(self, cur: duckdb.DuckDBPyConnection, table: _Table) -> None:
+        cur.commit()
+        self._make(table)
+        cur.begin()
 
     def _insert(self, cur: duckdb.DuckDBPyConnection, table: _Table, kind: Kind) -> None:
         """Puts in what is newer."""
@@ -215,14 +232,12 @@ class Live:
         elif table.upto[kind] == _BEFORE_ALL:
             cur.execute(f"INSERT INTO {there} SELECT {rows} FROM _dkdc_new")
         else:
-            cur.execute("CREATE OR REPLACE TEMP TABLE _dkdc_stage AS SELECT * FROM _dkdc_new")
-            replaced = "SELECT _prev FROM _dkdc_stage WHERE _prev IS NOT NULL"
+            replaced = "SELECT _prev FROM _dkdc_new WHERE _prev IS NOT NULL"
             cur.execute(f"DELETE FROM {there} WHERE idx IN ({replaced})")
             cur.execute(
-                f"INSERT INTO {there} SELECT {rows} FROM _dkdc_stage "
+                f"INSERT INTO {there} SELECT {rows} FROM _dkdc_new "
                 f"WHERE _op NOT IN {_GONE} AND idx NOT IN ({replaced})"
             )
-            cur.execute("DROP TABLE _dkdc_stage")
 
     def _make(self, table: _Table) -> None:
         """Makes a table anew, empty, and the views over it."""
