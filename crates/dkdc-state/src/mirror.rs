@@ -63,6 +63,10 @@ pub(crate) struct Mirror {
     tails: Mutex<HashMap<u32, Counted>>,
     /// Held by the thread that writes files.
     at_work: Mutex<()>,
+    /// Held while the manifest is changed: SQLite's lock is polled for, and goes
+    /// to whoever comes just then, which is always the one that writes without
+    /// pause.
+    entering: Mutex<()>,
     /// When writing files failed last, if it has not worked since.
     failed: Mutex<Option<std::time::Instant>>,
 }
@@ -82,8 +86,14 @@ impl Mirror {
             trust: trust::Trust::default(),
             tails: Mutex::default(),
             at_work: Mutex::default(),
+            entering: Mutex::default(),
             failed: Mutex::default(),
         }
+    }
+
+    /// Lets a file enter the manifest that is waiting to, before a write begins.
+    pub(crate) fn give_way(&self) {
+        drop(self.entering.lock());
     }
 
     /// Takes a file for reading; `None` when it is not what was written.

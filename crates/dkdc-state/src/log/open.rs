@@ -370,9 +370,9 @@ fn recognise(conn: &Connection, path: &Path, may_write: bool) -> Result<Found> {
     }
 }
 
-/// How long the mirror's keeper waits for a writer: it can wait for the next
-/// occasion.
-const KEEPER_WAITS: Duration = Duration::from_millis(500);
+/// How long the mirror's keeper waits for another process's write at a time:
+/// writers of this process wait meanwhile, too.
+const KEEPER_WAITS: Duration = Duration::from_millis(100);
 
 /// The connection that keeps the mirror of the file with this key.
 pub(crate) fn keeper(path: &Path, config: &Config, key: FileKey) -> Result<Connection> {

@@ -1,6 +1,8 @@
 //! Writing files: log rows beyond the watermark become one, and rows of other
 //! files do.
 
+use std::time::Instant;
+
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::WriterProperties;
@@ -8,12 +10,12 @@ use parquet::schema::types::ColumnPath;
 
 use arrow_array::RecordBatch;
 
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Site};
 use super::publish::Draft;
 use crate::error::{Error, Result};
 use crate::log::manifest::{self, Kind, Sealed};
 use crate::log::scan::{self, Scanned};
-use crate::log::{hash, moment};
+use crate::log::{hash, locate, moment};
 use crate::record::{Idx, hex};
 use crate::schema::TableSchema;
 
@@ -122,7 +124,7 @@ impl Keeper {
             bytes: published.bytes,
             hash: published.hash,
         };
-        let entered = manifest::enter(&self.conn, &sealed, replaces);
+        let entered = self.entered(&sealed, replaces);
         // It stays locked until the manifest names it.
         drop(published.file);
         if matches!(entered, Ok(true)) {
@@ -134,5 +136,25 @@ impl Keeper {
             self.remove(&sealed.file);
         }
         entered
+    }
+
+    /// Enters a file into the manifest. Writers of this process let it pass;
+    /// those of others are waited for as a write would.
+    fn entered(&self, sealed: &Sealed, replaces: &[&Sealed]) -> Result<bool> {
+        let Site { path, config, .. } = &self.site;
+        let since = Instant::now();
+        loop {
+            let entered = {
+                let _passes = self.site.mirror.entering.lock();
+                manifest::enter(&self.conn, sealed, replaces)
+            };
+            let entered = entered.map_err(|error| locate(path, since.elapsed(), error));
+            match entered {
+                Err(Error::Busy { .. }) if since.elapsed() < config.busy_timeout => {
+                    self.go_on()?;
+                }
+                entered => return entered,
+            }
+        }
     }
 }

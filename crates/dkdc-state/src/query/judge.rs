@@ -69,7 +69,8 @@ fn judge(connection: &Connection, query: &str) -> Result<Judged> {
             judged.collect(&parsed["statements"]);
             Ok(judged)
         }
-        _ => Err(Error::Query(
+        None | Some(0) => Err(Error::Query("there is no question in it".to_owned())),
+        Some(_) => Err(Error::Query(
             "one statement at a time is answered".to_owned(),
         )),
     }
