@@ -383,6 +383,9 @@ def test_states_show_what_they_are(state, notes, dbpath):
     assert repr(state) == f"Notes({dbpath!r}, notes: 1)"
     assert "<td>notes</td><td>1</td>" in state._repr_html_()
     assert repr(notes) == "Table('notes': 1 records of idx, id, body, priority, user_id, labels)"
+    shown = notes._repr_html_()
+    assert "<b>notes</b>: 1 records" in shown and "<th>body</th>" in shown
+    assert "<td>&lt;b&gt;</td>" in shown and "<td>NULL</td>" in shown
     assert "Snapshot(" in repr(state.at("now"))
     assert state.check() == []
 
