@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import gc
 import uuid
 from typing import Any
 
@@ -229,6 +230,18 @@ def test_lists_are_filtered_ordered_and_cut(notes):
     ids = [row["id"] for row in notes.list({"priority": 2}, order=["-id"])]
     assert ids == ["c", "a"]
     assert [row["id"] for row in notes.list(order=["priority", "id"], limit=2)] == ["b", "a"]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_long_list_leaves_the_cycle_collector_as_it_was(notes, enabled):
+    notes.append_all({"id": [str(n) for n in range(2000)], "body": ["x"] * 2000})
+    try:
+        if not enabled:
+            gc.disable()
+        assert len(notes.list()) == 2000
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
 
 
 def test_the_past_is_read(state, notes):
