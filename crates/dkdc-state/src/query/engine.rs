@@ -261,11 +261,11 @@ fn ask(connection: &Connection, query: &str, answer: &Answer, told: &mut bool) -
 /// `id_1`, as DuckDB names them when it makes a table of an answer.
 fn distinct(schema: SchemaRef) -> SchemaRef {
     let mut names = HashSet::new();
-    if schema
-        .fields()
-        .iter()
-        .all(|field| names.insert(field.name().as_str()))
-    {
+    let mut again = false;
+    for field in schema.fields() {
+        again |= !names.insert(field.name().as_str());
+    }
+    if !again {
         return schema;
     }
     let mut taken: HashSet<String> = names.into_iter().map(str::to_owned).collect();
