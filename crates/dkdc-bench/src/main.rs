@@ -75,6 +75,8 @@ enum Suite {
     Asof,
     /// Questions over many rows
     Analytics,
+    /// The Python packages
+    Python,
     /// Appends to a table with two indexes
     Indexed,
     /// `dkdc todo` as a whole process

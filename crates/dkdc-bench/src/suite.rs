@@ -6,6 +6,7 @@ mod command;
 mod indexed;
 mod lake;
 mod post;
+mod python;
 mod reads;
 mod threads;
 mod writes;
@@ -106,7 +107,12 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
         post::todos(plan, report)?;
     }
     if plan.wants(Suite::Lake) {
+        report.begin("lake");
         lake::run(plan, report)?;
+    }
+    if plan.wants(Suite::Python) {
+        report.begin("python");
+        python::run(plan, report)?;
     }
     if plan.wants(Suite::Indexed) || plan.wants(Suite::Command) {
         report.begin("todos");

@@ -21,21 +21,38 @@ use pyo3::types::PyCapsule;
 use crate::errors::{raise, state_error};
 use crate::handle::{Handle, Kept};
 
-/// The versions of a table, for whatever reads Arrow; it may be read again.
+/// Which rows of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rows {
+    /// Every version after one.
+    After(Idx),
+    /// The current records.
+    Current,
+}
+
+impl Rows {
+    fn scan(self, snapshot: &Snapshot, table: &str) -> dkdc_state::Result<Scan> {
+        match self {
+            Rows::After(idx) => snapshot.scan(table, idx),
+            Rows::Current => snapshot.current(table),
+        }
+    }
+}
+
+/// Rows of a table, for whatever reads Arrow; they may be read again.
 #[pyclass(module = "dkdc_state._core", frozen)]
 pub(crate) struct Stream {
     snapshot: Kept<Snapshot>,
     path: std::path::PathBuf,
     table: String,
-    after: Idx,
+    rows: Rows,
     schema: SchemaRef,
     /// The table's own columns, and their types' names.
     #[pyo3(get)]
     columns: Vec<(String, String)>,
-    /// The newest clear, erase or prune: what was taken before it is not right
-    /// any more.
+    /// The newest event: after another, what was read is read again.
     #[pyo3(get)]
-    floor: i64,
+    event: i64,
 }
 
 impl Stream {
@@ -44,9 +61,9 @@ impl Stream {
         handle: &Handle,
         snapshot: Snapshot,
         table: String,
-        after: Idx,
+        rows: Rows,
     ) -> PyResult<Stream> {
-        let scan = py.detach(|| snapshot.scan(&table, after));
+        let scan = py.detach(|| rows.scan(&snapshot, &table));
         let scan = scan.map_err(|error| state_error(py, &error))?;
         let columns = scan.table().columns.iter();
         Ok(Stream {
@@ -54,11 +71,11 @@ impl Stream {
             columns: columns
                 .map(|c| (c.name.clone(), c.ty.to_string()))
                 .collect(),
-            floor: scan.taken().as_micros(),
+            event: scan.event().as_micros(),
             snapshot: Kept::new(handle, snapshot),
             path: handle.path().to_owned(),
             table,
-            after,
+            rows,
         })
     }
 }
@@ -75,7 +92,7 @@ impl Stream {
         // A wish that the interface allows to be passed over.
         let _ = requested_schema;
         let snapshot = self.snapshot.get(py)?;
-        let scan = py.detach(|| snapshot.scan(&self.table, self.after));
+        let scan = py.detach(|| self.rows.scan(snapshot, &self.table));
         let scan = scan.map_err(|error| state_error(py, &error))?;
         let reader = Outgoing {
             scan: Some(scan),

@@ -6,7 +6,7 @@ use dkdc_state::{Idx, Row};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::arrow::Stream;
+use crate::arrow::{Rows, Stream};
 use crate::errors::state_error;
 use crate::handle::{Handle, Kept};
 use crate::table::select;
@@ -54,8 +54,14 @@ impl Snapshot {
     /// The versions of a table after one, as Arrow.
     fn scan(&self, py: Python<'_>, name: &str, after: i64) -> PyResult<Stream> {
         let snapshot = self.snapshot.get(py)?.clone();
-        let after = Idx::from_micros(after);
-        Stream::new(py, &self.handle, snapshot, name.to_owned(), after)
+        let rows = Rows::After(Idx::from_micros(after));
+        Stream::new(py, &self.handle, snapshot, name.to_owned(), rows)
+    }
+
+    /// The current records of a table, as Arrow.
+    fn current(&self, py: Python<'_>, name: &str) -> PyResult<Stream> {
+        let snapshot = self.snapshot.get(py)?.clone();
+        Stream::new(py, &self.handle, snapshot, name.to_owned(), Rows::Current)
     }
 }
 

@@ -86,12 +86,12 @@ impl State {
         Ok(tables.iter().map(|table| table.name.clone()).collect())
     }
 
-    /// A table's columns besides idx and id, and where its history begins.
-    fn schema(&self, py: Python<'_>, name: &str) -> PyResult<(Vec<(String, String)>, i64)> {
+    /// A table's columns besides idx and id, and their types' names.
+    fn schema(&self, py: Python<'_>, name: &str) -> PyResult<Vec<(String, String)>> {
         let known = self.handle.fresh_table(py, name)?;
         let columns = known.schema.columns.iter();
         let columns = columns.map(|column| (column.name.clone(), column.ty.to_string()));
-        Ok((columns.collect(), known.schema.floor.as_micros()))
+        Ok(columns.collect())
     }
 
     #[pyo3(signature = (name, columns, defaults=None, indexes=vec![], unique=vec![]))]

@@ -368,6 +368,7 @@ pub(crate) fn records<'py>(
     let Some(first) = rows.first() else {
         return Ok(list);
     };
+    let _paused = Paused::collector(py, rows.len())?;
     let name = |name: &str| PyString::intern(py, name);
     let (idx, id) = (name("idx"), name("id"));
     let names = first.record.fields.iter().map(|(field, _)| name(field));
@@ -383,6 +384,37 @@ pub(crate) fn records<'py>(
         list.append(dict)?;
     }
     Ok(list)
+}
+
+/// Python's cycle collector, switched off until this is dropped: it would look
+/// through all that is being made, again and again, and find nothing.
+struct Paused<'py>(Option<Bound<'py, PyModule>>);
+
+impl<'py> Paused<'py> {
+    /// From so many objects on it is worth it.
+    const MANY: usize = 1000;
+
+    fn collector(py: Python<'py>, count: usize) -> PyResult<Paused<'py>> {
+        if count < Self::MANY {
+            return Ok(Paused(None));
+        }
+        let gc = py.import("gc")?;
+        let enabled = gc.call_method0("isenabled")?.is_truthy()?;
+        if enabled {
+            gc.call_method0("disable")?;
+        }
+        Ok(Paused(enabled.then_some(gc)))
+    }
+}
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        if let Some(gc) = &self.0
+            && let Err(error) = gc.call_method0("enable")
+        {
+            error.write_unraisable(gc.py(), None);
+        }
+    }
 }
 
 /// A record as a dict: `idx`, `id`, and the columns in the table's order.

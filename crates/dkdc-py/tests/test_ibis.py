@@ -4,6 +4,9 @@ connection does not, or otherwise; or an answer that is not of now."""
 from __future__ import annotations
 
 import json
+import pathlib
+import subprocess
+import sys
 import threading
 
 import expressions
@@ -13,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from dkdc_state import State
+from dkdc_state import State, errors, live
 
 
 class Things(State):
@@ -68,7 +71,6 @@ def test_answers_are_those_of_plain_duckdb(both, make):
 
 
 def test_there_are_as_many_expressions_as_the_docs_say():
-    import pathlib
     import re
 
     docs = pathlib.Path(__file__).parents[3] / "docs" / "python.md"
@@ -141,6 +143,84 @@ def test_writes_of_other_states_and_tables_made_later_are_seen(state, dbpath):
     other.wcon.insert("later", {"id": ["a"], "x": [1]})
     assert "later" in state.rcon.list_tables()
     assert state.rcon.table("later").x.sum().execute() == 1
+
+
+def test_current_rows_come_from_the_mirrors_files_and_what_is_newer(dbpath):
+    """A process that only reads meets a large store, which then gets larger."""
+    script = (
+        "import sys, pyarrow as pa; from dkdc_state import State\n"
+        "class Notes(State): tables = {'notes': {'id': str, 'body': str, 'n': int}}\n"
+        "notes = Notes(sys.argv[1]).table('notes'); end = int(sys.argv[2])\n"
+        "ids = [f'{n:05}' for n in range(end)]\n"
+        "notes.upsert_all(pa.table({'id': ids, 'n': range(end)}))\n"
+        "notes.update_all(pa.table({'id': ids[::3], 'body': ['x'] * len(ids[::3])}))\n"
+        "notes.delete(ids[5]); notes.delete(ids[6]); notes.upsert(id=ids[5], n=-1)\n"
+    )
+
+    def write(end):
+        subprocess.run([sys.executable, "-c", script, dbpath, str(end)], check=True)
+
+    write(30_000)
+    state = State(dbpath)
+    notes = state.table("notes")
+    t, every = notes.t(), notes.history_t()
+
+    def check():
+        rows = [list(row.values()) for row in notes.list(order=["idx"])]
+        assert [list(row.values()) for row in t.order_by("idx").to_pyarrow().to_pylist()] == rows
+        assert len(rows) == notes_end - 1
+        history = every.count().execute()
+        assert history == sum(1 for change in state.changes() if change["id"])
+        then = state.at(idx=rows[len(rows) // 2][0])
+        old = then.table("notes").t().count().execute()
+        assert old == len(then.table("notes"))
+
+    notes_end = 30_000
+    check()
+    assert list(pathlib.Path(dbpath + "-mirror").glob("*.parquet"))
+    notes_end = 50_000
+    write(notes_end)
+    check()
+
+
+def test_many_new_versions_are_taken_in_as_well_as_few(state, monkeypatch):
+    notes = state.table("notes")
+    t, every = notes.t(), notes.history_t()
+    assert (t.count().execute(), every.count().execute()) == (0, 0)
+    monkeypatch.setattr(live, "_MANY", 2)
+    for end in (10, 40_000, 60_000, 60_010):
+        ids = [str(n) for n in range(end)]
+        before = every.count().execute()
+        notes.upsert_all(pa.table({"id": ids, "n": range(end)}))
+        assert t.n.sum().execute() == sum(range(end))
+        assert (t.count().execute(), every.count().execute()) == (end, before + end)
+
+
+def test_a_pinned_snapshot_does_not_outlive_what_was_cleared(state):
+    notes = state.table("notes")
+    first = notes.append(id="a", body="secret")
+    pinned = state.at(idx=first["idx"]).table("notes").t()
+    assert pinned.count().execute() == 1
+    notes.append(id="b")
+    assert pinned.count().execute() == 1
+    state._clear()
+    with pytest.raises(errors.OutsideHistory):
+        pinned.count().execute()
+
+
+def test_what_memory_cannot_hold_is_spilled_beside_the_store(state, dbpath, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    rows = 100_000
+    words = [f"{n:07} " * 100 for n in range(rows)]
+    state.table("notes").append_all(pa.table({"id": [f"{n}" for n in range(rows)], "body": words}))
+    con = state.rcon.con
+    con.execute("SET memory_limit = '60MB'")
+    t = state.table("notes").t()
+    assert t.body.length().sum().execute() == 800 * rows
+    assert con.execute("SELECT current_setting('temp_directory')").fetchone() == (f"{dbpath}-spill",)
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_columns_added_later_are_seen(state, dbpath):

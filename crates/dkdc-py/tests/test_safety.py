@@ -111,8 +111,9 @@ def test_opening_the_file_of_an_open_store_warns(state, dbpath):
     # The warning becomes the error, so that nothing is opened.
     with warnings.catch_warnings():
         warnings.simplefilter("error", errors.StoreOpened)
-        with pytest.raises(errors.StoreOpened, match="drops the store's locks"):
-            open(dbpath, "rb")
+        for path in (dbpath, dbpath + "-shm"):
+            with pytest.raises(errors.StoreOpened, match="drops the store's locks"):
+                open(path, "rb")
         open(dbpath + "-other", "wb").close()
 
 
@@ -188,6 +189,21 @@ def test_control_c_ends_a_long_write_and_nothing_is_written(state):
     assert notes.append(id="a")["id"] == "a"
 
 
+def test_control_c_ends_a_long_question_and_the_next_one_is_answered(state):
+    notes = state.table("notes")
+    notes.append_all(pa.table({"id": [f"{n:05}" for n in range(20_000)], "n": range(20_000)}))
+    t = notes.t()
+    pairs = t.cross_join(t.view()).filter(lambda j: (j.n * j.n_right + 1) % 7 == 3)
+    # The question takes many times as long.
+    press = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    press.start()
+    with pytest.raises(KeyboardInterrupt):
+        pairs.cross_join(t.view(), rname="third_{name}").count().execute()
+    assert t.count().execute() == 20_000
+    notes.append(id="new")
+    assert t.count().execute() == 20_001
+
+
 def test_control_c_ends_the_wait_for_a_transaction(state):
     ready, leave = threading.Event(), threading.Event()
 
@@ -238,6 +254,35 @@ def test_a_process_that_ends_leaves_one_whole_file(dbpath, leave):
     assert done.returncode == (3 if "exit" in leave else 0)
     assert not os.path.exists(dbpath + "-wal")
     assert len(Notes(dbpath=dbpath).table("notes")) == 1
+
+
+def test_a_process_may_end_while_its_threads_write_and_read(dbpath):
+    script = (
+        "import itertools, sys, threading; from dkdc_state import State\n"
+        "class Notes(State): tables = {'notes': {'id': str}}\n"
+        "state = Notes(sys.argv[1]); notes = state.table('notes')\n"
+        "wrote = threading.Event()\n"
+        "def write(at):\n"
+        "    for n in itertools.count():\n"
+        "        notes.append(id=f'{at}-{n}')\n"
+        "        print(f'{at}-{n}', flush=True)\n"
+        "        wrote.set()\n"
+        "def read():\n"
+        "    while True: notes.t().count().execute()\n"
+        "for at in range(4): threading.Thread(target=write, args=(at,), daemon=True).start()\n"
+        "threading.Thread(target=read, daemon=True).start()\n"
+        "wrote.wait()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, dbpath], stdout=subprocess.PIPE, timeout=60, check=False
+    )
+    # How a thread that is cut off ends is Python's affair; what was acknowledged is there.
+    assert done.returncode <= 0
+    notes = Notes(dbpath=dbpath)
+    acknowledged = done.stdout.decode().split("\n")[:-1]
+    assert acknowledged
+    assert all(id in notes.table("notes") for id in acknowledged)
+    assert notes.check() == []
 
 
 def test_a_file_that_is_no_store_is_left_as_it_is(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import gc
 import uuid
 from typing import Any
 
@@ -231,6 +232,18 @@ def test_lists_are_filtered_ordered_and_cut(notes):
     assert [row["id"] for row in notes.list(order=["priority", "id"], limit=2)] == ["b", "a"]
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_long_list_leaves_the_cycle_collector_as_it_was(notes, enabled):
+    notes.append_all({"id": [str(n) for n in range(2000)], "body": ["x"] * 2000})
+    try:
+        if not enabled:
+            gc.disable()
+        assert len(notes.list()) == 2000
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
+
+
 def test_the_past_is_read(state, notes):
     first = notes.append(id="n1", body="draft")
     notes.update(id="n1", body="done")
@@ -383,6 +396,9 @@ def test_states_show_what_they_are(state, notes, dbpath):
     assert repr(state) == f"Notes({dbpath!r}, notes: 1)"
     assert "<td>notes</td><td>1</td>" in state._repr_html_()
     assert repr(notes) == "Table('notes': 1 records of idx, id, body, priority, user_id, labels)"
+    shown = notes._repr_html_()
+    assert "<b>notes</b>: 1 records" in shown and "<th>body</th>" in shown
+    assert "<td>&lt;b&gt;</td>" in shown and "<td>NULL</td>" in shown
     assert "Snapshot(" in repr(state.at("now"))
     assert state.check() == []
 

@@ -23,11 +23,13 @@ mod merge;
 mod pieces;
 mod plan;
 mod publish;
+mod reader;
 mod reread;
 mod seal;
 mod sweep;
 mod trust;
 mod verify;
+mod versions;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -42,10 +44,12 @@ use crate::log::manifest::{self, Amount, Sealed};
 use crate::record::Idx;
 
 pub use admin::MirroredTable;
+pub(crate) use current::{Superseded, filter};
 #[cfg(feature = "query")]
 pub(crate) use pieces::{Current, Pieces};
 pub(crate) use plan::SEAL_ROWS;
 pub(crate) use trust::Held;
+pub(crate) use versions::{Part, Versions};
 
 /// The folder of a store's mirror, beside its resolved path.
 pub(crate) fn folder(database: &Path) -> PathBuf {
@@ -67,7 +71,6 @@ pub(crate) struct Mirror {
     /// Rows that went into files, to say what the mirror costs.
     rows_written: AtomicU64,
     /// When writing files failed last, if it has not worked since.
-    #[cfg(feature = "query")]
     failed: Mutex<Option<std::time::Instant>>,
 }
 
@@ -88,7 +91,6 @@ impl Mirror {
             at_work: Mutex::default(),
             entering: Mutex::default(),
             rows_written: AtomicU64::new(0),
-            #[cfg(feature = "query")]
             failed: Mutex::default(),
         }
     }

@@ -22,12 +22,12 @@ const WANTED: &str = "\
 import sys, venv, ensurepip
 sys.exit(0 if sys.version_info >= (3, 10) else 1)";
 
+const MISSING: &str = "skipped: the Python packages, since no python3 of 3.10 or newer with venv \
+                       was found (Debian: apt-get install python3-venv)";
+
 pub(super) fn run(root: &Path, tally: &mut Tally) -> Result<(), String> {
-    let Some(version) = python() else {
-        println!(
-            "skipped: no python3 of 3.10 or newer with venv was found \
-             (Debian: apt-get install python3-venv)"
-        );
+    let Some(version) = python("python3") else {
+        println!("{MISSING}");
         tally.skipped += 1;
         return Ok(());
     };
@@ -46,14 +46,14 @@ pub(super) fn run(root: &Path, tally: &mut Tally) -> Result<(), String> {
 }
 
 /// The version of a Python that will do, in full.
-fn python() -> Option<String> {
-    let mut wanted = Command::new("python3");
+fn python(program: &str) -> Option<String> {
+    let mut wanted = Command::new(program);
     wanted.args(["-c", WANTED]);
     wanted.stdout(Stdio::null()).stderr(Stdio::null());
     if !wanted.status().ok()?.success() {
         return None;
     }
-    let version = Command::new("python3").args(["-VV"]).output().ok()?;
+    let version = Command::new(program).args(["-VV"]).output().ok()?;
     Some(String::from_utf8_lossy(&version.stdout).into_owned())
 }
 
@@ -177,6 +177,14 @@ fn arg(mut command: Command, path: &Path) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_python_that_will_do_the_step_is_skipped_and_says_so() {
+        assert_eq!(python("no-such-python3"), None);
+        // One that runs, and is none.
+        assert_eq!(python("false"), None);
+        assert!(MISSING.starts_with("skipped") && MISSING.contains("python3-venv"));
+    }
 
     #[test]
     fn what_the_wheel_needs_is_read() {

@@ -16,6 +16,7 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend as DuckDB
 
 from . import errors
+from .interrupt import interruptible
 from .live import Live
 from .store import open_store
 
@@ -74,10 +75,19 @@ class Backend(DuckDB):
         pinned: _core.Snapshot | None,
         names: set[str] | None,
     ) -> Live:
+        if not self._lives:
+            self._spill_beside(store)
         database = f"dkdc{len(self._lives) + 1}" if self._lives else "dkdc"
         live = Live(self.con, database, store, shown, pinned, names)
         self._lives.append(live)
         return live
+
+    def _spill_beside(self, store: _core.State) -> None:
+        """What memory cannot hold goes beside the store, not into the current folder."""
+        chosen = "SELECT current_setting('temp_directory') NOT IN ('', '.tmp')"
+        if self.con.execute(chosen).fetchone() == (False,):
+            folder = f"{os.fspath(store.path)}-spill".replace("'", "''")
+            self.con.execute(f"SET temp_directory = '{folder}'")
 
     def _live_table(self, name: str, schema: str) -> ir.Table:
         """A table of the first store: its current records, or its history."""
@@ -108,18 +118,18 @@ class Backend(DuckDB):
 
     def raw_sql(self, query: Any, **kwargs: Any) -> Any:
         text = query if isinstance(query, str) else query.sql(dialect=self.name)
-        with self._turn:
+        with self._turn, interruptible(self.con):
             for live in self._lives:
                 live.touch_named_in(text)
             self._refresh()
             return super().raw_sql(query, **kwargs)
 
     def execute(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
-        with self._turn:
+        with self._turn, interruptible(self.con):
             return super().execute(expr, **kwargs)
 
     def to_pyarrow(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
-        with self._turn:
+        with self._turn, interruptible(self.con):
             return super().to_pyarrow(expr, **kwargs)
 
     def _run_pre_execute_hooks(self, expr: ir.Expr) -> None:

@@ -37,9 +37,10 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
             )
     elif event == "open" and isinstance(args[0], (str, bytes, os.PathLike)):
         path = _path(args[0])
-        if path is not None and _core.is_open(path):
+        # The locks are on the file itself and on the index of its log.
+        if path is not None and _core.is_open(path.removesuffix("-shm")):
             warnings.warn(
-                f"{path} is an open store: closing a file of it drops the store's locks",
+                f"{path} is of an open store: closing a file of it drops the store's locks",
                 errors.StoreOpened,
                 stacklevel=2,
             )

@@ -1,27 +1,36 @@
 """A store's tables in a DuckDB, brought up to date before they are read.
 
-DuckDB gets each version once, as Arrow, and keeps two tables of its own per
-table of the store: every version (``log``) and the current records (``now``).
-Both are brought to the same version in one transaction of a connection of its
-own, so that a question sees one snapshot and disturbs no other. An unchanged
-store costs one look at its newest version.
+DuckDB keeps two tables of its own per table of the store: the current records
+(``now``) and every version (``log``), each from the first time that it is asked
+for. They are loaded as Arrow, and from then on only what is newer is; after an
+event (a table was cleared, a column added) all of it is again. Both are brought
+to the same version in one transaction of a connection of its own, so that a
+question sees one snapshot and disturbs no other. An unchanged store costs one
+look at its newest version.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal
+
+from .interrupt import interruptible
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
     from . import _core
 
 Kind = Literal["log", "now"]
 
 _BEFORE_ALL = -(2**63)
+
+#: Batches of newer versions, 16,384 at most in each: with so many, current
+#: records are loaded anew instead.
+_MANY = 64
 
 _TYPES = {
     "text": "VARCHAR",
@@ -46,11 +55,6 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def snapshot_arrow(snapshot: _core.Snapshot, table: str, after: int) -> _core.Stream:
-    """The versions of a table after one, up to a snapshot: where DuckDB's rows come from."""
-    return snapshot.scan(table, after)
-
-
 def _sql_type(name: str) -> str:
     if name.startswith("list<"):
         return _sql_type(name[5:-1]) + "[]"
@@ -65,6 +69,8 @@ class _Table:
         self.columns = columns
         #: Up to which version it is loaded, for each kind that was asked for.
         self.upto: dict[Kind, int] = {}
+        #: The newest event when it was.
+        self.event: int | None = None
 
 
 class Live:
@@ -112,7 +118,7 @@ class Live:
             for name in self.store.tables():
                 if self.names is not None and name not in self.names:
                     continue
-                columns, _ = self.store.schema(name)
+                columns = self.store.schema(name)
                 known = self.tables.setdefault(name, _Table(name, []))
                 if columns != known.columns or name not in self._made:
                     known.columns = columns
@@ -138,29 +144,27 @@ class Live:
         """The same for all that a text may name."""
         text = sql.lower().replace('"', "")
         for name in list(self.tables):
-            plain = name.lower().replace('"', "")
-            current = text.count(f"current.{plain}")
-            if current:
-                self.touch(name, "now")
-            if text.count(plain) > current:
-                self.touch(name, "log")
+            plain = re.escape(name.lower().replace('"', ""))
+            for found in re.finditer(rf"(?<!\w)(current\.)?{plain}(?!\w)", text):
+                self.touch(name, "now" if found[1] else "log")
 
     def refresh(self) -> None:
         """Brings what is wanted to one snapshot: the newest, or the pinned one."""
         with self._lock:
-            last = self.pinned.micros if self.pinned else self.store.last()
+            last = self.store.last()
             if last == self._seen:
                 return
             self.bind()
             snapshot = self.pinned or self.store.snapshot()
-            upto = snapshot.micros
             cur = self.con.cursor()
             try:
-                cur.begin()
-                for table in list(self.tables.values()):
-                    for kind in list(table.upto):
-                        self._load(cur, snapshot, table.name, kind)
-                cur.commit()
+                with interruptible(cur):
+                    cur.begin()
+                    for table in list(self.tables.values()):
+                        kinds = list(table.upto)
+                        while not all([self._load(cur, snapshot, table, kind) for kind in kinds]):
+                            pass
+                    cur.commit()
             except BaseException:
                 cur.close()
                 # Half of it may be there: all of it again, next time.
@@ -168,59 +172,72 @@ class Live:
                     self._make(table)
                 raise
             cur.close()
-            self._seen = upto
+            self._seen = last if self.pinned else snapshot.micros
 
     def _load(
-        self, cur: duckdb.DuckDBPyConnection, snapshot: _core.Snapshot, name: str, kind: Kind
-    ) -> None:
-        import pyarrow as pa
-
-        table = self.tables[name]
-        upto = snapshot.micros
-        stream = snapshot_arrow(snapshot, name, table.upto[kind])
-        changed = stream.columns != table.columns
-        if changed or stream.floor > table.upto[kind] > _BEFORE_ALL:
-            # Another table by now, or emptied: from the beginning.
-            cur.commit()
-            table.columns = stream.columns
-            self._make(table)
-            cur.begin()
-            stream = snapshot_arrow(snapshot, name, _BEFORE_ALL)
-        if table.upto[kind] < upto:
-            # What fails on the way in has the state's own words.
-            reader = pa.RecordBatchReader.from_stream(stream)
-            self._insert(cur, table, kind, reader)
-            table.upto[kind] = upto
-
-    def _insert(
         self,
         cur: duckdb.DuckDBPyConnection,
+        snapshot: _core.Snapshot,
         table: _Table,
         kind: Kind,
-        reader: pa.RecordBatchReader,
-    ) -> None:
-        there = f"{self.database}.{kind}.{quote(table.name)}"
-        record = ["idx", "id", *(quote(name) for name, _ in table.columns)]
-        typed = ["idx", "id"]
-        for name, kind_name in table.columns:
-            if kind_name.strip("list<>") in ("uuid", "json"):
-                typed.append(f"CAST({quote(name)} AS {_sql_type(kind_name)}) AS {quote(name)}")
-            else:
-                typed.append(quote(name))
-        cur.register("_dkdc_new", reader)
-        rows = f"SELECT {', '.join(typed)}, _prev, _op FROM _dkdc_new"
-        if kind == "log":
-            cur.execute(f"INSERT INTO {there} {rows}")
+    ) -> bool:
+        """Brings one kind of a table to a snapshot. False: all kinds of it begin anew."""
+        import pyarrow as pa
+
+        after, upto = table.upto[kind], snapshot.micros
+        if kind == "now" and after == _BEFORE_ALL:
+            stream = snapshot.current(table.name)
         else:
-            cur.execute(f"CREATE OR REPLACE TEMP TABLE _dkdc_stage AS {rows}")
-            replaced = "SELECT _prev FROM _dkdc_stage WHERE _prev IS NOT NULL"
+            stream = snapshot.scan(table.name, after)
+        if stream.event != table.event:
+            # Rows may be gone for good, columns may be others.
+            table.columns = stream.columns
+            self._anew(cur, table)
+            table.event = stream.event
+            return False
+        if after < upto:
+            # What fails on the way in has the state's own words.
+            reader = pa.RecordBatchReader.from_stream(stream)
+            newer = list(islice(reader, _MANY))
+            if newer:
+                data: Any = pa.Table.from_batches(newer)
+                if len(newer) == _MANY:
+                    if kind == "now" and after != _BEFORE_ALL:
+                        self._anew(cur, table)
+                        return False
+                    data = pa.RecordBatchReader.from_batches(reader.schema, chain(newer, reader))
+                cur.register("_dkdc_new", data)
+                self._insert(cur, table, kind)
+                cur.unregister("_dkdc_new")
+            table.upto[kind] = upto
+        return True
+
+    def _anew(self, cur: duckdb.DuckDBPyConnection, table: _Table) -> None:
+        cur.commit()
+        self._make(table)
+        cur.begin()
+
+    def _insert(self, cur: duckdb.DuckDBPyConnection, table: _Table, kind: Kind) -> None:
+        """Puts in what is newer."""
+        there = f"{self.database}.{kind}.{quote(table.name)}"
+        record = ["idx", "id"]
+        for name, type_name in table.columns:
+            column = quote(name)
+            if type_name.strip("list<>") in ("uuid", "json"):
+                column = f"CAST({column} AS {_sql_type(type_name)}) AS {column}"
+            record.append(column)
+        rows = ", ".join(record)
+        if kind == "log":
+            cur.execute(f"INSERT INTO {there} SELECT {rows}, _prev, _op FROM _dkdc_new")
+        elif table.upto[kind] == _BEFORE_ALL:
+            cur.execute(f"INSERT INTO {there} SELECT {rows} FROM _dkdc_new")
+        else:
+            replaced = "SELECT _prev FROM _dkdc_new WHERE _prev IS NOT NULL"
             cur.execute(f"DELETE FROM {there} WHERE idx IN ({replaced})")
             cur.execute(
-                f"INSERT INTO {there} SELECT {', '.join(record)} FROM _dkdc_stage "
+                f"INSERT INTO {there} SELECT {rows} FROM _dkdc_new "
                 f"WHERE _op NOT IN {_GONE} AND idx NOT IN ({replaced})"
             )
-            cur.execute("DROP TABLE _dkdc_stage")
-        cur.unregister("_dkdc_new")
 
     def _make(self, table: _Table) -> None:
         """Makes a table anew, empty, and the views over it."""

@@ -138,6 +138,20 @@ class Table:
         columns = ", ".join(self._core.columns())
         return f"Table({self.name!r}: {len(self)} records of idx, id, {columns})"
 
+    def _repr_html_(self) -> str:
+        """The newest records, as a notebook shows them."""
+        import html
+
+        names = ["idx", "id", *self._core.columns()]
+        records = self.list(order=["-idx"], limit=10)
+        rows = [[record[name] for name in names] for record in records]
+        lines = [("th", names), *(("td", ["NULL" if v is None else v for v in row]) for row in rows)]
+        cells = (
+            "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in line) for tag, line in lines
+        )
+        table = "".join(f"<tr>{line}</tr>" for line in cells)
+        return f"<b>{html.escape(self.name)}</b>: {len(self)} records<table>{table}</table>"
+
 
 def _rows(data: Any) -> Records | None:
     """Records, from what is not Arrow; ``None`` for a frame."""

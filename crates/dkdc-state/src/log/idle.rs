@@ -85,7 +85,6 @@ impl Store {
     }
 }
 
-#[cfg(feature = "query")]
 impl Store {
     /// True when this process has written: to open a store counts as one commit.
     pub(crate) fn writes(&self) -> bool {

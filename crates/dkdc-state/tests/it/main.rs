@@ -28,6 +28,8 @@ mod other_programs_cannot_write;
 mod pruning_takes_only_what_was_replaced;
 #[cfg(feature = "query")]
 mod questions_do_not_disturb_each_other;
+#[cfg(feature = "query")]
+mod scans_are_what_questions_see;
 mod schemas_evolve;
 #[cfg(feature = "query")]
 mod sql;

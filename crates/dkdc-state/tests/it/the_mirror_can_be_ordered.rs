@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dkdc_state::{Error, Row, State};
+use dkdc_state::{ColumnDef, ColumnType, Error, Row, State, TableDef};
 
 use crate::support::{Place, intruder, note, notes};
 
@@ -151,6 +151,17 @@ fn a_read_only_store_takes_no_orders() {
     }
     assert_eq!(files(&place).len(), 2);
     assert!(state.check().expect("a check").is_sound());
+}
+
+#[test]
+fn files_that_are_older_than_a_column_are_sound() {
+    let place = Place::new();
+    let state = sealed(&place);
+    let late = ColumnDef::new("unit", ColumnType::Text).default("it's");
+    let wider = TableDef::new("notes").column(late);
+    state.define(&wider).expect("a column");
+    let report = state.check().expect("a check");
+    assert!(report.is_sound() && report.mirror.is_empty(), "{report:?}");
 }
 
 #[test]
