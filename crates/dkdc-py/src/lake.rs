@@ -1,6 +1,7 @@
 //! The file lake, with the post's columns.
 
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dkdc_lake::{BlobRef, Error, File, FileName, NewFile};
@@ -10,6 +11,7 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::errors::{lake_error, raise, state_error};
 use crate::handle::Handle;
+use crate::state::moment;
 use crate::transaction;
 use crate::value::{datetime, idx};
 
@@ -192,6 +194,34 @@ impl Lake {
         shown(py, &file, Some(&data))
     }
 
+    /// Writes the content of the files that a pattern matches, now or at a
+    /// moment, into a folder: where each of them is, and its name in the lake.
+    fn spool(
+        &self,
+        py: Python<'_>,
+        pattern: &str,
+        user: Option<&str>,
+        when: Option<&Bound<'_, PyAny>>,
+        folder: PathBuf,
+    ) -> PyResult<Vec<(PathBuf, String)>> {
+        let when = when.map(moment).transpose()?;
+        self.call(py, |lake| {
+            let files = match when {
+                None => lake.list(user, None)?,
+                Some(when) => lake.at(when)?.list(user, None)?,
+            };
+            let files = dkdc_lake::matching(files, pattern)?.into_iter().enumerate();
+            let written = files.map(|(at, file)| {
+                // What follows the first dot says how it is read.
+                let ending = file.filename.find('.').map(|dot| &file.filename[dot..]);
+                let path = folder.join(format!("{at:06}{}", ending.unwrap_or_default()));
+                spool(lake, &file, &path)?;
+                Ok((path, file.name().to_string()))
+            });
+            written.collect()
+        })
+    }
+
     /// Every version, oldest first; without the content, which `data` names.
     fn history<'py>(
         &self,
@@ -227,6 +257,16 @@ impl Lake {
         }
         Ok(list)
     }
+}
+
+fn spool(lake: &dkdc_lake::Lake, file: &File, path: &Path) -> dkdc_lake::Result<()> {
+    let mut content = lake.read_file(file)?;
+    let written = std::fs::File::create_new(path);
+    let written = written.and_then(|mut to| std::io::copy(&mut content, &mut to));
+    written.map(|_| ()).map_err(|source| Error::Disk {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// The eleven columns of the post.

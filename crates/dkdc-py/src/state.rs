@@ -164,15 +164,7 @@ impl State {
 
     /// The state at a moment: text, a datetime, or an idx in microseconds.
     fn at(&self, py: Python<'_>, when: &Bound<'_, PyAny>) -> PyResult<Snapshot> {
-        let moment = if let Ok(text) = when.extract::<String>() {
-            text.parse().map_err(|error| state_error(py, &error))?
-        } else if when.is_instance_of::<PyDateTime>() {
-            let time = moment_of(when)?;
-            let time = time.ok_or_else(|| raise(py, "Invalid", "NaT is no time"))?;
-            Moment::Time(time)
-        } else {
-            Moment::Idx(idx(when)?)
-        };
+        let moment = moment(when)?;
         let snapshot = self.call(py, |state| state.at(moment))?;
         Ok(Snapshot::new(Arc::clone(&self.handle), snapshot))
     }
@@ -206,6 +198,20 @@ impl State {
     fn idx_of<'py>(py: Python<'py>, micros: i64) -> PyResult<Bound<'py, PyAny>> {
         datetime(py, dkdc_state::Idx::from_micros(micros))
     }
+}
+
+/// A moment: text, a datetime, or an idx in microseconds.
+pub(crate) fn moment(when: &Bound<'_, PyAny>) -> PyResult<Moment> {
+    let py = when.py();
+    if let Ok(text) = when.extract::<String>() {
+        return text.parse().map_err(|error| state_error(py, &error));
+    }
+    if when.is_instance_of::<PyDateTime>() {
+        let time = moment_of(when)?;
+        let time = time.ok_or_else(|| raise(py, "Invalid", "NaT is no time"))?;
+        return Ok(Moment::Time(time));
+    }
+    Ok(Moment::Idx(idx(when)?))
 }
 
 impl State {

@@ -164,3 +164,30 @@ def test_ibis_is_not_imported_by_those_who_do_not_use_it(dbpath):
     )
     assert done.stdout.splitlines()[0].startswith("b Todo(")
     assert done.stdout.splitlines()[1] == "[]"
+
+
+def test_tables_are_read_out_of_files_now_and_as_they_were(lake, tmp_path):
+    first = lake.append_file(path="r", filename="a.csv", data=b"n,s\n1,x\n2,y\n")
+    lake.append_file(path="r", filename="b.csv", data=b"n,more\n3,z\n")
+    lake.append_file(path="r/deep", filename="c.csv", data=b"n\n4\n", user_id="ann")
+    rows = lake.csv("r/*.csv").order_by("n").to_pyarrow().to_pylist()
+    assert rows == [
+        {"n": 1, "s": "x", "more": None, "_file": "r/a.csv"},
+        {"n": 2, "s": "y", "more": None, "_file": "r/a.csv"},
+        {"n": 3, "s": None, "more": "z", "_file": "r/b.csv"},
+    ]
+    assert lake.csv("**/*.csv").n.sum().execute() == 10
+    assert lake.csv("**/*.csv", user_id="ann").n.execute().tolist() == [4]
+    lake.update_file(None, "r", "a.csv", "csv", b"n;s\n7;x\n", None, None, None)
+    assert lake.csv("r/a.csv", delim=";").n.execute().tolist() == [7]
+    assert lake.csv("r/a.csv", at=first["idx"]).n.execute().tolist() == [1, 2]
+
+    lake.append_file(filename="j.json", data=b'{"n": 1}\n{"n": 2}\n')
+    assert lake.json("*.json").n.sum().execute() == 3
+    lake.csv("r/b.csv").to_parquet(tmp_path / "b.parquet")
+    lake.append_file(filename="b.parquet", data=(tmp_path / "b.parquet").read_bytes())
+    assert lake.parquet("b.parquet").drop("_file").n.execute().tolist() == [3]
+    with pytest.raises(errors.NotFound, match="no file matches"):
+        lake.csv("none/*.csv")
+    with pytest.raises(errors.Invalid, match="no pattern"):
+        lake.csv("r/{a")

@@ -149,6 +149,70 @@ class Lake(State):
         """Every version of a file, oldest first, with its ``op``."""
         return self._files.history(user_id, path, filename)
 
+    # contents
+
+    def csv(
+        self,
+        glob: str,
+        at: str | datetime | int | None = None,
+        user_id: str | None = None,
+        **options: Any,
+    ) -> ir.Table:
+        """The rows of CSV files, together, as an Ibis table.
+
+        ``glob`` matches paths with filenames (``reports/*.csv``); ``at`` is a
+        moment, as ``State.at`` takes it. Columns go together by name, and ``_file``
+        says where a row is from. The files are read now; ``options`` are those of
+        Ibis' ``read_csv``.
+        """
+        return self._read("read_csv", glob, at, user_id, options)
+
+    def json(
+        self,
+        glob: str,
+        at: str | datetime | int | None = None,
+        user_id: str | None = None,
+        **options: Any,
+    ) -> ir.Table:
+        """As ``csv``, of files of JSON or a JSON object a line."""
+        return self._read("read_json", glob, at, user_id, options)
+
+    def parquet(
+        self,
+        glob: str,
+        at: str | datetime | int | None = None,
+        user_id: str | None = None,
+        **options: Any,
+    ) -> ir.Table:
+        """As ``csv``, of Parquet files."""
+        return self._read("read_parquet", glob, at, user_id, options)
+
+    def _read(
+        self,
+        how: str,
+        glob: str,
+        at: str | datetime | int | None,
+        user_id: str | None,
+        options: dict[str, Any],
+    ) -> ir.Table:
+        import tempfile
+
+        import ibis
+        from ibis.util import gen_name
+
+        options = {"union_by_name": True, "filename": "_file", **options}
+        with tempfile.TemporaryDirectory(prefix="dkdc-lake-") as folder:
+            found = self._files.spool(glob, user_id, at, folder)
+            names = {os.fspath(path): name for path, name in found}
+            if not names:
+                raise errors.NotFound(f"no file matches {glob}")
+            rows = getattr(self.rcon, how)(list(names), **options)
+            named = ibis.literal(names, type="map<string, string>").get(rows["_file"])
+            shown = rows.mutate(_file=named)
+            table: ir.Table = self.rcon.create_table(gen_name("lake"), shown, temp=True)
+            self.rcon.drop_view(rows.get_name())
+        return table
+
     @property
     def _files(self) -> _core.Lake:
         _ = self._store

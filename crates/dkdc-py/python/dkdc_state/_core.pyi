@@ -124,3 +124,10 @@ class Lake:
         self, user: str | None, path: str | None, filename: str, version: datetime | int
     ) -> Record: ...
     def history(self, user: str | None, path: str | None, filename: str) -> Records: ...
+    def spool(
+        self,
+        pattern: str,
+        user: str | None,
+        when: str | datetime | int | None,
+        folder: str | os.PathLike[str],
+    ) -> list[tuple[os.PathLike[str], str]]: ...
