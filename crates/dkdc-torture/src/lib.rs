@@ -6,11 +6,13 @@
 //! - [`power`] makes of a recording the files that a power loss may leave.
 //! - [`work`] writes at random and says in a [`ledger`] outside the store what
 //!   it is about to do and what was acknowledged.
+//! - [`bodies`] are what fuzz targets do with bytes that anybody may give.
 //! - [`oracle`] compares a store with ledgers: what must hold after every fault.
 //! - [`rounds`] puts these together; each round is a fault and a judgement.
 //!
 //! Every random choice comes from one seed ([`random`]), which is printed.
 
+pub mod bodies;
 pub mod ledger;
 pub mod oracle;
 pub mod power;

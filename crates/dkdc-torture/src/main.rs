@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
-use dkdc_state::Durability;
+use dkdc_state::{Durability, Row};
 use dkdc_torture::rounds::{self, Kind, Run};
 use dkdc_torture::vfs::{self, Plan};
-use dkdc_torture::work::{self, Work};
+use dkdc_torture::work::{self, Tables, Work};
 use dkdc_torture::{Result, power, reader};
 
 /// Breaks stores in every way they must survive, and judges what is left.
@@ -67,6 +67,9 @@ enum Command {
         #[arg(long)]
         read_only: bool,
     },
+    /// Brings the mirror up to date, writes one record, and asks
+    #[command(hide = true)]
+    Seal { store: PathBuf },
     /// Records a workload and takes the power away
     #[command(hide = true)]
     Power {
@@ -144,6 +147,7 @@ fn carry_out(command: Command) -> Result<()> {
             println!("{}", reader::run(&store, read_only, &stop)?);
             Ok(())
         }
+        Command::Seal { store } => seal(&store),
         Command::Power {
             folder,
             seed,
@@ -155,6 +159,26 @@ fn carry_out(command: Command) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Says what was done, a line each: what was said has been done.
+fn seal(store: &Path) -> Result<()> {
+    let state = work::options(Durability::Full).seal_rows(20).open(store)?;
+    let notes = Tables::define(&state)?.notes;
+    match state.keep_mirror() {
+        Ok(()) => println!("sealed"),
+        Err(error) => println!("not sealed: {error}"),
+    }
+    match notes.append(&Row::new("sealed").with("token", -1)) {
+        Ok(version) => println!("wrote {}", version.idx),
+        Err(error) => println!("not written: {error}"),
+    }
+    let mut rows = 0;
+    for batch in state.sql("from notes")? {
+        rows += batch?.num_rows();
+    }
+    println!("read {rows}");
+    Ok(())
 }
 
 fn run(minutes: u64, seed: Option<u64>, only: Option<Kind>, dir: Option<&Path>) -> Result<()> {

@@ -73,7 +73,8 @@ pub fn options(durability: Durability) -> OpenOptions {
 /// The tables.
 #[derive(Clone)]
 pub struct Tables {
-    pub(crate) notes: Table<Row>,
+    /// Indexed, with a unique column, and large values.
+    pub notes: Table<Row>,
     pub(crate) sums: Table<Row>,
     pub(crate) files: Table<Row>,
 }
