@@ -32,6 +32,7 @@ pub(crate) mod list;
 pub(crate) mod manifest;
 pub(crate) mod migrate;
 pub(crate) mod moment;
+mod network;
 pub(crate) mod open;
 pub(crate) mod read;
 pub(crate) mod recent;

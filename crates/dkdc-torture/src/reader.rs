@@ -39,8 +39,7 @@ pub fn run(store: &Path, read_only: bool, stop: &AtomicBool) -> Result<u64> {
             last = snapshot.idx();
             match look(&snapshot) {
                 Ok(()) => snapshots += 1,
-                // A table that is not there yet.
-                Err(error) if is_missing(&error) => {}
+                Err(error) if is_met(&error) => {}
                 Err(error) => return Err(error),
             }
             if stop.load(Ordering::Relaxed) {
@@ -51,9 +50,13 @@ pub fn run(store: &Path, read_only: bool, stop: &AtomicBool) -> Result<u64> {
     Ok(snapshots)
 }
 
-fn is_missing(error: &crate::Failure) -> bool {
+/// What a reader may meet: a table that is not there yet, and the clear word that
+/// a file of the mirror was harmed under it.
+fn is_met(error: &crate::Failure) -> bool {
     let known = error.downcast_ref::<Error>();
-    known.is_some_and(|error| error.kind() == ErrorKind::NotFound)
+    known.is_some_and(|error| {
+        error.kind() == ErrorKind::NotFound || matches!(error, Error::Changed { .. })
+    })
 }
 
 /// One snapshot: both halves of a pair are of one transaction, and SQL agrees
