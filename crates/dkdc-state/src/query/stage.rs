@@ -73,8 +73,16 @@ impl Stage {
     ) -> Result<Option<Pinned>> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         let pinned = Pinned::new(store, at, session.token())?;
-        if !ready.suit(session, &pinned, judged)? {
-            return Ok(None);
+        match ready.suit(session, &pinned, judged) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) => return Err(pinned.cause(error)),
+        }
+        if let Err(error) = pinned.verify() {
+            // It may be in memory already.
+            ready.event = None;
+            ready.hot.forget();
+            return Err(error);
         }
         // At once, by `immediate_transaction_mode`: what others make from here
         // on is not seen.
