@@ -18,6 +18,8 @@ use crate::sample::Plain;
 use crate::store::{BATCH, Filled, Pair};
 use crate::{Result, Suite};
 
+pub(crate) use analytics::peak_memory;
+
 /// What to run.
 pub(crate) struct Plan {
     /// Where the databases go.
@@ -83,6 +85,7 @@ fn size(count: usize) -> String {
 pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
     let sized = [Suite::Batches, Suite::Reads, Suite::Writes];
     if sized.into_iter().any(|suite| plan.wants(suite)) {
+        report.begin("records");
         let small = at_size(plan, report, plan.small())?;
         let large = at_size(plan, report, plan.large())?;
         for (small, large) in small.iter().zip(&large) {
@@ -90,12 +93,15 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
         }
     }
     if plan.wants(Suite::Threads) {
+        report.begin("threads");
         threads::run(plan, report)?;
     }
     if plan.wants(Suite::Asof) {
+        report.begin("asof");
         asof::run(plan, report)?;
     }
     if plan.wants(Suite::Analytics) {
+        report.begin("analytics");
         analytics::run(plan, report)?;
         post::todos(plan, report)?;
     }
@@ -103,6 +109,7 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
         lake::run(plan, report)?;
     }
     if plan.wants(Suite::Indexed) || plan.wants(Suite::Command) {
+        report.begin("todos");
         let room = plan.room("todos")?;
         let todos = indexed::run(plan, report, &room)?;
         if plan.wants(Suite::Command) {

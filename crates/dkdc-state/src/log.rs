@@ -79,8 +79,9 @@ pub(crate) struct Config {
     pub(crate) read_only: bool,
     pub(crate) durability: Durability,
     pub(crate) busy_timeout: Duration,
-    /// Memory for current rows between questions.
-    pub(crate) hot_rows_bytes: u64,
+    /// Memory for current rows between questions; `None`: a share of what the
+    /// engine may have.
+    pub(crate) hot_rows_bytes: Option<u64>,
     /// A tail of so many rows may become a file of the mirror.
     pub(crate) seal_rows: u64,
     pub(crate) clock: Arc<dyn Clock>,
@@ -106,6 +107,9 @@ pub(crate) struct Store {
     /// DuckDB over this store, opened at the first question.
     #[cfg(feature = "query")]
     pub(crate) engine: Mutex<Option<Arc<crate::query::Engine>>>,
+    /// The newest rows, for questions.
+    #[cfg(feature = "query")]
+    pub(crate) tails: crate::query::Tails,
 }
 
 /// Readers kept open between calls.

@@ -31,6 +31,7 @@ mod verify;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Result;
@@ -63,6 +64,8 @@ pub(crate) struct Mirror {
     /// to whoever comes just then, which is always the one that writes without
     /// pause.
     entering: Mutex<()>,
+    /// Rows that went into files, to say what the mirror costs.
+    rows_written: AtomicU64,
     /// When writing files failed last, if it has not worked since.
     #[cfg(feature = "query")]
     failed: Mutex<Option<std::time::Instant>>,
@@ -84,6 +87,7 @@ impl Mirror {
             tails: Mutex::default(),
             at_work: Mutex::default(),
             entering: Mutex::default(),
+            rows_written: AtomicU64::new(0),
             #[cfg(feature = "query")]
             failed: Mutex::default(),
         }

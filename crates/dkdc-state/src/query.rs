@@ -16,6 +16,7 @@ mod hot;
 mod judge;
 mod scan;
 mod stage;
+mod tail;
 mod views;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ use crate::snapshot::Snapshot;
 pub(crate) use engine::Engine;
 use engine::{Begun, Ended};
 use stage::Stage;
+pub(crate) use tail::Tails;
 
 /// Batches that may wait for the caller.
 const AHEAD: usize = 2;

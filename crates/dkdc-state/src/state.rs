@@ -106,10 +106,10 @@ impl OpenOptions {
     }
 
     /// How many bytes of memory may hold current records between questions in
-    /// SQL; 256 MiB unless said, 0: none. From the second question about a table
-    /// on, they are kept there and brought up to date.
+    /// SQL; a tenth of the machine's unless said, 0: none. From the second
+    /// question about a table on, they are kept there and brought up to date.
     pub fn hot_rows_bytes(mut self, bytes: u64) -> OpenOptions {
-        self.config.hot_rows_bytes = bytes;
+        self.config.hot_rows_bytes = Some(bytes);
         self
     }
 
@@ -176,7 +176,7 @@ impl State {
                 read_only: false,
                 durability: Durability::Full,
                 busy_timeout: Duration::from_secs(30),
-                hot_rows_bytes: 256 << 20,
+                hot_rows_bytes: None,
                 seal_rows: crate::mirror::SEAL_ROWS,
                 clock: Arc::new(SystemClock),
             },

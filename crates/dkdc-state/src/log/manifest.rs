@@ -126,7 +126,13 @@ pub(crate) struct Amount {
     pub(crate) bytes: u64,
 }
 
-/// How much a table's log has in a range.
+/// Of more rows than this, the bytes are estimated.
+const COUNTED: u64 = 1024;
+/// One row in so many is looked at then.
+const SAMPLE: u64 = 16;
+
+/// How much a table's log has in a range; of many rows, one in sixteen is looked
+/// at for the bytes.
 pub(crate) fn amount(
     conn: &Connection,
     meta: &TableMeta,
@@ -140,21 +146,22 @@ pub(crate) fn amount(
     let bytes = columns.fold("0".to_owned(), |sum, column| {
         format!("{sum} + coalesce(octet_length({}), 0)", quote(&column.name))
     });
-    let sql = format!(
-        "SELECT count(*), CAST(total({bytes}) AS INTEGER) FROM {} WHERE idx > ?1 AND idx <= ?2",
-        meta.sql.table
-    );
-    let count = |n: i64| u64::try_from(n).unwrap_or(0);
-    conn.prepare_cached(&sql)
-        .and_then(|mut s| {
-            s.query_row((after.as_micros(), upto.as_micros()), |row| {
-                Ok(Amount {
-                    rows: count(row.get(0)?),
-                    bytes: count(row.get(1)?),
-                })
-            })
-        })
-        .db()
+    let range = format!("FROM {} WHERE idx > ?1 AND idx <= ?2", meta.sql.table);
+    let one = |sql: &str| -> Result<u64> {
+        let found: i64 = conn
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_row((after.as_micros(), upto.as_micros()), |row| row.get(0)))
+            .db()?;
+        Ok(u64::try_from(found).unwrap_or(0))
+    };
+    let rows = one(&format!("SELECT count(*) {range}"))?;
+    let bytes = format!("SELECT CAST(total({bytes}) AS INTEGER) {range}");
+    let bytes = if rows <= COUNTED {
+        one(&bytes)?
+    } else {
+        one(&format!("{bytes} AND idx % {SAMPLE} = 0"))? * SAMPLE
+    };
+    Ok(Amount { rows, bytes })
 }
 
 /// Enters a file, in place of others that hold the same or less, or after all

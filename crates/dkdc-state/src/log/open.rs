@@ -132,6 +132,8 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
         config,
         #[cfg(feature = "query")]
         engine: Mutex::default(),
+        #[cfg(feature = "query")]
+        tails: crate::query::Tails::default(),
     };
     if store.read_only.is_none() {
         // A process that died may have left a full `-wal`.

@@ -1,6 +1,7 @@
 //! Writing files: log rows beyond the watermark become one, and rows of other
 //! files do.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use parquet::arrow::ArrowWriter;
@@ -122,6 +123,8 @@ impl Keeper {
         let file = format!("{table}-{what}{upto}-{}.parquet", hex(&random));
         let draft = sheet.writer.into_inner().map_err(failed)?;
         let published = draft.publish(&file)?;
+        let written = &self.site.mirror.rows_written;
+        written.fetch_add(sheet.rows, Ordering::Relaxed);
         let sealed = Sealed {
             file,
             table,

@@ -260,15 +260,11 @@ fn ask(connection: &Connection, query: &str, answer: &Answer, told: &mut bool) -
 /// The same columns, none of whose names is another's: the second `id` is
 /// `id_1`, as DuckDB names them when it makes a table of an answer.
 fn distinct(schema: SchemaRef) -> SchemaRef {
-    let mut names = HashSet::new();
-    let mut again = false;
-    for field in schema.fields() {
-        again |= !names.insert(field.name().as_str());
-    }
-    if !again {
+    let names = schema.fields().iter().map(|field| field.name().clone());
+    let mut taken: HashSet<String> = names.collect();
+    if taken.len() == schema.fields().len() {
         return schema;
     }
-    let mut taken: HashSet<String> = names.into_iter().map(str::to_owned).collect();
     let mut met = HashSet::new();
     let fields = schema.fields().iter().map(|field| {
         if met.insert(field.name()) {

@@ -77,6 +77,13 @@ fn judge(connection: &Connection, query: &str) -> Result<Judged> {
 }
 
 impl Judged {
+    /// True when it uses a name as that of a table of current rows.
+    pub(super) fn names(&self, table: &str) -> bool {
+        self.tables
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(table))
+    }
+
     /// Finds the tables in a part of a statement.
     fn collect(&mut self, part: &Value) {
         match part {

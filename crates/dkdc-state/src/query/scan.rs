@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -48,6 +48,9 @@ pub(super) struct Pin {
     /// The tables that the views are made of: a column renamed since has here
     /// the name that the views use.
     pub(super) catalog: Arc<Catalog>,
+    /// Tails are kept in memory: it is the question that reads, and not what
+    /// brings other things up to date for it.
+    keeps_tails: AtomicBool,
     /// The error behind the text that DuckDB reports.
     error: Mutex<Option<Error>>,
 }
@@ -98,6 +101,7 @@ impl Pinned {
             store: Arc::clone(store),
             idx,
             catalog: Arc::clone(&catalog),
+            keeps_tails: AtomicBool::new(false),
             error: Mutex::new(None),
         });
         lock().insert(token, Arc::clone(&pin));
@@ -145,12 +149,18 @@ impl Pinned {
             store: Arc::clone(&self.pin.store),
             idx: self.last,
             catalog: Arc::clone(&self.catalog),
+            keeps_tails: AtomicBool::new(false),
             error: Mutex::new(None),
         };
         lock().insert(self.token, Arc::new(last));
         let done = run();
         lock().insert(self.token, Arc::clone(&self.pin));
         done
+    }
+
+    /// From here on, tails that are read are kept for the questions to come.
+    pub(super) fn keep_tails(&self) {
+        self.pin.keeps_tails.store(true, Ordering::Relaxed);
     }
 
     /// The snapshot's version.
@@ -196,6 +206,8 @@ struct Bound {
     table: u32,
     after: Idx,
     upto: Idx,
+    /// What no file of the mirror has.
+    is_tail: bool,
     columns: Vec<Scanned>,
 }
 
@@ -239,6 +251,7 @@ impl<const AT: bool> VTab for Scan<AT> {
             table,
             after: idx(2),
             upto: upto.min(idx(3)),
+            is_tail: idx(3).as_micros() == i64::MAX,
             columns,
         })
     }
@@ -322,7 +335,7 @@ fn moment_of(bind: &BindInfo, place: u64) -> Result<String, Failure> {
 struct At;
 
 /// One row, once.
-struct Once(std::sync::atomic::AtomicBool);
+struct Once(AtomicBool);
 
 impl VTab for At {
     type BindData = Idx;
@@ -401,6 +414,14 @@ fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<
         .iter()
         .map(|at| bound.columns.get(*at).copied().unwrap_or(any))
         .collect();
+    if bound.is_tail && cursor.after.is_none() && bound.pin.keeps_tails.load(Ordering::Relaxed) {
+        let (store, range) = (&bound.pin.store, (bound.after, bound.upto));
+        if let Some(batches) = store.tails.read(store, bound.table, range, &columns)? {
+            batches.iter().for_each(|batch| cursor.add(batch));
+            cursor.done = true;
+            return Ok(());
+        }
+    }
     let range = (cursor.after.unwrap_or(bound.after), bound.upto);
     let limit = cursor.page;
     let read = bound.pin.store.read(|conn, catalog| {
@@ -422,9 +443,16 @@ fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<
     };
     cursor.done = last >= bound.upto;
     cursor.after = Some(last);
-    for from in (0..batch.num_rows()).step_by(VECTOR) {
-        let rows = VECTOR.min(batch.num_rows() - from);
-        cursor.ready.push_back(batch.slice(from, rows));
-    }
+    cursor.add(&batch);
     Ok(())
+}
+
+impl Cursor {
+    /// Cuts rows into vectors.
+    fn add(&mut self, batch: &RecordBatch) {
+        for from in (0..batch.num_rows()).step_by(VECTOR) {
+            let rows = VECTOR.min(batch.num_rows() - from);
+            self.ready.push_back(batch.slice(from, rows));
+        }
+    }
 }
