@@ -73,16 +73,8 @@ impl Stage {
     ) -> Result<Option<Pinned>> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         let pinned = Pinned::new(store, at, session.token())?;
-        match ready.suit(session, &pinned, judged) {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            Err(error) => return Err(pinned.cause(error)),
-        }
-        if let Err(error) = pinned.verify() {
-            // It may be in memory already.
-            ready.event = None;
-            ready.hot.forget();
-            return Err(error);
+        if !ready.suit(session, &pinned, judged)? {
+            return Ok(None);
         }
         // At once, by `immediate_transaction_mode`: what others make from here
         // on is not seen.
@@ -152,7 +144,8 @@ impl Ready {
                 made.current = None;
             }
             let files = format!("{}_files", meta.name());
-            let named = judged.names(meta.name()) || judged.names(&files);
+            let files_is_free = pinned.catalog.find(&files).is_none();
+            let named = judged.names(meta.name()) || (files_is_free && judged.names(&files));
             if !named && !judged.others {
                 continue;
             }
@@ -163,8 +156,7 @@ impl Ready {
                     None if self.any => For::Any,
                     None => For::Newer,
                 };
-                let free = pinned.catalog.find(&files).is_none();
-                sql += &views::current(meta, pieces, which, free);
+                sql += &views::current(meta, pieces, which, files_is_free);
                 due.push(at);
             }
             if judged.others && made.past.as_ref() != Some(pieces) {
