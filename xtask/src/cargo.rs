@@ -35,8 +35,15 @@ fn is_workspace(folder: &Path) -> bool {
 /// cargo itself was given.
 pub(crate) fn command(root: &Path, arguments: &[&str]) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = other(program.as_ref(), root);
+    command.args(arguments);
+    command
+}
+
+/// Another program, in `root`, in that environment: it may run cargo itself.
+pub(crate) fn other(program: &Path, root: &Path) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(root);
+    command.current_dir(root);
     for (name, _) in env::vars_os() {
         if is_set_by_cargo_run(&name) {
             command.env_remove(name);

@@ -58,6 +58,12 @@ class Todos:
         self.writes.insert("todos", {name: [row[name]] for name in COLUMNS})
         return self.get(row["id"])
 
+    def update(self, row):
+        if not self.contains(row["id"]):
+            raise ValueError("it does not exist")
+        self.writes.insert("todos", {name: [row[name]] for name in COLUMNS})
+        return self.get(row["id"])
+
     def aggregate(self):
         todos = self.latest()
         counted = todos.group_by("user_id").agg(n=todos.count(), p=todos.priority.mean())
@@ -113,6 +119,7 @@ def main():
     operations = {
         "aggregate": todos.aggregate,
         "append": lambda: todos.append(row(datetime.datetime.now(), f"new-{next(fresh)}")),
+        "update": lambda: todos.update(row(datetime.datetime.now(), random.choice(ids))),
         "get": lambda: todos.get(random.choice(ids)),
         "contains": lambda: todos.contains(random.choice(ids)),
         "get_all": todos.get_all,

@@ -69,3 +69,12 @@ fn file_system(folder: &Path) -> Option<String> {
         .max_by_key(|(point, _)| point.len())
         .map(|(_, kind)| kind.to_owned())
 }
+
+/// The most memory that this process has taken, in megabytes.
+pub(crate) fn peak_memory() -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+    let kib: f64 = kib.ok_or("the system does not say VmHWM")?.parse()?;
+    Ok(kib * 1024.0 / 1e6)
+}

@@ -11,6 +11,7 @@ mod machine;
 mod measure;
 mod native;
 mod peer;
+mod plot;
 mod report;
 mod sample;
 mod store;
@@ -42,12 +43,18 @@ struct Args {
     /// Write the results there, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Draw the results into SVG files there, too
+    #[arg(long, value_name = "FOLDER")]
+    plots: Option<PathBuf>,
     /// Where the databases live [default: beside this program]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     /// Only open DuckDB and select 42: what every process that asks pays
     #[arg(long, hide = true)]
     select_42: bool,
+    /// Only ask for an aggregate, and say how much memory that took
+    #[arg(long, hide = true, num_args = 2, value_names = ["SIDE", "FILE"])]
+    peak_memory: Option<Vec<String>>,
     /// The program `dkdc` [default: the one beside this program]
     #[arg(long, value_name = "FILE")]
     dkdc: Option<PathBuf>,
@@ -68,10 +75,14 @@ enum Suite {
     Asof,
     /// Questions over many rows
     Analytics,
+    /// The Python packages
+    Python,
     /// Appends to a table with two indexes
     Indexed,
     /// `dkdc todo` as a whole process
     Command,
+    /// Files, beside git, restic and tar
+    Lake,
 }
 
 fn main() -> ExitCode {
@@ -87,6 +98,10 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     if args.select_42 {
         return native::Native::select_42();
+    }
+    if let Some([side, path]) = args.peak_memory.as_deref() {
+        println!("{}", suite::peak_memory(side, path.as_ref())?);
+        return Ok(());
     }
     let beside = machine::beside()?;
     let dir = args.dir.clone().unwrap_or_else(|| beside.clone());
@@ -113,6 +128,9 @@ fn run(args: &Args) -> Result<()> {
     println!("\n{report}");
     if let Some(path) = &args.json {
         std::fs::write(path, report.to_json())?;
+    }
+    if let Some(folder) = &args.plots {
+        report.plot(folder)?;
     }
     Ok(())
 }

@@ -31,18 +31,17 @@ impl Native {
             ("history", format!("history.{table}")),
         ] {
             let path = room.join("native.parquet");
-            let batches = state.sql(&format!("from {rows} order by idx"))?;
-            let mut writer = ArrowWriter::try_new(File::create(&path)?, batches.schema(), None)?;
-            for batch in batches {
-                writer.write(&batch?)?;
-            }
-            writer.close()?;
-            let text = path.to_string_lossy().replace('\'', "''");
-            connection.execute_batch(&format!(
-                "CREATE TABLE {name} AS FROM read_parquet('{text}')"
-            ))?;
+            export(state, &rows, &path)?;
+            load(&connection, name, &path)?;
             std::fs::remove_file(&path)?;
         }
+        Ok(Native { connection })
+    }
+
+    /// Loads a table `current` from a Parquet file.
+    pub(crate) fn of_parquet(path: &Path) -> Result<Native> {
+        let connection = Connection::open_in_memory()?;
+        load(&connection, "current", path)?;
         Ok(Native { connection })
     }
 
@@ -75,4 +74,22 @@ impl Native {
             Err("DuckDB cannot count".into())
         }
     }
+}
+
+/// Writes rows into a Parquet file.
+pub(crate) fn export(state: &State, rows: &str, path: &Path) -> Result<()> {
+    let batches = state.sql(&format!("from {rows} order by idx"))?;
+    let mut writer = ArrowWriter::try_new(File::create(path)?, batches.schema(), None)?;
+    for batch in batches {
+        writer.write(&batch?)?;
+    }
+    writer.close()?;
+    Ok(())
+}
+
+fn load(connection: &Connection, table: &str, path: &Path) -> Result<()> {
+    let path = path.to_string_lossy().replace('\'', "''");
+    Ok(connection.execute_batch(&format!(
+        "CREATE TABLE {table} AS FROM read_parquet('{path}')"
+    ))?)
 }

@@ -1,10 +1,12 @@
 //! The results: a table to read, JSON to keep.
 
 use std::fmt;
+use std::path::Path;
 
 use serde_json::json;
 
 use crate::machine::Machine;
+use crate::{Result, plot};
 
 /// What was asked of an operation.
 #[derive(Clone, Copy, Debug)]
@@ -36,19 +38,34 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// How much of the limit is used: 1 is the limit, less is better. `None`
+    /// where nothing was asked.
+    pub(crate) fn used(&self) -> Option<f64> {
+        match self.limit {
+            Limit::None => None,
+            Limit::AtMost(limit) => Some(self.ratio() / limit),
+            Limit::AtLeast(limit) => Some(limit / self.ratio()),
+            Limit::Above(limit) => Some((self.dkdc - self.peer) / limit),
+            Limit::Faster(limit) => Some(limit * self.ratio()),
+        }
+    }
+
+    /// Operation, size and peer; the ratio and its limit.
+    pub(crate) fn labels(&self) -> [String; 2] {
+        let [operation, size, _, _, against, ratio, limit, _] = self.cells();
+        [
+            format!("{operation}, {size}, beside {against}"),
+            format!("{ratio} ({limit})"),
+        ]
+    }
+
     fn ratio(&self) -> f64 {
         self.dkdc / self.peer
     }
 
     /// `None` where nothing was asked.
     fn reached(&self) -> Option<bool> {
-        match self.limit {
-            Limit::None => None,
-            Limit::AtMost(limit) => Some(self.ratio() <= limit),
-            Limit::AtLeast(limit) => Some(self.ratio() >= limit),
-            Limit::Above(limit) => Some(self.dkdc - self.peer <= limit),
-            Limit::Faster(limit) => Some(self.peer / self.dkdc >= limit),
-        }
+        self.used().map(|used| used <= 1.0)
     }
 
     fn cells(&self) -> [String; 8] {
@@ -81,7 +98,7 @@ impl Outcome {
         ]
     }
 
-    fn to_json(&self) -> serde_json::Value {
+    fn to_json(&self, suite: &str) -> serde_json::Value {
         let (kind, limit) = match self.limit {
             Limit::None => (None, None),
             Limit::AtMost(limit) => (Some("at most, times"), Some(limit)),
@@ -90,6 +107,7 @@ impl Outcome {
             Limit::Faster(limit) => (Some("at least, times faster"), Some(limit)),
         };
         json!({
+            "suite": suite,
             "operation": self.operation,
             "size": self.size,
             "unit": self.unit,
@@ -117,7 +135,9 @@ fn number(value: f64, unit: &str) -> String {
 /// All results of a run.
 pub(crate) struct Report {
     machine: Machine,
-    outcomes: Vec<Outcome>,
+    /// What is measured now, for the name of its plot.
+    suite: &'static str,
+    outcomes: Vec<(&'static str, Outcome)>,
     /// What could not be measured, and why.
     skipped: Vec<String>,
 }
@@ -126,13 +146,29 @@ impl Report {
     pub(crate) fn new(machine: Machine) -> Report {
         Report {
             machine,
+            suite: "",
             outcomes: Vec::new(),
             skipped: Vec::new(),
         }
     }
 
+    /// What is added from now on belongs to this suite.
+    pub(crate) fn begin(&mut self, suite: &'static str) {
+        self.suite = suite;
+    }
+
     pub(crate) fn add(&mut self, outcome: Outcome) {
-        self.outcomes.push(outcome);
+        self.outcomes.push((self.suite, outcome));
+    }
+
+    /// Draws each suite into a file of its name.
+    pub(crate) fn plot(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder)?;
+        for suite in self.outcomes.chunk_by(|a, b| a.0 == b.0) {
+            let outcomes: Vec<&Outcome> = suite.iter().map(|(_, outcome)| outcome).collect();
+            plot::draw(&folder.join(format!("{}.svg", suite[0].0)), &outcomes)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn skip(&mut self, what: &str, why: &str) {
@@ -140,7 +176,11 @@ impl Report {
     }
 
     pub(crate) fn to_json(&self) -> String {
-        let outcomes: Vec<_> = self.outcomes.iter().map(Outcome::to_json).collect();
+        let outcomes: Vec<_> = self
+            .outcomes
+            .iter()
+            .map(|(suite, outcome)| outcome.to_json(suite))
+            .collect();
         let machine = &self.machine;
         let all = json!({
             "profile": machine.profile,
@@ -170,7 +210,7 @@ const HEAD: [&str; 8] = [
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rows = vec![HEAD.map(str::to_owned)];
-        rows.extend(self.outcomes.iter().map(Outcome::cells));
+        rows.extend(self.outcomes.iter().map(|(_, outcome)| outcome.cells()));
         let width = |at: usize| rows.iter().map(|row| row[at].len()).max().unwrap_or(0);
         let widths: [usize; 8] = std::array::from_fn(width);
         for row in &rows {

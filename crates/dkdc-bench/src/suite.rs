@@ -4,7 +4,9 @@ mod analytics;
 mod asof;
 mod command;
 mod indexed;
+mod lake;
 mod post;
+mod python;
 mod reads;
 mod threads;
 mod writes;
@@ -16,6 +18,8 @@ use crate::report::{Limit, Outcome, Report};
 use crate::sample::Plain;
 use crate::store::{BATCH, Filled, Pair};
 use crate::{Result, Suite};
+
+pub(crate) use analytics::peak_memory;
 
 /// What to run.
 pub(crate) struct Plan {
@@ -82,6 +86,7 @@ fn size(count: usize) -> String {
 pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
     let sized = [Suite::Batches, Suite::Reads, Suite::Writes];
     if sized.into_iter().any(|suite| plan.wants(suite)) {
+        report.begin("records");
         let small = at_size(plan, report, plan.small())?;
         let large = at_size(plan, report, plan.large())?;
         for (small, large) in small.iter().zip(&large) {
@@ -89,16 +94,28 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
         }
     }
     if plan.wants(Suite::Threads) {
+        report.begin("threads");
         threads::run(plan, report)?;
     }
     if plan.wants(Suite::Asof) {
+        report.begin("asof");
         asof::run(plan, report)?;
     }
     if plan.wants(Suite::Analytics) {
+        report.begin("analytics");
         analytics::run(plan, report)?;
         post::todos(plan, report)?;
     }
+    if plan.wants(Suite::Lake) {
+        report.begin("lake");
+        lake::run(plan, report)?;
+    }
+    if plan.wants(Suite::Python) {
+        report.begin("python");
+        python::run(plan, report)?;
+    }
     if plan.wants(Suite::Indexed) || plan.wants(Suite::Command) {
+        report.begin("todos");
         let room = plan.room("todos")?;
         let todos = indexed::run(plan, report, &room)?;
         if plan.wants(Suite::Command) {

@@ -1,20 +1,46 @@
 //! `dkdc check`: whether the store says what was written to it.
 
-use dkdc_state::{CheckReport, CheckedTable};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dkdc_state::{ChainHead, CheckReport, CheckedTable, State};
 
 use crate::exit::{Code, Failure, Result};
-use crate::output::{Cell, Column, Output, Sheet, say};
+use crate::output::{Cell, Column, Output, Sheet, counted, say};
 use crate::progress::Progress;
 use crate::store::Stores;
 
 pub(crate) const EXAMPLE: &str = "\
 Exits with 7 when anything is damaged.
 
-Example:
-  dkdc --db ~/.dkdc/lake.db check";
+--repair makes anew what is derived from the log: heads, indexes, the mirror. The
+log itself is not touched; dkdc salvage gets what is sound out of a damaged one.
 
-pub(crate) fn run(stores: &Stores, output: &mut Output) -> Result<()> {
+Example:
+  dkdc --db ~/.dkdc/lake.db check
+  dkdc check --expect heads.txt
+  dkdc check --repair";
+
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Make anew what is derived from the log, and check then
+    #[arg(long)]
+    repair: bool,
+    /// Also prove that the store goes on from these lines, which dkdc head wrote
+    #[arg(long, value_name = "FILE")]
+    expect: Option<PathBuf>,
+}
+
+pub(crate) fn run(check: &Check, stores: &Stores, output: &mut Output) -> Result<()> {
     let state = stores.existing()?;
+    let expected = check.expect.as_deref().map(read_heads).transpose()?;
+    if check.repair {
+        let progress = Progress::spinning("repairing");
+        let repaired = state.repair();
+        drop(progress);
+        repaired?;
+        say("what is derived from the log was made anew");
+    }
     // How much there is to do is known once it has begun.
     let mut progress = None;
     let report = state.check_with(&mut |now| {
@@ -28,56 +54,86 @@ pub(crate) fn run(stores: &Stores, output: &mut Output) -> Result<()> {
             "mirror: {line}; it is not read, and is written again"
         ));
     }
-    match report.damage.as_slice() {
-        [] => Ok(()),
-        [first, more @ ..] => {
-            let more = match more.len() {
-                0 => String::new(),
-                more => format!("; and {more} more"),
-            };
-            let path = state.path().display();
-            Err(Failure::new(
-                Code::Damaged,
-                format!("{path} is damaged: {first}{more}"),
-            ))
-        }
+    refuse(&state, "is damaged", Code::Damaged, &report.damage)?;
+    if let Some(heads) = expected {
+        let expected = state.expect(&heads)?;
+        let what = "is not what was expected";
+        refuse(&state, what, Code::Damaged, &expected.wrong)?;
+        let what = "cannot be proven to be what was expected";
+        refuse(&state, what, Code::Failure, &expected.unproven)?;
+        say(&format!(
+            "{} as expected",
+            counted(heads.len() as u64, "chain")
+        ));
     }
+    Ok(())
+}
+
+/// Fails with the first of some lines, when there are any.
+fn refuse(state: &State, what: &str, code: Code, lines: &[String]) -> Result<()> {
+    let [first, more @ ..] = lines else {
+        return Ok(());
+    };
+    let more = match more.len() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let path = state.path().display();
+    Err(Failure::new(code, format!("{path} {what}: {first}{more}")))
+}
+
+/// The lines that `dkdc head` wrote.
+fn read_heads(path: &Path) -> Result<Vec<ChainHead>> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+    let lines = text.lines().enumerate();
+    let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+    let heads: Vec<ChainHead> = lines
+        .map(|(at, line)| {
+            line.parse().map_err(|why: String| {
+                Failure::usage(format!("{} line {}: {why}", path.display(), at + 1))
+            })
+        })
+        .collect::<Result<_>>()?;
+    if heads.is_empty() {
+        let path = path.display();
+        return Err(Failure::usage(format!(
+            "{path}: no line of dkdc head in it"
+        )));
+    }
+    Ok(heads)
 }
 
 /// A line a table; and one for damage that is in none of them.
 fn sheet(report: &CheckReport) -> Sheet<'static> {
-    let row = |table: Cell, versions: Cell, records: Cell, damage: &[String]| {
-        let damage: Vec<Cell> = damage.iter().map(|line| line.as_str().into()).collect();
-        let sound = damage.is_empty().into();
-        let damage = if damage.is_empty() {
-            Cell::Null
-        } else {
-            Cell::List(damage)
-        };
-        vec![table, versions, records, sound, damage]
+    let list = |damage: &[String]| match damage {
+        [] => Cell::Null,
+        lines => Cell::List(lines.iter().map(|line| line.as_str().into()).collect()),
     };
-    let mut rows: Vec<Vec<Cell>> = report
-        .tables
-        .iter()
-        .map(|table| {
-            let name = table.table.as_str().into();
-            row(
-                name,
-                table.versions.into(),
-                table.records.into(),
-                &table.damage,
-            )
-        })
-        .collect();
+    let row = |table: &CheckedTable| {
+        vec![
+            table.table.as_str().into(),
+            table.versions.into(),
+            table.records.into(),
+            table.damage.is_empty().into(),
+            (table.versions - table.sound.min(table.versions)).into(),
+            table.first.map_or(Cell::Null, Cell::Idx),
+            list(&table.damage),
+        ]
+    };
+    let mut rows: Vec<Vec<Cell>> = report.tables.iter().map(row).collect();
     let elsewhere = elsewhere(report);
     if !elsewhere.is_empty() {
-        rows.push(row(Cell::Null, Cell::Null, Cell::Null, &elsewhere));
+        let mut row = vec![Cell::Null, Cell::Null, Cell::Null, false.into()];
+        row.extend([Cell::Null, Cell::Null, list(&elsewhere)]);
+        rows.push(row);
     }
     let columns = vec![
         Column::new("table", "string"),
         Column::new("versions", "int64"),
         Column::new("records", "int64"),
         Column::new("sound", "boolean"),
+        Column::new("damaged", "int64"),
+        Column::new("first_damaged", "timestamp(6)"),
         Column::new("damage", "array<string>"),
     ];
     Sheet::of(columns, rows)

@@ -1,11 +1,10 @@
 //! `dkdc clear`: tables emptied for good, once a person has said so.
 
-use std::io::{IsTerminal, Write, stderr, stdin};
-
 use clap::Args;
 use dkdc_state::State;
 
-use crate::exit::{Code, Failure, Result};
+use crate::confirm;
+use crate::exit::Result;
 use crate::output::{Cell, Column, Output, Sheet, counted};
 use crate::store::Stores;
 
@@ -29,7 +28,7 @@ pub(crate) fn run(clear: &Clear, stores: &Stores, output: &mut Output) -> Result
         state.rows(table)?;
     }
     if !clear.force {
-        ask(&question(&state, &clear.tables)?)?;
+        confirm::yes(&question(&state, &clear.tables)?, "cleared")?;
     }
     let tables: Vec<&str> = clear.tables.iter().map(String::as_str).collect();
     let cleared = state.clear(&tables)?.into_iter();
@@ -51,27 +50,8 @@ fn question(state: &State, tables: &[String]) -> Result<String> {
         (count + 1, versions + table.versions)
     });
     Ok(format!(
-        "Clear {} ({})? [y/N] ",
+        "Clear {} ({})?",
         counted(count, "table"),
         counted(versions, "version")
     ))
-}
-
-fn ask(question: &str) -> Result<()> {
-    if !stdin().is_terminal() {
-        return Err(Failure::usage(
-            "nobody is there to be asked: --force clears without",
-        ));
-    }
-    let failed = |error: std::io::Error| Failure::new(Code::Failure, error.to_string());
-    let mut err = stderr();
-    write!(err, "{question}")
-        .and_then(|()| err.flush())
-        .map_err(failed)?;
-    let mut answer = String::new();
-    stdin().read_line(&mut answer).map_err(failed)?;
-    match answer.trim().to_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Failure::new(Code::Failure, "nothing was cleared")),
-    }
 }

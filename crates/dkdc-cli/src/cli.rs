@@ -15,7 +15,8 @@ use crate::exit::{self, Failure, Result};
 use crate::output::{Format, Output};
 use crate::store::Stores;
 use crate::{
-    changes, check, clear, export, import, lake, mirror, row, sql, status, table, todo, tour,
+    backup, changes, check, clear, export, head, import, lake, mirror, prune, row, sql, status,
+    table, todo, tour, vacuum,
 };
 
 const STORES: &str = "\
@@ -100,13 +101,28 @@ enum Command {
     Changes(changes::Changes),
     /// Verify the whole store
     #[command(after_help = check::EXAMPLE)]
-    Check,
+    Check(check::Check),
+    /// The newest link of each hash chain, to keep elsewhere
+    #[command(after_help = head::EXAMPLE)]
+    Head,
+    /// A copy of one moment, while others write
+    #[command(after_help = backup::EXAMPLE)]
+    Backup(backup::Backup),
+    /// Get every sound version out of a damaged file
+    #[command(after_help = backup::SALVAGE)]
+    Salvage(backup::Salvage),
     /// The Parquet files from which questions are answered
     #[command(subcommand, after_help = mirror::EXAMPLE)]
     Mirror(mirror::Command),
     /// The store in numbers
     #[command(after_help = status::EXAMPLE)]
     Status,
+    /// Take old versions out of a table for good
+    #[command(after_help = prune::EXAMPLE)]
+    Prune(prune::Prune),
+    /// Wipe what was deleted from the file, and give its space back
+    #[command(after_help = vacuum::EXAMPLE)]
+    Vacuum,
     /// Empty tables, history and all
     #[command(after_help = clear::EXAMPLE)]
     Clear(clear::Clear),
@@ -169,8 +185,13 @@ fn dispatch(command: Command, stores: &Stores, output: &mut Output) -> Result<()
         Command::Export(export) => export::run(&export, stores),
         Command::Changes(changes) => changes::run(&changes, stores, output),
         // Who checks need not be told to.
-        Command::Check => return check::run(stores, output),
+        Command::Check(check) => return check::run(&check, stores, output),
+        Command::Head => head::run(stores, output),
+        Command::Backup(backup) => backup::run(&backup, stores),
+        Command::Salvage(salvage) => backup::salvage(&salvage, output),
+        Command::Prune(prune) => prune::run(&prune, stores, output),
         Command::Status => status::run(stores, output),
+        Command::Vacuum => vacuum::run(stores),
         Command::Clear(clear) => clear::run(&clear, stores, output),
         Command::Tour(tour) => tour::run(&tour, output),
         Command::Completions { shell } => completions(shell, output),

@@ -62,19 +62,28 @@ pub(crate) fn run(export: &Export, stores: &Stores) -> Result<()> {
 }
 
 /// How a file is to be written: as asked for, else by its ending.
+///
+/// # Errors
+/// An ending that says something else than what is asked for, or nothing.
 pub(crate) fn format_of(path: &Path, asked: Option<Format>) -> Result<Format> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     let ending = ending.unwrap_or_default().to_lowercase();
-    match (asked, ending.as_str()) {
-        (Some(format), _) => Ok(format),
-        (_, "parquet") => Ok(Format::Parquet),
-        (_, "arrow" | "feather") => Ok(Format::Arrow),
-        (_, "csv") => Ok(Format::Csv),
-        (_, "ndjson" | "jsonl") => Ok(Format::Ndjson),
-        (_, "json") => Ok(Format::Json),
-        _ => Err(Failure::usage(format!(
-            "{}: end its name in .parquet, .arrow, .csv, .ndjson or .json",
-            path.display()
+    let says = match ending.as_str() {
+        "parquet" => Some(Format::Parquet),
+        "arrow" | "feather" => Some(Format::Arrow),
+        "csv" => Some(Format::Csv),
+        "ndjson" | "jsonl" => Some(Format::Ndjson),
+        "json" => Some(Format::Json),
+        _ => None,
+    };
+    let path = path.display();
+    match (asked, says) {
+        (Some(asked), Some(says)) if asked != says => Err(Failure::usage(format!(
+            "{path}: its name says .{ending}, --format another: leave --format out, or name it so"
+        ))),
+        (Some(format), _) | (None, Some(format)) => Ok(format),
+        (None, None) => Err(Failure::usage(format!(
+            "{path}: end its name in .parquet, .arrow, .csv, .ndjson or .json"
         ))),
     }
 }

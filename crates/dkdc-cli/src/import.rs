@@ -19,6 +19,7 @@ use dkdc_state::{ColumnDef, ColumnType, State, TableDef, TableSchema};
 use crate::exit::{Code, Failure, Result};
 use crate::output::{counted, say};
 use crate::progress::Progress;
+use crate::row::RequestKey;
 use crate::store::Stores;
 use crate::write::{self, How, Numbered, Target};
 
@@ -45,6 +46,8 @@ pub(crate) struct Import {
     /// Change records that are there, instead of refusing them
     #[arg(long)]
     upsert: bool,
+    #[command(flatten)]
+    request: RequestKey,
 }
 
 /// What a file holds.
@@ -77,8 +80,14 @@ pub(crate) fn run(import: &Import, stores: &Stores) -> Result<()> {
     let schema = target.schema()?;
     let rows = source.rows(&schema)?;
     let place = source.place();
-    let count = write::all(&state, &target, how, &place, rows, &progress)?;
+    let key = import.request.key();
+    let what = write::What { how, key };
+    let count = write::all(&state, &target, what, &place, rows, &progress)?;
     drop(progress);
+    let Some(count) = count else {
+        say(write::MADE_BEFORE);
+        return Ok(());
+    };
     if let Target::New(def) = &target {
         let columns = def.columns.iter();
         let columns: Vec<String> = columns.map(|c| format!("{}:{}", c.name, c.ty)).collect();

@@ -1,25 +1,29 @@
 //! `dkdc lake`: the files of `dkdc-lake`, for people and scripts.
 
+mod compare;
 mod get;
+mod space;
+mod tree;
 
 use std::fs::File as DiskFile;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use dkdc_lake::{Edit, File, FileName, Lake, LakeAt};
+use dkdc_lake::{Edit, File, FileName, Lake, LakeAt, is_pattern, matching};
 use dkdc_state::Idx;
 use jiff::Timestamp;
 
 use crate::cli::{AsOf, parse_idx};
 use crate::exit::{Code, Failure, Result};
-use crate::output::{Format, Output, Rows, Sheet, say};
+use crate::output::{Format, Output, Rows, Sheet, counted, say};
 use crate::records::{self, Restore, say_deleted};
 use crate::store::Stores;
 
 pub(crate) const EXAMPLE: &str = "\
 Example:
   dkdc lake put report.csv --path reports/2026
+  dkdc lake add reports
   dkdc lake ls reports
   dkdc lake cat reports/2026/report.csv
   dkdc lake history reports/2026/report.csv";
@@ -44,11 +48,32 @@ pub(crate) enum Command {
         #[command(flatten)]
         as_of: AsOf,
     },
-    /// Delete a file; its history stays
-    #[command(after_help = "Example:\n  dkdc lake rm reports/2026/report.csv")]
+    /// Delete a file, or those that a pattern matches; their histories stay
+    #[command(
+        after_help = "Example:\n  dkdc lake rm reports/2026/report.csv\n  dkdc lake rm 'reports/**/*.tmp'\n  dkdc lake rm -r reports/2025"
+    )]
     Rm {
         #[command(flatten)]
         name: Name,
+        /// Everything in this path and below it
+        #[arg(short, long)]
+        recursive: bool,
+    },
+    /// Give a file another name, or a path with -r; the history comes along
+    #[command(
+        after_help = "Example:\n  dkdc lake mv june.csv reports/2026/june.csv\n  dkdc lake mv -r reports/2026 archive/2026"
+    )]
+    Mv {
+        /// What it is called
+        from: String,
+        /// What it shall be called
+        to: String,
+        /// Whose file it is; without this, a file of no user
+        #[arg(long)]
+        user: Option<String>,
+        /// Everything in this path and below it
+        #[arg(short, long)]
+        recursive: bool,
     },
     /// Every version of a file, oldest first
     #[command(after_help = "Example:\n  dkdc lake history reports/2026/report.csv")]
@@ -70,9 +95,11 @@ pub(crate) enum Command {
         version: Idx,
     },
     /// List files, the newest first
-    #[command(after_help = "Example:\n  dkdc lake ls reports --user ann")]
+    #[command(
+        after_help = "Example:\n  dkdc lake ls reports --user ann\n  dkdc lake ls 'reports/**/*.csv'"
+    )]
     Ls {
-        /// Only what is in this path and below it
+        /// Only what is in this path and below it, or what this pattern matches
         path: Option<String>,
         /// Only this user's
         #[arg(long)]
@@ -80,6 +107,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         as_of: AsOf,
     },
+    #[command(flatten)]
+    Tree(tree::Command),
+    #[command(flatten)]
+    Compare(compare::Command),
+    #[command(flatten)]
+    Space(space::Command),
 }
 
 /// What identifies a file.
@@ -136,12 +169,16 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             let file = find(&lake, &name.parsed()?, &as_of)?;
             get::to_stdout(&lake, &file, output)
         }
-        Command::Rm { name } => {
-            let deleted = having(stores, &name)?.delete(&name.parsed()?)?;
-            let restore = Restore::new(stores, "lake", &[&name.name]).user(name.user.as_deref());
-            say_deleted(&format!("file {}", name.name), &restore, &deleted);
-            Ok(())
-        }
+        Command::Rm { name, recursive } => rm(stores, &name, recursive, output),
+        Command::Mv {
+            from,
+            to,
+            user,
+            recursive,
+        } => mv(stores, Name { name: from, user }, &to, recursive, output),
+        Command::Tree(command) => tree::run(command, stores, output),
+        Command::Compare(command) => compare::run(command, stores, output),
+        Command::Space(command) => space::run(&command, stores, output),
         Command::History { name, as_of } => {
             let (lake, name) = (having(stores, &name)?, name.parsed()?);
             let versions = match at(&lake, &as_of)? {
@@ -158,14 +195,72 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             let Some(lake) = open(stores)? else {
                 return show(output, records::sheet::<File>(Vec::new()));
             };
+            let pattern = path.clone().filter(|path| is_pattern(path));
             let (user, path) = (user.as_deref(), path.as_deref());
-            let files = match at(&lake, &as_of)? {
+            let path = path.filter(|_| pattern.is_none());
+            let mut files = match at(&lake, &as_of)? {
                 Some(then) => then.list(user, path)?,
                 None => lake.list(user, path)?,
             };
+            if let Some(pattern) = &pattern {
+                files = matching(files, pattern)?;
+            }
             show(output, records::sheet(files))
         }
     }
+}
+
+/// Deletes a file, or those of a path or a pattern.
+fn rm(stores: &Stores, name: &Name, recursive: bool, output: &mut Output) -> Result<()> {
+    let given = name.name.as_str();
+    // A name may look like a pattern: a file that has it is meant.
+    let file = FileName::parse(given).ok().map(|mut file| {
+        file.user.clone_from(&name.user);
+        file
+    });
+    let lake = match (open(stores)?, &file) {
+        (Some(lake), _) => lake,
+        (None, Some(_)) => having(stores, name)?,
+        (None, None) => return Err(Failure::new(Code::NotFound, "there is no lake yet")),
+    };
+    let many = match &file {
+        Some(file) if !recursive => is_pattern(given) && !lake.contains_file(file)?,
+        _ => true,
+    };
+    if !many {
+        let deleted = lake.delete(&name.parsed()?)?;
+        let restore = Restore::new(stores, "lake", &[&name.name]).user(name.user.as_deref());
+        say_deleted(&format!("file {}", name.name), &restore, &deleted);
+        return Ok(());
+    }
+    let user = name.user.as_deref();
+    let mut files = if recursive {
+        lake.list(user, Some(given))?
+    } else {
+        lake.glob(given, user)?
+    };
+    files.retain(|file| file.user_id.as_deref() == user);
+    if files.is_empty() {
+        let message = format!("no file is in or matches {given}");
+        return Err(Failure::new(Code::NotFound, message));
+    }
+    lake.delete_all(&files)?;
+    output.line(&format!(
+        "{} deleted; dkdc lake restore brings any version back",
+        counted(files.len() as u64, "file")
+    ))
+}
+
+fn mv(stores: &Stores, from: Name, to: &str, recursive: bool, output: &mut Output) -> Result<()> {
+    let lake = having(stores, &from)?;
+    if recursive {
+        let moved = lake.rename_path(&from.name, to, from.user.as_deref())?;
+        return output.line(&format!("{} moved", counted(moved, "file")));
+    }
+    let mut new = FileName::parse(to)?;
+    new.user.clone_from(&from.user);
+    let moved = lake.rename(&from.parsed()?, &new)?;
+    show(output, records::sheet(vec![moved]))
 }
 
 /// Where files are when nobody says where.

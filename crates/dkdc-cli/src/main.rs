@@ -4,19 +4,23 @@
 //! exit code ([`exit`]). Before the arguments are parsed, nothing is done; the
 //! simple commands never open DuckDB.
 
+mod backup;
 mod changes;
 mod check;
 mod clear;
 mod cli;
+mod confirm;
 mod exit;
 mod export;
 mod file;
+mod head;
 mod import;
 mod input;
 mod lake;
 mod mirror;
 mod output;
 mod progress;
+mod prune;
 mod records;
 mod row;
 mod sql;
@@ -25,6 +29,7 @@ mod store;
 mod table;
 mod todo;
 mod tour;
+mod vacuum;
 mod value;
 mod write;
 

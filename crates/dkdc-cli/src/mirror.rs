@@ -4,7 +4,7 @@ use clap::Subcommand;
 use dkdc_state::{MirroredTable, State};
 
 use crate::exit::Result;
-use crate::output::{Cell, Column, Output, Sheet, say};
+use crate::output::{Cell, Column, Output, Sheet, counted, say};
 use crate::progress::Progress;
 use crate::store::Stores;
 
@@ -43,10 +43,10 @@ pub(crate) fn run(command: &Command, stores: &Stores, output: &mut Output) -> Re
     let tables = state.mirror_status()?;
     let sum = |of: fn(&MirroredTable) -> u64| tables.iter().map(of).sum::<u64>();
     say(&format!(
-        "{} versions in {} files, {} bytes",
-        sum(|table| table.versions),
-        sum(|table| table.files),
-        sum(|table| table.bytes)
+        "{} in {}, {}",
+        counted(sum(|table| table.versions), "version"),
+        counted(sum(|table| table.files), "file"),
+        counted(sum(|table| table.bytes), "byte")
     ));
     Ok(())
 }

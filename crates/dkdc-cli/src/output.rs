@@ -67,6 +67,13 @@ impl Column {
             .iter()
             .any(|number| self.ty.starts_with(number) && !self.ty.starts_with("interval"))
     }
+
+    /// True when half of a cell would be another time.
+    fn is_time(&self) -> bool {
+        ["time", "date", "interval"]
+            .iter()
+            .any(|time| self.ty.starts_with(time))
+    }
 }
 
 /// What Ibis calls a column's type.

@@ -1,5 +1,6 @@
 //! `dkdc row`: records of any table.
 
+mod erase;
 mod list;
 
 use std::io::stdin;
@@ -16,6 +17,8 @@ use crate::records::{self, Restore, say_deleted};
 use crate::store::Stores;
 use crate::write::{self, How, Target};
 
+pub(crate) use erase::left;
+
 pub(crate) const EXAMPLE: &str = r#"Example:
   dkdc row append people '{"id": "ada", "name": "Ada Lovelace", "born": "1815-12-10"}'
   dkdc row ls people --where "born < date '1900-01-01'" --order born
@@ -25,7 +28,7 @@ pub(crate) const EXAMPLE: &str = r#"Example:
 pub(crate) enum Command {
     /// Add records that are not there yet
     #[command(
-        after_help = "Example:\n  dkdc row append people '{\"id\": \"ada\", \"born\": \"1815-12-10\"}'\n  dkdc row append people - < people.ndjson"
+        after_help = "Example:\n  dkdc row append people '{\"id\": \"ada\", \"born\": \"1815-12-10\"}' --request-key 17\n  dkdc row append people - < people.ndjson"
     )]
     Append(Write),
     /// Change just what is named in records that are there
@@ -53,6 +56,9 @@ pub(crate) enum Command {
     /// Delete a record; its history stays
     #[command(after_help = "Example:\n  dkdc row rm people ada")]
     Rm(Record),
+    /// Erase records for good, history and all
+    #[command(after_help = erase::HELP)]
+    Erase(erase::Erase),
     /// Every version of a record, oldest first
     #[command(after_help = "Example:\n  dkdc row history people ada")]
     History {
@@ -96,6 +102,30 @@ pub(crate) struct Write {
     /// The record as a JSON object with an id; - reads one a line from stdin
     #[arg(value_name = "JSON")]
     record: String,
+    #[command(flatten)]
+    request: RequestKey,
+}
+
+/// `--request-key`, where something is written.
+#[derive(Args, Debug)]
+pub(crate) struct RequestKey {
+    /// Write once, however often this is tried with the same key
+    #[arg(long, value_name = "KEY")]
+    request_key: Option<String>,
+}
+
+impl RequestKey {
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.request_key.as_deref()
+    }
+
+    /// The table, for a write with this key.
+    fn of(&self, table: Table<Row>) -> Table<Row> {
+        match self.key() {
+            Some(key) => table.request(key),
+            None => table,
+        }
+    }
 }
 
 pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Result<()> {
@@ -111,6 +141,7 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             write,
             if_version: Some(expected),
         } => put_if(&state, &write, expected, output),
+        Command::Erase(erase) => erase::run(&state, &erase),
         Command::Get { record, as_of } => get(&state, &record, &as_of, output),
         Command::Rm(Record { table, id }) => {
             let deleted = state.rows(&table)?.delete(&id)?;
@@ -131,8 +162,9 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
 fn put(state: &State, how: How, write: &Write, output: &mut Output) -> Result<()> {
     let table = state.rows(&write.table)?;
     if write.record == "-" {
-        return put_stdin(state, &table, how);
+        return put_stdin(state, &table, how, write.request.key());
     }
+    let table = write.request.of(table);
     let row = table.row_from_json(&write.record)?;
     let version = match how {
         How::Append => table.append(&row)?,
@@ -148,7 +180,7 @@ fn put_if(state: &State, write: &Write, expected: Idx, output: &mut Output) -> R
             "--if-version is about one record; stdin may have many",
         ));
     }
-    let table = state.rows(&write.table)?;
+    let table = write.request.of(state.rows(&write.table)?);
     let row = table.row_from_json(&write.record)?;
     let version = table
         .update_if(&row, expected)
@@ -163,7 +195,7 @@ fn put_if(state: &State, write: &Write, expected: Idx, output: &mut Output) -> R
 }
 
 /// All lines of stdin in one transaction.
-fn put_stdin(state: &State, table: &Table<Row>, how: How) -> Result<()> {
+fn put_stdin(state: &State, table: &Table<Row>, how: How, key: Option<&str>) -> Result<()> {
     let target = Target::Known(table.schema()?);
     let schema = target.schema()?;
     let parse = |number: u64, line: &str| {
@@ -181,8 +213,13 @@ fn put_stdin(state: &State, table: &Table<Row>, how: How) -> Result<()> {
         let (number, line) = line?;
         Ok((number, parse(number, &line)?))
     });
-    let count = write::all(state, &target, how, "stdin line", rows, &progress)?;
+    let what = write::What { how, key };
+    let count = write::all(state, &target, what, "stdin line", rows, &progress)?;
     drop(progress);
+    let Some(count) = count else {
+        say(write::MADE_BEFORE);
+        return Ok(());
+    };
     say(&format!("{} {}", counted(count, "row"), how.done()));
     Ok(())
 }

@@ -42,7 +42,12 @@ fn facts(status: &Status) -> [(&'static str, String); 6] {
         ),
         (
             "content",
-            format!("{} files, {}", status.blobs, size(status.blob_bytes)),
+            format!(
+                "{} pieces, {}, stored in {}",
+                status.blobs,
+                size(status.blob_bytes),
+                size(status.blob_stored_bytes)
+            ),
         ),
     ]
 }
@@ -100,6 +105,11 @@ fn whole(status: &Status) -> Sheet<'static> {
         ("wal_bytes", "int64", status.wal_bytes.into()),
         ("blobs", "int64", status.blobs.into()),
         ("blob_bytes", "int64", status.blob_bytes.into()),
+        (
+            "blob_stored_bytes",
+            "int64",
+            status.blob_stored_bytes.into(),
+        ),
         ("tables", "json", Cell::List(tables.collect())),
     ];
     let columns = fields

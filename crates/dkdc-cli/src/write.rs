@@ -40,6 +40,16 @@ impl How {
     }
 }
 
+/// What is said when a request is made again.
+pub(crate) const MADE_BEFORE: &str = "this request was made before: nothing was written again";
+
+/// What is done with all rows, and the key of the request to do so, if it has one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct What<'k> {
+    pub(crate) how: How,
+    pub(crate) key: Option<&'k str>,
+}
+
 /// The table that rows go into.
 pub(crate) enum Target {
     /// It is there.
@@ -74,25 +84,31 @@ const ROWS: usize = 256;
 /// Parts that may wait to be written.
 const AHEAD: usize = 4;
 
-/// Writes the rows; returns how many. `place` and a number say where a row
+/// Writes the rows; returns how many, or `None` when the request to do so was made
+/// before. `place` and a number say where a row
 /// stands, as in `stdin line 17`.
 pub(crate) fn all(
     state: &State,
     target: &Target,
-    how: How,
+    what: What<'_>,
     place: &str,
     rows: impl Iterator<Item = Numbered> + Send,
     progress: &Progress,
-) -> Result<u64> {
+) -> Result<Option<u64>> {
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel(AHEAD);
         scope.spawn(move || read(rows, &send));
         state.transaction(|tx| {
+            if let Some(key) = what.key
+                && !tx.once(key)?
+            {
+                return Ok(None);
+            }
             let table = match target {
                 Target::Known(schema) => tx.rows(&schema.name)?,
                 Target::New(def) => tx.define(def)?,
             };
-            write(&table, how, place, &receive, progress)
+            write(&table, what.how, place, &receive, progress).map(Some)
         })
     })
 }

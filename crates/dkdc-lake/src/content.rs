@@ -1,28 +1,35 @@
 //! Content on its way into the store.
 //!
-//! What must hold: the caller's reader is read before any transaction begins,
-//! since it may be as slow as a person typing; and a reader that fails leaves
-//! no version behind.
+//! What must hold: the caller's reader is read, and what it gives is hashed and
+//! compressed, before any transaction begins, since it may be as slow as a person
+//! typing; and a reader that fails leaves no version behind.
 
 use std::io::{self, Cursor, Read};
 
-use dkdc_state::{BlobRef, State, Transaction};
+use dkdc_state::{BlobRef, Packed, State, Transaction};
 
 use crate::error::{Error, Result};
+use crate::kind::kind_of;
 use crate::name::FileName;
 
 /// Content up to this size goes into the record's own transaction, so that it
 /// costs one sync instead of two.
-const SMALL: u64 = 1 << 20;
+pub(crate) const SMALL: u64 = 1 << 20;
 
 /// Content that has been read to its end.
 pub(crate) enum Content {
-    Small(Vec<u8>),
+    Small(Packed),
     Stored(BlobRef),
 }
 
+/// Content, and what its beginning tells of its kind.
+pub(crate) struct Taken {
+    pub(crate) content: Content,
+    pub(crate) kind: Option<&'static str>,
+}
+
 impl Content {
-    pub(crate) fn take(state: &State, name: &FileName, reader: impl Read) -> Result<Content> {
+    pub(crate) fn take(state: &State, name: &FileName, reader: impl Read) -> Result<Taken> {
         let failed = |source| Error::Content {
             name: name.clone(),
             source,
@@ -33,11 +40,17 @@ impl Content {
         };
         let mut beginning = Vec::new();
         let read = (&mut reader).take(SMALL + 1).read_to_end(&mut beginning);
-        if read.map_err(failed)? as u64 <= SMALL {
-            return Ok(Content::Small(beginning));
+        let read = read.map_err(failed)? as u64;
+        let kind = kind_of(&beginning);
+        if read <= SMALL {
+            let content = Content::Small(Packed::new(&beginning));
+            return Ok(Taken { content, kind });
         }
         match state.put_blob(Cursor::new(beginning).chain(&mut reader)) {
-            Ok(blob) => Ok(Content::Stored(blob)),
+            Ok(blob) => Ok(Taken {
+                content: Content::Stored(blob),
+                kind,
+            }),
             Err(error) => Err(match reader.failure {
                 Some(source) => failed(source),
                 None => Error::State(error),
@@ -47,8 +60,15 @@ impl Content {
 
     pub(crate) fn put(&self, tx: &Transaction<'_, '_>) -> Result<BlobRef> {
         match self {
-            Content::Small(bytes) => Ok(tx.put_blob(&bytes[..])?),
+            Content::Small(packed) => Ok(tx.put_packed(packed)?),
             Content::Stored(blob) => Ok(*blob),
+        }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Content::Small(packed) => packed.blob().size,
+            Content::Stored(blob) => blob.size,
         }
     }
 }

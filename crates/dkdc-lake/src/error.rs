@@ -57,6 +57,14 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// A file or folder on disk could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Disk {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The system has no random numbers to make an id of.
     #[error("no id could be made: {0}")]
     NoRandomness(io::Error),
@@ -80,7 +88,12 @@ impl Error {
             Error::NotFound { .. } | Error::NoSuchVersion { .. } => ErrorKind::NotFound,
             Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
             Error::NoFilename { .. } | Error::InvalidName { .. } => ErrorKind::Input,
-            Error::Content { .. } | Error::NoRandomness(_) => ErrorKind::Failure,
+            Error::Disk { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                ErrorKind::NotFound
+            }
+            Error::Content { .. } | Error::Disk { .. } | Error::NoRandomness(_) => {
+                ErrorKind::Failure
+            }
             Error::State(error) => error.kind(),
         }
     }

@@ -58,6 +58,19 @@ impl File {
         }
     }
 
+    /// The file under another name, its type as that tells if the old one told it.
+    pub(crate) fn renamed(mut self, name: FileName) -> File {
+        let told = filetype_of(&self.filename);
+        if self.filetype == told
+            && let Some(told) = filetype_of(&name.filename)
+        {
+            self.filetype = Some(told);
+        }
+        self.path = name.path;
+        self.filename = name.filename;
+        self
+    }
+
     /// Gives the file this content.
     pub(crate) fn set_content(&mut self, content: BlobRef) {
         self.data = content;
@@ -113,6 +126,14 @@ impl NewFile {
             mode: None,
             mtime: None,
         }
+    }
+
+    /// The same, of this kind if its name tells none.
+    pub(crate) fn or_kind(mut self, kind: Option<&str>) -> NewFile {
+        if self.filetype.is_none() {
+            self.filetype = kind.map(str::to_owned);
+        }
+        self
     }
 
     pub(crate) fn into_file(self, id: String, content: BlobRef) -> File {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dkdc_state::{BlobReader, Idx, Moment, State, Table, TxTable, Version, Versioned};
 
-use crate::content::Content;
+use crate::content::{Content, Taken};
 use crate::error::{Error, Result};
 use crate::file::{File, NewFile};
 use crate::id::uuid;
@@ -105,7 +105,7 @@ impl Lake {
         if self.contains_file(&file.name)? {
             return Err(exists(&file.name));
         }
-        let content = Content::take(&self.state, &file.name, content)?;
+        let Taken { content, .. } = Content::take(&self.state, &file.name, content)?;
         self.state.transaction(|tx| {
             let files = tx.table::<File>()?;
             if read::find(&files, &file.name)?.is_some() {
@@ -129,7 +129,7 @@ impl Lake {
     /// [`Error::Content`] when reading fails.
     pub fn update_file(&self, file: NewFile, content: impl Read) -> Result<Versioned<File>> {
         self.get(&file.name)?;
-        let content = Content::take(&self.state, &file.name, content)?;
+        let Taken { content, .. } = Content::take(&self.state, &file.name, content)?;
         self.state.transaction(|tx| {
             let files = tx.table::<File>()?;
             let current = read::get(&files, &file.name)?;
@@ -166,7 +166,7 @@ impl Lake {
         if !self.contains_file(name)? {
             name.plain()?;
         }
-        let content = Content::take(&self.state, name, content)?;
+        let Taken { content, kind } = Content::take(&self.state, name, content)?;
         self.state.transaction(|tx| {
             let files = tx.table::<File>()?;
             let content = content.put(tx)?;
@@ -182,7 +182,7 @@ impl Lake {
                     (files.update(&record)?, record)
                 }
                 None => {
-                    let new = NewFile::new(name.plain()?);
+                    let new = NewFile::new(name.plain()?).or_kind(kind);
                     let record = edit.first(new, new_id(&files)?, content);
                     (files.append(&record)?, record)
                 }

@@ -40,11 +40,14 @@ mod content;
 mod error;
 mod file;
 mod id;
+mod kind;
 mod lake;
 mod name;
 mod put;
 mod read;
 mod then;
+mod tree;
+mod versions;
 
 pub use dkdc_state::{
     BlobReader, BlobRef, ErrorKind, Idx, Moment, Op, State, Table, Version, Versioned,
@@ -53,7 +56,12 @@ pub use dkdc_state::{
 pub use error::{Error, Result};
 pub use file::{File, NewFile};
 pub use id::uuid;
+pub use kind::kind_of;
 pub use lake::Lake;
 pub use name::{FileName, filetype_of};
 pub use put::{Edit, Put};
 pub use then::LakeAt;
+pub use tree::{
+    AddOptions, CheckoutOptions, Difference, Done, Side, Tree, TreeReport, is_pattern, matching,
+};
+pub use versions::{FileVersion, FileVersions};

@@ -9,7 +9,8 @@ use crate::file::{File, NewFile, whole_microseconds};
 /// it does not name stays as it is, or is none in a new file.
 ///
 /// Two columns know better: an unnamed `filetype` of a new file is
-/// [guessed](crate::filetype_of), and an unnamed `mtime` ends with the content
+/// guessed from its [name](crate::filetype_of), else from its
+/// [content](crate::kind_of), and an unnamed `mtime` ends with the content
 /// that it was about.
 ///
 /// ```

@@ -42,6 +42,10 @@ impl LakeAt {
         &self.snapshot
     }
 
+    pub(crate) fn table(&self) -> &SnapshotTable<File> {
+        &self.table
+    }
+
     /// As [`Lake::get`].
     ///
     /// # Errors

@@ -86,6 +86,12 @@ pub enum Error {
         /// Its current version.
         idx: Idx,
     },
+    /// A file that is to be made is there already.
+    #[error("{} is there already: name another file", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another current record has the same values in unique columns.
     #[error("{table} {id:?}: {other:?} already has this {}", columns.join(", "))]
     NotUnique {
@@ -141,6 +147,12 @@ pub enum Error {
         table: String,
         /// What is wrong.
         why: String,
+    },
+    /// A request key that was used for another write.
+    #[error("request key {key:?} was used for another write: a key is for one")]
+    RequestDiffers {
+        /// The key.
+        key: String,
     },
     /// Content larger than one blob may be.
     #[error("content of more than {limit} bytes cannot be put")]
@@ -324,9 +336,12 @@ impl Error {
             | E::UnknownTable { .. }
             | E::NoStore { .. }
             | E::NoSuchBlob { .. } => ErrorKind::NotFound,
-            E::AlreadyExists { .. } | E::NotUnique { .. } => ErrorKind::AlreadyExists,
+            E::AlreadyExists { .. } | E::FileExists { .. } | E::NotUnique { .. } => {
+                ErrorKind::AlreadyExists
+            }
             E::Conflict { .. } => ErrorKind::Conflict,
             E::InvalidId { .. }
+            | E::RequestDiffers { .. }
             | E::InvalidValue { .. }
             | E::InvalidRow { .. }
             | E::BlobTooLarge { .. }

@@ -51,16 +51,22 @@ mod snapshot;
 mod state;
 mod time;
 
-pub use blob::BlobReader;
+pub use blob::{BlobReader, Packed};
 pub use clock::Clock;
 pub use dkdc_state_derive::Record;
 pub use error::{Error, ErrorKind, Result};
+pub use log::backup::BackedUp;
 pub use log::changes::{Change, ChangeKind, Changes, Follow};
 pub use log::check::{CheckReport, CheckedTable, Progress};
-pub use log::chunks::Collected;
+pub use log::chunks::{Collected, Usage};
 pub use log::clear::Cleared;
+pub use log::erase::Erased;
 pub use log::event::{Event, EventKind};
+pub use log::expect::{ChainHead, Expected};
+pub use log::prune::{Keep, Pruned};
+pub use log::salvage::{Salvaged, SalvagedTable};
 pub use log::status::{Status, TableStatus};
+pub use log::vacuum::Vacuumed;
 pub use mirror::MirroredTable;
 #[cfg(feature = "query")]
 pub use query::{Batches, Query};
@@ -71,7 +77,7 @@ pub use schema::{
     Column, ColumnDef, ColumnType, Index, IndexColumn, IndexDef, IndexPart, ListItem, Nulls,
     PartKey, TableDef, TableSchema, parse_json,
 };
-pub use snapshot::{Snapshot, SnapshotTable};
+pub use snapshot::{Scan, Snapshot, SnapshotTable};
 pub use state::{
     Difference, Durability, OpenOptions, Row, Select, State, Table, Transaction, TxTable,
 };

@@ -4,8 +4,8 @@
 //! connection, behind the group commit, and a pool of readers. There is one per
 //! process and file, whoever opens it ([`registry`]). What must hold:
 //!
-//! - A log row is inserted once and never updated; only `clear` and `erase`
-//!   remove content, each leaving an event.
+//! - A log row is inserted once and never updated; only `clear`, `erase` and
+//!   `prune` remove content, each leaving an event.
 //! - `idx` strictly increases over the whole store; it is drawn inside the
 //!   write transaction.
 //! - A row, its head, its index entries and its hash commit together.
@@ -16,12 +16,15 @@ pub(crate) mod access;
 pub(crate) mod adopt;
 pub(crate) mod alter;
 pub(crate) mod append;
+pub(crate) mod backup;
 pub(crate) mod catalog;
 pub(crate) mod changes;
 pub(crate) mod check;
 pub(crate) mod chunks;
 pub(crate) mod clear;
+pub(crate) mod erase;
 pub(crate) mod event;
+pub(crate) mod expect;
 pub(crate) mod format;
 pub(crate) mod group;
 pub(crate) mod hash;
@@ -34,13 +37,19 @@ pub(crate) mod migrate;
 pub(crate) mod moment;
 mod network;
 pub(crate) mod open;
+pub(crate) mod prune;
 pub(crate) mod read;
 pub(crate) mod recent;
 pub(crate) mod registry;
+pub(crate) mod repair;
+pub(crate) mod request;
+pub(crate) mod salvage;
 pub(crate) mod scan;
+pub(crate) mod space;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
+pub(crate) mod vacuum;
 pub(crate) mod writer;
 
 use std::cell::RefCell;
@@ -71,8 +80,9 @@ pub(crate) struct Config {
     pub(crate) read_only: bool,
     pub(crate) durability: Durability,
     pub(crate) busy_timeout: Duration,
-    /// Memory for current rows between questions.
-    pub(crate) hot_rows_bytes: u64,
+    /// Memory for current rows between questions; `None`: a share of what the
+    /// engine may have.
+    pub(crate) hot_rows_bytes: Option<u64>,
     /// A tail of so many rows may become a file of the mirror.
     pub(crate) seal_rows: u64,
     pub(crate) clock: Arc<dyn Clock>,
@@ -98,6 +108,9 @@ pub(crate) struct Store {
     /// DuckDB over this store, opened at the first question.
     #[cfg(feature = "query")]
     pub(crate) engine: Mutex<Option<Arc<crate::query::Engine>>>,
+    /// The newest rows, for questions.
+    #[cfg(feature = "query")]
+    pub(crate) tails: crate::query::Tails,
 }
 
 /// Readers kept open between calls.
@@ -193,6 +206,13 @@ impl Store {
         }
     }
 
+    /// Runs statements on a reader outside of any transaction: for content, which
+    /// is the same at all times.
+    pub(crate) fn read_alone<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.refuse_inside()?;
+        self.with_reader(read)
+    }
+
     fn with_reader<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let reader = match self.idle_reader() {
             Some(reader) => reader,
@@ -278,6 +298,11 @@ impl Store {
         tracing::error!(path = %self.path.display(), %error, "a commit failed");
         // Only the first failure counts.
         let _ = self.poison.set(error.to_string());
+    }
+
+    /// Refuses to go on when the path or the `-wal` is another file by now.
+    pub(crate) fn verify_identity(&self) -> Result<()> {
+        self.identity.verify()
     }
 
     /// Puts the store's path into an error of SQLite's, and sorts it.

@@ -23,14 +23,17 @@ mod merge;
 mod pieces;
 mod plan;
 mod publish;
+mod reader;
 mod reread;
 mod seal;
 mod sweep;
 mod trust;
 mod verify;
+mod versions;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Result;
@@ -41,10 +44,12 @@ use crate::log::manifest::{self, Amount, Sealed};
 use crate::record::Idx;
 
 pub use admin::MirroredTable;
+pub(crate) use current::{Superseded, filter};
 #[cfg(feature = "query")]
 pub(crate) use pieces::{Current, Pieces};
 pub(crate) use plan::SEAL_ROWS;
 pub(crate) use trust::Held;
+pub(crate) use versions::{Part, Versions};
 
 /// The folder of a store's mirror, beside its resolved path.
 pub(crate) fn folder(database: &Path) -> PathBuf {
@@ -59,8 +64,13 @@ pub(crate) struct Mirror {
     tails: Mutex<HashMap<u32, Counted>>,
     /// Held by the thread that writes files.
     at_work: Mutex<()>,
+    /// Held while the manifest is changed: SQLite's lock is polled for, and goes
+    /// to whoever comes just then, which is always the one that writes without
+    /// pause.
+    entering: Mutex<()>,
+    /// Rows that went into files, to say what the mirror costs.
+    rows_written: AtomicU64,
     /// When writing files failed last, if it has not worked since.
-    #[cfg(feature = "query")]
     failed: Mutex<Option<std::time::Instant>>,
 }
 
@@ -79,9 +89,15 @@ impl Mirror {
             trust: trust::Trust::default(),
             tails: Mutex::default(),
             at_work: Mutex::default(),
-            #[cfg(feature = "query")]
+            entering: Mutex::default(),
+            rows_written: AtomicU64::new(0),
             failed: Mutex::default(),
         }
+    }
+
+    /// Lets a file enter the manifest that is waiting to, before a write begins.
+    pub(crate) fn give_way(&self) {
+        drop(self.entering.lock());
     }
 
     /// Takes a file for reading; `None` when it is not what was written.

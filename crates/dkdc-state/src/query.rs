@@ -9,12 +9,14 @@
 //! function of [`scan`]; which snapshot they see is a variable of the
 //! connection. Rows stream: a few batches exist at a time.
 
+mod content;
 mod engine;
 mod files;
 mod hot;
 mod judge;
 mod scan;
 mod stage;
+mod tail;
 mod views;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ use crate::snapshot::Snapshot;
 pub(crate) use engine::Engine;
 use engine::{Begun, Ended};
 use stage::Stage;
+pub(crate) use tail::Tails;
 
 /// Batches that may wait for the caller.
 const AHEAD: usize = 2;

@@ -4,7 +4,11 @@
 //! of" needs nothing else: no lock is held, and a snapshot may live as long as
 //! it likes. What it loses to `clear` it reports as outside history.
 
+mod scan;
+
 use std::sync::Arc;
+
+pub use scan::Scan;
 
 use crate::error::{Error, Result};
 use crate::log::catalog::TableMeta;

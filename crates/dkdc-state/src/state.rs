@@ -4,6 +4,8 @@
 //! to the file happens in the log. Calls block until they are done; there is no
 //! async runtime.
 
+mod blobs;
+mod keeping;
 pub(crate) mod row;
 pub(crate) mod select;
 pub(crate) mod shape;
@@ -11,7 +13,6 @@ pub(crate) mod table;
 pub(crate) mod transaction;
 mod versions;
 
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,17 +23,14 @@ pub use table::Table;
 pub use transaction::{Transaction, TxTable};
 pub use versions::Difference;
 
-use crate::blob::BlobReader;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::log::changes::{Changes, Follow};
-use crate::log::check::{CheckReport, Progress};
-use crate::log::chunks::Collected;
 use crate::log::clear::Cleared;
 use crate::log::event::{self, Event};
 use crate::log::status::Status;
 use crate::log::{Config, Store, moment, registry, writer};
-use crate::record::{BlobRef, Idx, Record};
+use crate::record::{Idx, Record};
 use crate::schema::{TableDef, TableSchema};
 use crate::snapshot::Snapshot;
 use crate::time::Moment;
@@ -108,10 +106,10 @@ impl OpenOptions {
     }
 
     /// How many bytes of memory may hold current records between questions in
-    /// SQL; 256 MiB unless said, 0: none. From the second question about a table
-    /// on, they are kept there and brought up to date.
+    /// SQL; a tenth of the machine's unless said, 0: none. From the second
+    /// question about a table on, they are kept there and brought up to date.
     pub fn hot_rows_bytes(mut self, bytes: u64) -> OpenOptions {
-        self.config.hot_rows_bytes = bytes;
+        self.config.hot_rows_bytes = Some(bytes);
         self
     }
 
@@ -178,7 +176,7 @@ impl State {
                 read_only: false,
                 durability: Durability::Full,
                 busy_timeout: Duration::from_secs(30),
-                hot_rows_bytes: 256 << 20,
+                hot_rows_bytes: None,
                 seal_rows: crate::mirror::SEAL_ROWS,
                 clock: Arc::new(SystemClock),
             },
@@ -215,6 +213,7 @@ impl State {
             state: self.clone(),
             name: declared.name.into(),
             shape: Shape::typed(&catalog.by_number(number)?.schema)?,
+            request: None,
         })
     }
 
@@ -246,6 +245,7 @@ impl State {
             state: self.clone(),
             name: name.into(),
             shape,
+            request: None,
         }))
     }
 
@@ -260,6 +260,7 @@ impl State {
             state: self.clone(),
             name: declared.name.as_str().into(),
             shape: Shape::untyped(number),
+            request: None,
         })
     }
 
@@ -275,6 +276,7 @@ impl State {
             state: self.clone(),
             name: name.into(),
             shape: Shape::untyped(number),
+            request: None,
         })
     }
 
@@ -408,54 +410,12 @@ impl State {
         self.writable()?.clear(tables)
     }
 
-    /// Verifies the whole store: every hash chain, head, index and content.
-    ///
-    /// # Errors
-    /// When the store cannot be read; damage is in the report.
-    pub fn check(&self) -> Result<CheckReport> {
-        self.check_with(&mut |_| {})
-    }
-
-    /// As [`check`](State::check), telling how far it is.
-    ///
-    /// # Errors
-    /// As [`check`](State::check).
-    pub fn check_with(&self, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport> {
-        self.store.check(progress)
-    }
-
     /// The store in numbers.
     ///
     /// # Errors
     /// As for any read.
     pub fn status(&self) -> Result<Status> {
         self.store.status()
-    }
-
-    /// Puts content into the store and returns what names it, for a `Blob`
-    /// column. Content that is there already is not stored again. Content that
-    /// no record names within an hour may be collected.
-    ///
-    /// # Errors
-    /// [`Error::BlobTooLarge`], [`Error::Io`] from the reader.
-    pub fn put_blob(&self, reader: impl Read) -> Result<BlobRef> {
-        self.writable()?.put_blob(reader)
-    }
-
-    /// The content that a `Blob` column names, verified.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchBlob`]; [`Error::Damaged`] when it is not what was put.
-    pub fn open_blob(&self, blob: &BlobRef) -> Result<BlobReader> {
-        self.store.open_blob(blob)
-    }
-
-    /// Removes content that no version of any record names.
-    ///
-    /// # Errors
-    /// As for any write.
-    pub fn gc_blobs(&self) -> Result<Collected> {
-        self.writable()?.collect_blobs()
     }
 
     /// For tests: brings the mirror up to date now.
@@ -486,7 +446,7 @@ impl State {
     }
 
     /// The store, for a write.
-    fn writable(&self) -> Result<&Arc<Store>> {
+    pub(crate) fn writable(&self) -> Result<&Arc<Store>> {
         if self.read_only {
             return Err(Error::ReadOnly {
                 path: self.store.path.clone(),

@@ -13,6 +13,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    pub(crate) fn add(&mut self, other: Tally) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+
     /// Adds what a line says if it is a result line, coloured or not.
     pub(crate) fn count(&mut self, line: &str) {
         let line = without_colours(line);
@@ -38,6 +44,26 @@ impl Tally {
             }
         }
     }
+}
+
+/// What pytest's last line says, such as `1 failed, 22 passed in 6.89s`; `None`
+/// for any other line. A test that is expected to fail, and does, is skipped.
+pub(crate) fn of_pytest(line: &str) -> Option<Tally> {
+    let (counts, time) = line.trim_matches([' ', '=']).rsplit_once(" in ")?;
+    let seconds = time.split(' ').next()?.strip_suffix('s')?;
+    seconds.parse::<f64>().ok()?;
+    let mut tally = Tally::default();
+    for count in counts.split(", ") {
+        let (number, what) = count.split_once(' ')?;
+        let number: u64 = number.parse().ok()?;
+        match what {
+            "passed" | "xpassed" => tally.passed += number,
+            "failed" | "error" | "errors" => tally.failed += number,
+            "skipped" | "xfailed" => tally.skipped += number,
+            _ => {}
+        }
+    }
+    Some(tally)
 }
 
 /// The last line of a run: `N passed, M failed`, and `, K skipped` if any were.
@@ -101,6 +127,22 @@ test result: ok. 5 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; fini
     fn colours_are_seen_through() {
         let line = "test result: \u{1b}[32mok\u{1b}[m. 7 passed; 0 failed; 0 ignored\n";
         assert_eq!(tally(line), "7 passed, 0 failed");
+    }
+
+    #[test]
+    fn pytests_last_line_is_read() {
+        let read = |line| of_pytest(line).map(|tally| tally.to_string());
+        let line = "=== 1 failed, 22 passed, 3 skipped, 5 warnings, 1 error in 6.89s (0:00:06) ===";
+        assert_eq!(
+            read(line).as_deref(),
+            Some("22 passed, 2 failed, 3 skipped")
+        );
+        assert_eq!(
+            read("5 passed in 0.01s").as_deref(),
+            Some("5 passed, 0 failed")
+        );
+        assert_eq!(read("no tests ran in 0.01s"), None);
+        assert_eq!(read("1 of 2 in 3 seconds"), None);
     }
 
     #[test]

@@ -32,6 +32,7 @@ const OWNERS: &[(&str, &[&str])] = &[
         &[
             "crates/dkdc-state/src/mirror.rs",
             "crates/dkdc-state/src/mirror/",
+            "crates/dkdc-state/src/query/content/",
             "crates/dkdc-cli/src/import",
             "crates/dkdc-cli/src/export",
         ],

@@ -13,7 +13,7 @@ use super::command::run_one;
 use super::{Plan, leave, post, size};
 use crate::Result;
 use crate::measure::{alternate, micros};
-use crate::native::Native;
+use crate::native::{self, Native};
 use crate::report::{Limit, Outcome, Report};
 use crate::sample::{Feed, Plain};
 
@@ -64,6 +64,8 @@ fn at_size(plan: &Plan, report: &mut Report, room: &Path, versions: usize) -> Re
             limit,
         });
     };
+
+    add_rows_written(&mut add, &filled, versions);
 
     let current = over(AGGREGATE, "plain");
     let natively = over(AGGREGATE, "current");
@@ -156,6 +158,7 @@ fn at_size(plan: &Plan, report: &mut Report, room: &Path, versions: usize) -> Re
         Limit::AtMost(3.0),
     );
     drop((state, native));
+    memory(report, room, &path, versions)?;
 
     if versions == plan.versions()[0] {
         post::aggregate(plan, report, steady, versions)?;
@@ -163,6 +166,24 @@ fn at_size(plan: &Plan, report: &mut Report, room: &Path, versions: usize) -> Re
         beside_sealing(plan, report, room)?;
     }
     Ok(())
+}
+
+/// Rows in files for each version, with the mirror kept up to date all along.
+fn add_rows_written(
+    add: &mut impl FnMut(&str, f64, f64, &'static str, Limit),
+    filled: &Filled,
+    versions: usize,
+) {
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    let [written, versions] = [filled.state.mirror_rows_written() as f64, versions as f64];
+    let what = "rows written by the mirror";
+    add(
+        what,
+        written / versions,
+        1.0,
+        "a row appended",
+        Limit::AtMost(6.0),
+    );
 }
 
 fn fill(path: &Path, versions: usize) -> Result<Filled> {
@@ -182,6 +203,8 @@ fn fill(path: &Path, versions: usize) -> Result<Filled> {
             let records: Vec<Plain> = feed.again(&ids, FILL);
             table.update_all(&records)?
         };
+        // What is due is done now: a writer that takes its time costs most.
+        state.keep_mirror()?;
         if at == versions / FILL / 2 {
             middle = written.last().map_or(middle, |version| version.idx);
         }
@@ -197,6 +220,50 @@ fn fill(path: &Path, versions: usize) -> Result<Filled> {
         middle,
         feed,
     })
+}
+
+/// The most memory that a process takes which asks for the aggregate, beside one
+/// that has the same rows in a native table.
+fn memory(report: &mut Report, room: &Path, path: &Path, versions: usize) -> Result<()> {
+    let rows = room.join("current.parquet");
+    let state = State::open(path)?;
+    native::export(&state, "plain", &rows)?;
+    drop(state);
+    let this = std::env::current_exe()?;
+    let peak = |side: &str, path: &Path| -> Result<f64> {
+        let mut command = Command::new(&this);
+        command.args(["--peak-memory", side]).arg(path);
+        let output = command.output()?;
+        let words = String::from_utf8(output.stdout)?;
+        words.trim().parse().map_err(|_| words.into())
+    };
+    report.add(Outcome {
+        operation: "memory of the aggregate".to_owned(),
+        size: size(versions),
+        unit: "MB",
+        dkdc: peak("dkdc", path)?,
+        peer: peak("native", &rows)?,
+        against: "DuckDB, native",
+        limit: Limit::Above(200.0),
+    });
+    Ok(std::fs::remove_file(&rows)?)
+}
+
+/// Asks for the aggregate until rows are in memory, and says how many megabytes
+/// this process took at most.
+pub(crate) fn peak_memory(side: &str, path: &Path) -> Result<f64> {
+    if side == "native" {
+        let native = Native::of_parquet(path)?;
+        for _ in 0..3 {
+            native.ask(&over(AGGREGATE, "current"))?;
+        }
+    } else {
+        let state = State::open(path)?;
+        for _ in 0..3 {
+            ask(&state, &over(AGGREGATE, "plain"))?;
+        }
+    }
+    crate::machine::peak_memory()
 }
 
 /// Milliseconds until the last row is there.

@@ -82,7 +82,7 @@ pub(super) fn measure(
 }
 
 /// A Python with the packages, made once.
-fn environment(beside: &Path) -> Result<PathBuf> {
+pub(super) fn environment(beside: &Path) -> Result<PathBuf> {
     let folder = beside.join("dkdc-bench-python");
     let python = folder.join("bin").join("python");
     let done = folder.join("packages");

@@ -12,6 +12,7 @@ use super::infer::Guess;
 use super::records::{Field, Records, Wrong};
 use super::{Columns, Source};
 use crate::exit::{Failure, Result};
+use crate::output::counted;
 use crate::write::Numbered;
 
 pub(super) fn columns(source: &Source<'_>, delimiter: u8) -> Result<Columns> {
@@ -110,8 +111,9 @@ impl<'s, 'a> Csv<'s, 'a> {
         if let Some((line, fields)) = &record
             && fields.len() != self.names.len()
         {
-            let (found, expected) = (fields.len(), self.names.len());
-            let why = format_args!("{found} fields, where the first line has {expected}");
+            let found = counted(fields.len() as u64, "field");
+            let expected = self.names.len();
+            let why = format_args!("{found}, where the first line has {expected}");
             return Err(self.source.wrong(*line, why));
         }
         Ok(record)

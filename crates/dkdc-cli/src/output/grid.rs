@@ -113,7 +113,7 @@ fn measure(columns: &[Column], rows: &[Vec<Shown>]) -> Vec<Measure> {
             name,
             natural: name.max(width(&column.ty)).max(cells.unwrap_or(0)),
             only_nulls: !rows.is_empty() && rows.iter().all(|row| row[at].null),
-            text: !column.is_number() && !column.ty.starts_with("timestamp"),
+            text: !column.is_number() && !column.is_time(),
             key: matches!(column.name.as_str(), "idx" | "id"),
         }
     };

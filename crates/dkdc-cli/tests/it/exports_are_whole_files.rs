@@ -165,6 +165,11 @@ fn what_cannot_be_exported_is_refused_in_one_line() {
         ),
         (&["sql", "from people", "--format", "parquet"], 2, "-o FILE"),
         (
+            &["sql", "from people", "--format", "csv", "-o", "p.parquet"],
+            2,
+            "says .parquet",
+        ),
+        (
             &["sql", "select interval 1 day as i", "-o", "i.parquet"],
             1,
             "cannot be written so",

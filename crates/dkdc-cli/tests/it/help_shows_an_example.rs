@@ -4,7 +4,7 @@
 use crate::shell::Shell;
 
 /// Every command, with what it has below.
-const COMMANDS: [(&str, &[&str]); 14] = [
+const COMMANDS: [(&str, &[&str]); 19] = [
     (
         "todo",
         &[
@@ -13,7 +13,10 @@ const COMMANDS: [(&str, &[&str]); 14] = [
     ),
     (
         "lake",
-        &["put", "get", "cat", "rm", "history", "restore", "ls"],
+        &[
+            "put", "get", "cat", "rm", "mv", "history", "restore", "ls", "add", "sync", "checkout",
+            "diff", "log", "show", "du", "gc",
+        ],
     ),
     (
         "table",
@@ -22,7 +25,7 @@ const COMMANDS: [(&str, &[&str]); 14] = [
     (
         "row",
         &[
-            "append", "update", "upsert", "get", "rm", "history", "restore", "ls",
+            "append", "update", "upsert", "get", "rm", "erase", "history", "restore", "ls",
         ],
     ),
     ("import", &[]),
@@ -32,6 +35,11 @@ const COMMANDS: [(&str, &[&str]); 14] = [
     ("changes", &[]),
     ("check", &[]),
     ("status", &[]),
+    ("head", &[]),
+    ("backup", &[]),
+    ("salvage", &[]),
+    ("prune", &[]),
+    ("vacuum", &[]),
     ("clear", &[]),
     ("tour", &[]),
     ("completions", &[]),

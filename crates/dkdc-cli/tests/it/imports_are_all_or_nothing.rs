@@ -143,7 +143,7 @@ fn a_row_that_is_refused_is_named_and_nothing_is_written() {
             "short.csv",
             b"id,name\na,A\nb\n",
             2,
-            "short.csv line 3: 1 fields",
+            "short.csv line 3: 1 field",
         ),
         (
             "type.csv",

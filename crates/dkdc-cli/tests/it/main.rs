@@ -6,6 +6,7 @@
 mod a_conflict_is_told;
 mod a_lake_file_is_whole_or_not_there;
 mod a_reader_may_leave;
+mod a_store_can_be_kept;
 mod a_terminal_obeys_no_value;
 mod an_edit_changes_what_it_names;
 mod bad_input_is_one_line_and_one_code;
@@ -13,7 +14,9 @@ mod changes_can_be_resumed;
 mod clearing_is_deliberate;
 mod damage_is_told;
 mod deleted_records_come_back;
+mod erasing_is_deliberate;
 mod exports_are_whole_files;
+mod folders_are_versioned;
 mod help_shows_an_example;
 mod ids_may_be_cut_short;
 mod imports_are_all_or_nothing;

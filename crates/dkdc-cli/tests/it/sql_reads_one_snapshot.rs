@@ -31,6 +31,24 @@ fn values_come_out_as_sql_has_them() {
 }
 
 #[test]
+fn no_column_hides_another_of_its_name() {
+    let shell = shell();
+    let found = shell.json(&[
+        "sql",
+        "select a.id, b.id, 1 as id_1, b.id from people a join people b on a.id = 'a' and b.id = 'b'",
+    ]);
+    assert_eq!(
+        json!(found),
+        json!([{"id": "a", "id_2": "b", "id_1": 1, "id_3": "b"}])
+    );
+    for query in ["", " -- nothing\n"] {
+        let ended = shell.dkdc(&["sql", query]);
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert_eq!(ended.err, "dkdc: there is no question in it\n");
+    }
+}
+
+#[test]
 fn a_question_may_come_from_stdin() {
     let ended = shell().dkdc_reading(
         "select id\nfrom people\norder by id;\n",

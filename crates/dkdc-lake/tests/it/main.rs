@@ -6,7 +6,11 @@ mod an_update_is_the_whole_file;
 mod content_comes_back_as_it_was;
 mod deleted_files_come_back;
 mod errors_name_the_file;
+#[cfg(unix)]
+mod folders_go_in_and_out;
 mod lists_are_newest_first;
+#[cfg(unix)]
+mod nothing_outside_the_target_is_written;
 mod one_file_holds_everything;
 mod original_files_open;
 mod the_past_can_be_read;

@@ -97,12 +97,12 @@ impl End {
     }
 }
 
-/// A record that was closed because a newer one has the same name.
+/// A record that was closed because a newer one has the same name. By version: an
+/// event can not be changed when a record is erased.
 struct Closed {
     table: String,
-    id: String,
     idx: Idx,
-    kept: String,
+    kept: Idx,
 }
 
 /// Deletes all but the newest of the files with one user, path and name: the
@@ -120,7 +120,6 @@ fn close_duplicates(
             table.write(&mut end.scribe, &id, idx, Some(Op::Delete), &[])?;
             closed.push(Closed {
                 table: table.original.name.clone(),
-                id,
                 idx,
                 kept,
             });
@@ -152,9 +151,8 @@ fn detail(store: &Catalog, tables: &[Adoption<'_>], closed: &[Closed]) -> serde_
         .map(|closed| {
             json!({
                 "table": closed.table,
-                "id": closed.id,
                 "version": closed.idx.as_micros(),
-                "kept": closed.kept,
+                "kept": closed.kept.as_micros(),
             })
         })
         .collect();

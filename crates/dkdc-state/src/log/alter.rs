@@ -137,7 +137,7 @@ impl Tx<'_> {
                     let index = &next.schema.indexes[*at];
                     let sql = format::create_index(next.name(), index);
                     self.conn.execute_batch(&sql).db()?;
-                    fill_index(self.conn, &next, *at)?;
+                    fill_index(self.conn, &next, *at, Unreadable::Refused)?;
                 }
             }
         }
@@ -185,8 +185,20 @@ fn save_schema(conn: &Connection, schema: &TableSchema) -> Result<()> {
     .db()
 }
 
+/// What becomes of records that cannot be read when an index is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    Refused,
+    Skipped,
+}
+
 /// Enters every current record into an index that is new.
-fn fill_index(conn: &Connection, meta: &TableMeta, at: usize) -> Result<()> {
+pub(crate) fn fill_index(
+    conn: &Connection,
+    meta: &TableMeta,
+    at: usize,
+    unreadable: Unreadable,
+) -> Result<()> {
     let def: &Index = &meta.schema.indexes[at];
     recent::catch_up(conn, meta)?;
     let mut rows = conn
@@ -199,7 +211,10 @@ fn fill_index(conn: &Connection, meta: &TableMeta, at: usize) -> Result<()> {
     let mut other = conn.prepare(&meta.sql.index_other[at]).db()?;
     let mut rows = rows.query([]).db()?;
     while let Some(row) = rows.next().db()? {
-        let row = read::decode(&meta.schema, row)?;
+        let row = match read::decode(&meta.schema, row) {
+            Err(Error::Damaged { .. }) if unreadable == Unreadable::Skipped => continue,
+            row => row?,
+        };
         let idx: Idx = row.version.idx;
         let Some(key) = index::key(def, &row.id, idx, &row.values) else {
             continue;

@@ -11,6 +11,7 @@ use rusqlite::CachedStatement;
 
 use super::catalog::TableMeta;
 use super::hash::{self, Hash, Leaf, Salts};
+use super::request::{self, Request};
 use super::writer::Tx;
 use super::{DbResult, chunks, format, index, read};
 use crate::error::{Error, Result};
@@ -51,6 +52,8 @@ pub(crate) enum Existing {
 pub(crate) struct Batch {
     pub(crate) table: u32,
     pub(crate) writes: Vec<Write>,
+    /// When it is one, and was answered before, nothing is written again.
+    pub(crate) request: Option<Request>,
 }
 
 /// The head of a record.
@@ -69,15 +72,35 @@ struct Statements<'c> {
 impl<'w> Tx<'w> {
     /// Applies a batch.
     pub(crate) fn apply(&mut self, batch: Batch) -> Result<Vec<Version>> {
-        let meta = Arc::clone(self.catalog.by_number(batch.table)?);
+        let Batch {
+            table,
+            writes,
+            request,
+        } = batch;
+        let Some(request) = request else {
+            return self.apply_all(table, writes);
+        };
+        let store = self.catalog.store_id;
+        if let Some(answer) = request::answered(self.conn, &store, &request)? {
+            return Ok(answer);
+        }
+        let versions = self.apply_all(table, writes)?;
+        if let (Some(first), Some(last)) = (versions.first(), versions.last()) {
+            let at = (first.idx, last.idx);
+            request::remember(self.conn, &store, &request, Some(table), at, &versions)?;
+        }
+        Ok(versions)
+    }
+
+    fn apply_all(&mut self, table: u32, writes: Vec<Write>) -> Result<Vec<Version>> {
+        let meta = Arc::clone(self.catalog.by_number(table)?);
         self.heads.complete(self.conn, &meta)?;
         let conn = self.conn;
         let mut statements = Statements {
             head: conn.prepare_cached(&meta.sql.folded_head).db()?,
             insert: conn.prepare_cached(&meta.sql.insert).db()?,
         };
-        batch
-            .writes
+        writes
             .into_iter()
             .map(|write| self.write(&meta, &mut statements, write))
             .collect()

@@ -55,6 +55,13 @@ pub(crate) struct Catalog {
 impl Catalog {
     /// Reads the catalog inside the connection's transaction.
     pub(crate) fn read(conn: &Connection) -> Result<Catalog> {
+        let tables = Catalog::read_tables(conn)?;
+        let event = last_event(conn)?;
+        Ok(Catalog { event, ..tables })
+    }
+
+    /// The same without looking at the events.
+    pub(crate) fn read_tables(conn: &Connection) -> Result<Catalog> {
         let (id, created, begins) = conn
             .query_row("SELECT id, created, begins FROM _dkdc_store", [], |row| {
                 Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
@@ -92,7 +99,7 @@ impl Catalog {
             store_id,
             created: Idx(created),
             begins: Idx(begins),
-            event: last_event(conn)?,
+            event: Idx::ZERO,
             tables,
         })
     }

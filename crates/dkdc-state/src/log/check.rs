@@ -5,28 +5,25 @@
 //! compared. Damage is named by table, version and record; nothing is changed.
 
 mod derived;
+mod events;
 mod structure;
-
-use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::append::column_number;
 use super::catalog::{Catalog, TableMeta};
-use super::event::EventKind;
-use super::hash::{self, Hash, Leaf, link};
-use super::{DbResult, Store, event, read};
+use super::hash::{Hash, Leaf, link};
+use super::{DbResult, Store, prune, read};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op};
-use crate::schema::sql::Cell;
+use events::{Begins, Told};
 
-/// How far a check is, in versions.
+/// How far a long call is: a check in versions, a backup in pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Versions verified.
+    /// Done so far.
     pub done: u64,
-    /// Versions there are.
+    /// All there is to do.
     pub total: u64,
 }
 
@@ -53,6 +50,10 @@ pub struct CheckedTable {
     pub table: String,
     /// Versions read.
     pub versions: u64,
+    /// Those of them that are what was written.
+    pub sound: u64,
+    /// The first that is not.
+    pub first: Option<Idx>,
     /// Current records.
     pub records: u64,
     /// What is wrong, by version and record.
@@ -108,9 +109,13 @@ fn check(
         ..CheckReport::default()
     };
     report.damage.extend(structure::check(conn, catalog)?);
-    let mut clears = BTreeMap::new();
-    match events(conn, catalog, &mut clears, &mut report.damage) {
+    let mut told = Told::new(catalog);
+    match told.read(conn, catalog, &mut report.damage) {
         Ok(events) => report.events = events,
+        Err(error) => report.damage.push(unreadable(error)?),
+    }
+    match derived::commits(conn, catalog) {
+        Ok(damage) => report.damage.extend(damage),
         Err(error) => report.damage.push(unreadable(error)?),
     }
     let mut total = 0;
@@ -125,13 +130,13 @@ fn check(
                 total,
             })
         };
-        let begins = clears.get(&meta.schema.number).copied();
-        let begins = begins.unwrap_or_else(|| Begins::genesis(catalog, meta));
-        let checked = match table(conn, meta, begins, &mut tick) {
+        let checked = match table(conn, meta, told.of(meta), &mut tick) {
             Ok(checked) => checked,
             Err(error) => CheckedTable {
                 table: meta.name().to_owned(),
                 versions: 0,
+                sound: 0,
+                first: None,
                 records: 0,
                 damage: vec![unreadable(error)?],
             },
@@ -190,63 +195,6 @@ fn count(conn: &Connection, table: &str) -> Result<u64> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// Where the chain of a table begins: with the store, or after its last clear.
-#[derive(Clone, Copy)]
-struct Begins {
-    floor: Idx,
-    anchor: Hash,
-}
-
-impl Begins {
-    fn genesis(catalog: &Catalog, meta: &TableMeta) -> Begins {
-        Begins {
-            floor: Idx::ZERO,
-            anchor: hash::genesis(&catalog.store_id, meta.schema.number),
-        }
-    }
-
-    fn clear(idx: Idx, detail: &str) -> Option<Begins> {
-        let detail: serde_json::Value = serde_json::from_str(detail).ok()?;
-        let hash = blake3::Hash::from_hex(detail.get("last_hash")?.as_str()?).ok()?;
-        Some(Begins {
-            floor: idx,
-            anchor: *hash.as_bytes(),
-        })
-    }
-}
-
-/// Verifies the events, and finds the last clear of each table.
-fn events(
-    conn: &Connection,
-    catalog: &Catalog,
-    clears: &mut BTreeMap<u32, Begins>,
-    damage: &mut Vec<String>,
-) -> Result<u64> {
-    let mut statement = conn
-        .prepare("SELECT idx, kind, \"table\", detail, _hash FROM _dkdc_events ORDER BY idx")
-        .db()?;
-    let mut rows = statement.query([]).db()?;
-    let mut previous = event::genesis(&catalog.store_id);
-    let mut events = 0;
-    while let Some(row) = rows.next().db()? {
-        let idx = Idx(row.get(0).db()?);
-        let (kind, detail): (String, String) = (row.get(1).db()?, row.get(3).db()?);
-        let table: Option<u32> = row.get(2).db()?;
-        let hash: Hash = row.get(4).db()?;
-        if event::hash(&previous, idx, &kind, table, &detail) != hash {
-            damage.push(format!("event {idx} ({kind}) is not what was written"));
-        }
-        if kind.parse() == Ok(EventKind::Clear)
-            && let (Some(table), Some(begins)) = (table, Begins::clear(idx, &detail))
-        {
-            clears.insert(table, begins);
-        }
-        previous = hash;
-        events += 1;
-    }
-    Ok(events)
-}
-
 /// Damage of one table, up to [`LINES`].
 struct Damage(Vec<String>);
 
@@ -267,14 +215,24 @@ fn table(
     let mut damage = Damage(Vec::new());
     if meta.schema.floor != begins.floor {
         damage.add(format!(
-            "its history begins at {}, but after its last clear, by the events, at {}",
+            "its history begins at {}, but by the events, after its last clear or prune, at {}",
             meta.schema.floor, begins.floor
         ));
     }
     if meta.anchor != begins.anchor {
         damage.add("its chain does not begin where the store or its last clear left it".to_owned());
     }
-    let versions = chain(conn, meta, begins.anchor, &mut damage, tick)?;
+    let (runs, hash) = prune::runs(conn, meta.schema.number)?;
+    if begins.runs != hash {
+        damage.add("its versions are not gone where, by the events, they were pruned".to_owned());
+    }
+    let chained = chain(conn, meta, (begins.anchor, runs), &mut damage, tick)?;
+    if chained.stubs != begins.erased {
+        damage.add(format!(
+            "{} versions are erased, but by the events {}",
+            chained.stubs, begins.erased
+        ));
+    }
     derived::heads(conn, meta, &mut damage)?;
     derived::waypoints(conn, meta, &mut damage)?;
     for at in 0..meta.schema.indexes.len() {
@@ -283,20 +241,32 @@ fn table(
     derived::named_contents(conn, meta, &mut damage)?;
     Ok(CheckedTable {
         table: meta.name().to_owned(),
-        versions,
+        versions: chained.versions,
+        sound: chained.sound,
+        first: chained.first,
         records: read::count(conn, meta)?,
         damage: damage.0,
     })
 }
 
-/// Hashes every row again.
+/// What a walk along a table's chain found.
+#[derive(Default)]
+struct Chained {
+    versions: u64,
+    sound: u64,
+    first: Option<Idx>,
+    stubs: u64,
+}
+
+/// Hashes every row again; behind a run that was pruned, the chain goes on from
+/// what is kept of it.
 fn chain(
     conn: &Connection,
     meta: &TableMeta,
-    mut previous: Hash,
+    (mut previous, runs): (Hash, Vec<(Idx, Hash)>),
     damage: &mut Damage,
     tick: &mut dyn FnMut(u64),
-) -> Result<u64> {
+) -> Result<Chained> {
     let sql = format!(
         "SELECT {}, l._seal, l._hash FROM {} l ORDER BY l.idx",
         meta.sql.row_columns, meta.sql.table
@@ -305,49 +275,38 @@ fn chain(
     let mut statement = conn.prepare(&sql).db()?;
     let mut rows = statement.query([]).db()?;
     let mut leaf = Leaf::default();
-    let mut versions = 0;
+    let mut chained = Chained::default();
+    let mut runs = runs.into_iter().peekable();
     while let Some(row) = rows.next().db()? {
         let idx = Idx(row.get(0).db()?);
-        let found = row_leaf(row, meta, &mut leaf);
+        while let Some((_, hash)) = runs.next_if(|(upto, _)| *upto < idx) {
+            previous = hash;
+        }
+        let found = read::leaf(row, meta, &mut leaf);
         let hash: Option<Hash> = row.get(columns + 5).ok();
         let id = row.get_ref(1).db()?.as_str().unwrap_or("?");
-        match (found, hash) {
-            (Ok(leaf), Some(hash)) if link(&previous, idx, &leaf) == hash => {}
-            (Ok(_), Some(_)) => {
-                damage.add(format!("version {idx} of {id:?} is not what was written"));
+        let wrong = match (found, hash) {
+            (Ok(leaf), Some(hash)) if link(&previous, idx, &leaf) == hash => None,
+            (Ok(_), Some(_)) => Some(format!("version {idx} of {id:?} is not what was written")),
+            (Err(what), _) => Some(format!("version {idx} of {id:?}: {what}")),
+            (_, None) => Some(format!("version {idx} of {id:?} has no hash")),
+        };
+        match wrong {
+            None => chained.sound += 1,
+            Some(line) => {
+                chained.first.get_or_insert(idx);
+                damage.add(line);
             }
-            (Err(what), _) => damage.add(format!("version {idx} of {id:?}: {what}")),
-            (_, None) => damage.add(format!("version {idx} of {id:?} has no hash")),
         }
+        chained.stubs += u64::from(row.get(3).ok() == Some(Op::Erased.code()));
         previous = hash.unwrap_or(previous);
-        versions += 1;
-        if versions % STEP == 0 {
-            tick(versions);
+        chained.versions += 1;
+        if chained.versions % STEP == 0 {
+            tick(chained.versions);
         }
     }
-    Ok(versions)
-}
-
-fn row_leaf(row: &rusqlite::Row<'_>, meta: &TableMeta, leaf: &mut Leaf) -> Result<Hash, String> {
-    let read = |error: rusqlite::Error| error.to_string();
-    let columns = meta.schema.columns.len();
-    let id = row.get_ref(1).map_err(read)?;
-    let id = id.as_str().map_err(|_| "its id is no text".to_owned())?;
-    let prev: Option<i64> = row.get(2).map_err(read)?;
-    let op = Op::from_code(row.get(3).map_err(read)?).ok_or("its op is unknown")?;
-    let seal = row.get_ref(columns + 4).map_err(read)?;
-    let seal = seal
-        .as_blob()
-        .map_err(|_| "its seal is no blob".to_owned())?;
-    if op == Op::Erased {
-        return seal
-            .try_into()
-            .map_err(|_| "its stub has no hash".to_owned());
+    if runs.next().is_some() {
+        damage.add("its newest versions are gone, as if they had been pruned".to_owned());
     }
-    leaf.start(seal, meta.schema.number, prev.map(Idx), op, id);
-    for at in 0..columns {
-        let cell = Cell::of_ref(row.get_ref(at + 4).map_err(read)?)?;
-        leaf.column(column_number(at), &cell);
-    }
-    Ok(leaf.finish())
+    Ok(chained)
 }

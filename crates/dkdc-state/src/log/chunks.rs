@@ -1,24 +1,34 @@
-//! The content of blobs, as rows of `_dkdc_chunks`.
+//! The pieces of blobs and the lists of them, as rows of `_dkdc_chunks`.
 //!
-//! A chunk is addressed by the BLAKE3 of its content and stored once. For now
-//! a blob is one chunk: its hash is the chunk's.
+//! A row is addressed by the BLAKE3 of the content that it stands for and stored
+//! once. What must hold: a list is written only after all that it names, in a
+//! transaction that finds it there; and nothing that a list names is removed
+//! before the list.
+
+mod collect;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::catalog::Catalog;
 use super::{DbResult, damaged};
+use crate::blob::pack::{self, Chunk, Codec, Packed};
+use crate::blob::{GRACE, list};
 use crate::error::{Error, Result};
 use crate::record::BlobRef;
-use crate::schema::ColumnType;
-use crate::schema::sql::quote;
 
-/// The content is stored as it is.
-const RAW: i64 = 0;
+pub use collect::{Collected, Usage};
+pub(crate) use collect::{collect, free, unnamed, usage};
 
 /// True when the content is in the store.
 pub(crate) fn exists(conn: &Connection, blob: &BlobRef) -> Result<bool> {
-    conn.prepare_cached("SELECT 1 FROM _dkdc_chunks WHERE hash = ? AND size = ?")
+    conn.prepare_cached("SELECT 1 FROM _dkdc_chunks WHERE hash = ? AND size = ? AND codec < 3")
         .and_then(|mut s| s.exists((blob.hash, size(blob))))
+        .db()
+}
+
+/// True when the row is in the store, be it content or part of a list.
+fn is_there(conn: &Connection, name: &BlobRef) -> Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM _dkdc_chunks WHERE hash = ? AND size = ?")
+        .and_then(|mut s| s.exists((name.hash, size(name))))
         .db()
 }
 
@@ -26,90 +36,164 @@ fn size(blob: &BlobRef) -> i64 {
     i64::try_from(blob.size).unwrap_or(i64::MAX)
 }
 
-/// True when the content is in the store, and was put at this time or later.
-pub(crate) fn put_since(conn: &Connection, blob: &BlobRef, since: i64) -> Result<bool> {
-    conn.prepare_cached("SELECT 1 FROM _dkdc_chunks WHERE hash = ? AND size = ? AND put >= ?")
-        .and_then(|mut s| s.exists((blob.hash, size(blob), since)))
-        .db()
+/// Makes sure that what is in the store stays for a while, although nothing
+/// names it. False: it is not in the store.
+pub(crate) fn keep(conn: &Connection, name: &BlobRef, now: i64) -> Result<bool> {
+    let found: Option<(i64, i64)> = conn
+        .prepare_cached("SELECT number, put FROM _dkdc_chunks WHERE hash = ? AND size = ?")
+        .and_then(|mut s| {
+            s.query_row((name.hash, size(name)), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()
+        })
+        .db()?;
+    let Some((number, put)) = found else {
+        return Ok(false);
+    };
+    if put < now.saturating_sub(GRACE / 2) {
+        // Not in the row itself: that would write its page anew.
+        conn.prepare_cached("INSERT OR REPLACE INTO _dkdc_reused(number, put) VALUES (?1, ?2)")
+            .and_then(|mut s| s.execute((number, now)))
+            .db()?;
+    }
+    Ok(true)
 }
 
-/// Puts content into the store; when it is there, it is as if put now.
-pub(crate) fn insert(conn: &Connection, blob: &BlobRef, data: &[u8], now: i64) -> Result<()> {
-    if exists(conn, blob)? {
-        return conn
-            .prepare_cached("UPDATE _dkdc_chunks SET put = max(put, ?2) WHERE hash = ?1")
-            .and_then(|mut s| s.execute((blob.hash, now)))
-            .map(|_| ())
-            .db();
+/// Writes a row unless it is there.
+pub(crate) fn put(conn: &Connection, chunk: &Chunk, now: i64) -> Result<()> {
+    if keep(conn, &chunk.name, now)? {
+        return Ok(());
     }
     conn.prepare_cached(
         "INSERT INTO _dkdc_chunks(hash, size, codec, put, data) VALUES (?1, ?2, ?3, ?4, ?5)",
     )
-    .and_then(|mut s| s.execute((blob.hash, size(blob), RAW, now, data)))
+    .and_then(|mut s| {
+        let Chunk { name, codec, data } = chunk;
+        s.execute((name.hash, size(name), codec.number(), now, data))
+    })
     .map(|_| ())
     .db()
 }
 
-/// The content, verified.
-pub(crate) fn read(conn: &Connection, blob: &BlobRef) -> Result<Vec<u8>> {
+/// Writes lists, the parts before what names them, if all that they name is
+/// there.
+pub(crate) fn put_lists(conn: &Connection, lists: &[Chunk], now: i64) -> Result<()> {
+    for chunk in lists {
+        let entries = list::decode(&chunk.name, &chunk.data).unwrap_or_default();
+        for entry in entries {
+            if !is_there(conn, &entry)? {
+                return Err(Error::NoSuchBlob { hash: entry.hex() });
+            }
+        }
+        put(conn, chunk, now)?;
+    }
+    Ok(())
+}
+
+/// Puts content that is packed.
+pub(crate) fn put_packed(conn: &Connection, packed: &Packed, now: i64) -> Result<()> {
+    if exists(conn, &packed.blob())? && keep(conn, &packed.blob(), now)? {
+        return Ok(());
+    }
+    packed
+        .chunks
+        .iter()
+        .try_for_each(|chunk| put(conn, chunk, now))
+}
+
+/// A row as it was found.
+pub(crate) enum Found {
+    Content(Vec<u8>),
+    List(Vec<BlobRef>),
+}
+
+/// A row as it is stored.
+pub(crate) fn fetch(conn: &Connection, name: &BlobRef) -> Result<(i64, Vec<u8>)> {
     let found: Option<(i64, Vec<u8>)> = conn
         .prepare_cached("SELECT codec, data FROM _dkdc_chunks WHERE hash = ?")
         .and_then(|mut s| {
-            s.query_row([blob.hash], |row| Ok((row.get(0)?, row.get(1)?)))
+            s.query_row([name.hash], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()
         })
         .db()?;
-    let (codec, data) = found.ok_or_else(|| Error::NoSuchBlob { hash: blob.hex() })?;
-    let sound = codec == RAW
-        && data.len() as u64 == blob.size
-        && blake3::hash(&data).as_bytes() == &blob.hash;
-    if sound {
-        Ok(data)
-    } else {
-        Err(damaged(format!("the content of blob {}", blob.hex())))
+    found.ok_or_else(|| Error::NoSuchBlob { hash: name.hex() })
+}
+
+/// True for a list, be it a content's or a part of one.
+pub(crate) fn is_list(conn: &Connection, name: &BlobRef) -> Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM _dkdc_chunks WHERE hash = ? AND codec IN (2, 3)")
+        .and_then(|mut s| s.exists([name.hash]))
+        .db()
+}
+
+/// What a stored row stands for, verified.
+pub(crate) fn open(name: &BlobRef, codec: i64, data: Vec<u8>) -> Result<Found> {
+    let found = match Codec::from_number(codec) {
+        None => None,
+        Some(codec) if codec.is_list() => list::decode(name, &data).map(Found::List),
+        Some(codec) => pack::unpack(name, codec, data).map(Found::Content),
+    };
+    found.ok_or_else(|| damaged(format!("the content of blob {}", name.hex())))
+}
+
+/// Tells of every row that is not what was written: its number, and what is
+/// wrong.
+pub(crate) fn verify(conn: &Connection, mut tell: impl FnMut(i64, &str)) -> Result<()> {
+    let mut statement = conn
+        .prepare("SELECT number, hash, size, codec, data FROM _dkdc_chunks ORDER BY number")
+        .db()?;
+    let mut rows = statement.query([]).db()?;
+    while let Some(row) = rows.next().db()? {
+        let number: i64 = row.get(0).db()?;
+        let name = row.get(1).ok().and_then(|hash| {
+            let size = row.get::<_, i64>(2).ok()?;
+            let size = u64::try_from(size).ok()?;
+            Some(BlobRef { hash, size })
+        });
+        let codec: i64 = row.get(3).unwrap_or(-1);
+        let data: Vec<u8> = row.get(4).unwrap_or_default();
+        match name.map(|name| open(&name, codec, data)) {
+            Some(Ok(Found::Content(_))) => {}
+            Some(Ok(Found::List(entries))) => {
+                for entry in entries {
+                    if !is_there(conn, &entry)? {
+                        tell(number, "names a piece that is gone");
+                        break;
+                    }
+                }
+            }
+            None | Some(Err(_)) => tell(number, "is not what was put"),
+        }
     }
+    Ok(())
 }
 
-/// What a collection removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Collected {
-    /// Contents removed.
-    pub blobs: u64,
-    /// Their size in bytes.
-    pub bytes: u64,
-}
-
-/// Removes the content that no version of any record names and that was put
-/// before `before`.
-pub(crate) fn collect(conn: &Connection, catalog: &Catalog, before: i64) -> Result<Collected> {
-    let mut used = String::from("SELECT NULL AS hash WHERE 0");
-    for meta in &catalog.tables {
-        for column in &meta.schema.columns {
-            if column.ty == ColumnType::Blob {
-                let name = quote(&column.name);
-                used += &format!(
-                    " UNION ALL SELECT substr({name}, 1, 32) FROM {} WHERE {name} IS NOT NULL",
-                    meta.sql.table
-                );
+/// Brings content with all that it consists of into another store. False: it is
+/// not what was put, or not all there.
+pub(crate) fn bring(from: &Connection, to: &Connection, name: &BlobRef) -> Result<bool> {
+    if is_there(to, name)? {
+        return Ok(true);
+    }
+    // Whatever keeps a piece from being read, it is not there.
+    let Ok((codec, data)) = fetch(from, name) else {
+        return Ok(false);
+    };
+    match open(name, codec, data.clone()) {
+        Err(_) => return Ok(false),
+        Ok(Found::Content(_)) => {}
+        Ok(Found::List(entries)) => {
+            for entry in entries {
+                if !bring(from, to, &entry)? {
+                    return Ok(false);
+                }
             }
         }
     }
-    let unused = format!("put < ?1 AND hash NOT IN (SELECT hash FROM ({used}))");
-    let (blobs, bytes) = conn
-        .query_row(
-            &format!("SELECT count(*), coalesce(sum(size), 0) FROM _dkdc_chunks WHERE {unused}"),
-            [before],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
-        )
-        .db()?;
-    conn.execute(
-        &format!("DELETE FROM _dkdc_chunks WHERE {unused}"),
-        [before],
+    to.prepare_cached(
+        "INSERT INTO _dkdc_chunks(hash, size, codec, put, data) VALUES (?1, ?2, ?3, 0, ?4)",
     )
-    .db()?;
-    Ok(Collected {
-        blobs: u64::try_from(blobs).unwrap_or(0),
-        bytes: u64::try_from(bytes).unwrap_or(0),
-    })
+    .and_then(|mut s| s.execute((name.hash, size(name), codec, data)))
+    .map(|_| true)
+    .db()
 }

@@ -64,6 +64,11 @@ impl Tx<'_> {
         self.conn
             .execute("DELETE FROM _dkdc_waypoints WHERE \"table\" = ?1", [number])
             .db()?;
+        for own in ["_dkdc_pruned", "_dkdc_requests"] {
+            self.conn
+                .execute(&format!("DELETE FROM {own} WHERE \"table\" = ?1"), [number])
+                .db()?;
+        }
         self.forget(number)?;
         self.set_chain(number, None);
         let detail = json!({"versions": versions, "last_hash": hex(&anchor)});

@@ -132,6 +132,26 @@ pub(crate) fn insert(
     Ok(())
 }
 
+/// True when an event after `since` took rows, or what they held, from a table.
+pub(crate) fn took(conn: &Connection, table: u32, since: Idx) -> Result<bool> {
+    conn.prepare_cached(
+        "SELECT 1 FROM _dkdc_events WHERE idx > ?1 AND \"table\" = ?2 \
+         AND kind IN ('clear', 'erase', 'prune')",
+    )
+    .and_then(|mut s| s.exists((since.as_micros(), table)))
+    .db()
+}
+
+/// The newest event that took rows, or what they held, from a table.
+pub(crate) fn newest_taking(conn: &Connection, table: u32) -> Result<Idx> {
+    conn.prepare_cached(
+        "SELECT coalesce(max(idx), 0) FROM _dkdc_events WHERE \"table\" = ?1 \
+         AND kind IN ('clear', 'erase', 'prune')",
+    )
+    .and_then(|mut s| s.query_row([table], |row| Ok(Idx(row.get(0)?))))
+    .db()
+}
+
 /// The events after one `idx` up to another, oldest first.
 pub(crate) fn read(
     conn: &Connection,

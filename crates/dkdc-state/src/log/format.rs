@@ -10,7 +10,7 @@ use crate::schema::{Column, Index, TableSchema};
 /// "dkdc" in ASCII, in the SQLite header.
 pub(crate) const APPLICATION_ID: i64 = 0x646b_6463;
 /// The newest format this code knows; `user_version` in the SQLite header.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 3;
 
 /// Whether the version with this number, which replaces another, leaves a
 /// waypoint, from which a read as of a moment walks back. One in 32 does, by a
@@ -30,7 +30,7 @@ pub(crate) const DEAD: &str = "3, 5";
 pub(crate) const INSERT_WAYPOINT: &str =
     "INSERT INTO _dkdc_waypoints(\"table\", id, idx) VALUES (?1, ?2, ?3)";
 
-/// The store's own tables, format 1.
+/// The store's own tables; those that came with a later format stand below.
 pub(crate) const STORE_TABLES: &str = "
 CREATE TABLE _dkdc_store(
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -77,6 +77,10 @@ CREATE TABLE _dkdc_chunks(
   put INTEGER NOT NULL,
   data BLOB NOT NULL
 ) STRICT;
+CREATE TABLE _dkdc_reused(
+  number INTEGER PRIMARY KEY,
+  put INTEGER NOT NULL
+) STRICT;
 CREATE TABLE _dkdc_mirror(
   file TEXT PRIMARY KEY,
   \"table\" INTEGER NOT NULL,
@@ -90,8 +94,30 @@ CREATE TABLE _dkdc_mirror(
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What came with format 3: where a chain goes on behind rows that were pruned,
+/// and the requests that were answered.
+pub(crate) const TABLES_3: &str = "
+CREATE TABLE _dkdc_pruned(
+  \"table\" INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  PRIMARY KEY (\"table\", upto)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _dkdc_requests(
+  key BLOB PRIMARY KEY,
+  \"table\" INTEGER,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  print BLOB,
+  answer BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// The tables that came with format 3, by name.
+pub(crate) const TABLE_NAMES_3: [&str; 2] = ["_dkdc_pruned", "_dkdc_requests"];
+
 /// The store's own tables, by name.
-pub(crate) const STORE_TABLE_NAMES: [&str; 8] = [
+pub(crate) const STORE_TABLE_NAMES: [&str; 11] = [
     "_dkdc_store",
     "_dkdc_tables",
     "_dkdc_events",
@@ -99,7 +125,10 @@ pub(crate) const STORE_TABLE_NAMES: [&str; 8] = [
     "_dkdc_heads",
     "_dkdc_waypoints",
     "_dkdc_chunks",
+    "_dkdc_reused",
     "_dkdc_mirror",
+    TABLE_NAMES_3[0],
+    TABLE_NAMES_3[1],
 ];
 
 /// Triggers that keep other programs from writing a table. The function they
@@ -138,9 +167,26 @@ pub(crate) fn column(column: &Column) -> String {
     format!("{} {}", quote(&column.name), declared(column.ty))
 }
 
+/// The statement that makes one of the store's own tables.
+pub(crate) fn store_table(name: &str) -> Option<&'static str> {
+    let start = format!("CREATE TABLE {name}(");
+    let mut all = STORE_TABLES.split_inclusive(";\n");
+    all.find(|text| text.trim_start().starts_with(&start))
+}
+
+/// The head table of a log table.
+pub(crate) fn create_head(table: &str) -> String {
+    let head = head_name(table);
+    format!(
+        "CREATE TABLE {}(id TEXT PRIMARY KEY, idx INTEGER NOT NULL, \
+         deleted INTEGER NOT NULL) STRICT, WITHOUT ROWID;\n{}",
+        quote(&head),
+        guards(&head),
+    )
+}
+
 /// The log table and its head.
 pub(crate) fn create_table(schema: &TableSchema) -> String {
-    let head = head_name(&schema.name);
     let columns: String = schema
         .columns
         .iter()
@@ -149,13 +195,10 @@ pub(crate) fn create_table(schema: &TableSchema) -> String {
     format!(
         "CREATE TABLE {table}(idx INTEGER PRIMARY KEY, id TEXT NOT NULL, {columns}\
          _prev INTEGER, _op INTEGER NOT NULL, _seal BLOB NOT NULL, _hash BLOB NOT NULL) STRICT;\n\
-         CREATE TABLE {quoted_head}(id TEXT PRIMARY KEY, idx INTEGER NOT NULL, \
-         deleted INTEGER NOT NULL) STRICT, WITHOUT ROWID;\n\
-         {guards}{head_guards}",
+         {}{}",
+        guards(&schema.name),
+        create_head(&schema.name),
         table = quote(&schema.name),
-        quoted_head = quote(&head),
-        guards = guards(&schema.name),
-        head_guards = guards(&head),
     )
 }
 
@@ -241,8 +284,11 @@ impl TableSql {
         let head_table = format!("main.{}", quote(&head_name(&schema.name)));
         let number = schema.number;
         let newest = format!("SELECT max(idx) FROM {table}");
-        let fresh =
-            format!("({newest}) IS (SELECT last FROM temp._dkdc_seen WHERE \"table\" = {number})");
+        // A fold, and whoever takes rows out, moves `upto`.
+        let fresh = format!(
+            "(({newest}), coalesce((SELECT upto FROM main._dkdc_heads WHERE \"table\" = {number}), 0)) IS \
+             (SELECT last, folded FROM temp._dkdc_seen WHERE \"table\" = {number})"
+        );
         let recent_key = |id: &str| format!("\"table\" = {number} AND id = {id}");
         let names: String = schema
             .columns

@@ -243,6 +243,16 @@ impl Group {
         Ok(value)
     }
 
+    /// Runs something on the writer's connection, outside of any transaction.
+    pub(crate) fn on_writer<T>(
+        &self,
+        store: &Store,
+        run: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let mut lease = self.lease(store, Instant::now())?;
+        run(&lease.writer().conn)
+    }
+
     /// From the next commit on, every commit is synced before it is
     /// acknowledged.
     pub(crate) fn make_full(&self, store: &Store) -> Result<()> {

@@ -30,7 +30,7 @@ const RETRY: Duration = Duration::from_millis(250);
 const LARGE: u64 = 64 << 20;
 /// How long readers may make writers wait for that, and how seldom they may
 /// when they do not let it happen.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub(super) const PATIENCE: Duration = Duration::from_millis(250);
 const SELDOM: Duration = Duration::from_secs(10);
 
 /// The checkpointing thread.
@@ -85,7 +85,6 @@ impl Store {
     }
 }
 
-#[cfg(feature = "query")]
 impl Store {
     /// True when this process has written: to open a store counts as one commit.
     pub(crate) fn writes(&self) -> bool {

@@ -8,10 +8,10 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::catalog::{Catalog, TableMeta};
+use super::catalog::{self, Catalog, TableMeta};
 use super::hash::Hash;
 use super::writer::Tx;
-use super::{DbResult, damaged};
+use super::{DbResult, damaged, event};
 use crate::error::Result;
 use crate::record::Idx;
 use crate::schema::ColumnType;
@@ -55,6 +55,8 @@ pub(crate) struct Sealed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Manifest {
     pub(crate) files: Vec<Sealed>,
+    /// The newest event when this was read.
+    pub(crate) event: Idx,
 }
 
 impl Manifest {
@@ -110,7 +112,10 @@ pub(crate) fn read(conn: &Connection) -> Result<Manifest> {
             "the mirror's manifest names {:?}",
             sealed.file
         ))),
-        None => Ok(Manifest { files }),
+        None => Ok(Manifest {
+            files,
+            event: catalog::last_event(conn)?,
+        }),
     }
 }
 
@@ -121,7 +126,13 @@ pub(crate) struct Amount {
     pub(crate) bytes: u64,
 }
 
-/// How much a table's log has in a range.
+/// Of more rows than this, the bytes are estimated.
+const COUNTED: u64 = 1024;
+/// One row in so many is looked at then.
+const SAMPLE: u64 = 16;
+
+/// How much a table's log has in a range; of many rows, one in sixteen is looked
+/// at for the bytes.
 pub(crate) fn amount(
     conn: &Connection,
     meta: &TableMeta,
@@ -135,31 +146,37 @@ pub(crate) fn amount(
     let bytes = columns.fold("0".to_owned(), |sum, column| {
         format!("{sum} + coalesce(octet_length({}), 0)", quote(&column.name))
     });
-    let sql = format!(
-        "SELECT count(*), CAST(total({bytes}) AS INTEGER) FROM {} WHERE idx > ?1 AND idx <= ?2",
-        meta.sql.table
-    );
-    let count = |n: i64| u64::try_from(n).unwrap_or(0);
-    conn.prepare_cached(&sql)
-        .and_then(|mut s| {
-            s.query_row((after.as_micros(), upto.as_micros()), |row| {
-                Ok(Amount {
-                    rows: count(row.get(0)?),
-                    bytes: count(row.get(1)?),
-                })
-            })
-        })
-        .db()
+    let range = format!("FROM {} WHERE idx > ?1 AND idx <= ?2", meta.sql.table);
+    let one = |sql: &str| -> Result<u64> {
+        let found: i64 = conn
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_row((after.as_micros(), upto.as_micros()), |row| row.get(0)))
+            .db()?;
+        Ok(u64::try_from(found).unwrap_or(0))
+    };
+    let rows = one(&format!("SELECT count(*) {range}"))?;
+    let bytes = format!("SELECT CAST(total({bytes}) AS INTEGER) {range}");
+    let bytes = if rows <= COUNTED {
+        one(&bytes)?
+    } else {
+        one(&format!("{bytes} AND idx % {SAMPLE} = 0"))? * SAMPLE
+    };
+    Ok(Amount { rows, bytes })
 }
 
 /// Enters a file, in place of others that hold the same or less, or after all
 /// others of its table, in a transaction of its own. False: another process was
-/// first, or the table was cleared meanwhile.
-pub(crate) fn enter(conn: &Connection, sealed: &Sealed, replaces: &[&Sealed]) -> Result<bool> {
+/// first, or rows were taken from the table after `since`, the newest event when
+/// the file's rows were read: it may hold what was erased.
+pub(crate) fn enter(
+    conn: &Connection,
+    sealed: &Sealed,
+    replaces: &[&Sealed],
+    since: Idx,
+) -> Result<bool> {
     let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate).db()?;
     let catalog = Catalog::read(&tx)?;
     let manifest = read(&tx)?;
-    let floor = catalog.by_number(sealed.table)?.schema.floor;
     let there = replaces.iter().all(|old| manifest.files.contains(old));
     let due = match sealed.kind {
         Kind::History if replaces.is_empty() => manifest.watermark(sealed.table) == sealed.after,
@@ -170,7 +187,7 @@ pub(crate) fn enter(conn: &Connection, sealed: &Sealed, replaces: &[&Sealed]) ->
                 && (manifest.current(sealed.table).is_none() || !replaces.is_empty())
         }
     };
-    if !due || floor >= sealed.upto {
+    if !due || event::took(&tx, sealed.table, since)? {
         return Ok(false);
     }
     for old in replaces {

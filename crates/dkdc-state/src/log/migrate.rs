@@ -14,8 +14,25 @@ use crate::record::Idx;
 
 type Step = fn(&Connection) -> Result<()>;
 
-/// Format 1 is what [`create`] makes; nothing older was ever released.
-const STEPS: [Step; 0] = [];
+/// Format 1 is the oldest; [`create`] makes the newest.
+const STEPS: [Step; 2] = [content_in_pieces, pruned_and_requests];
+
+/// Format 2: content may be compressed or in pieces, and may be put again.
+fn content_in_pieces(conn: &Connection) -> Result<()> {
+    let reused = "CREATE TABLE _dkdc_reused(number INTEGER PRIMARY KEY, put INTEGER NOT NULL) \
+                  STRICT;\n";
+    conn.execute_batch(&(reused.to_owned() + &format::guards("_dkdc_reused")))
+        .db()
+}
+
+/// Format 3: rows may be pruned, and requests are remembered.
+fn pruned_and_requests(conn: &Connection) -> Result<()> {
+    conn.execute_batch(format::TABLES_3).db()?;
+    for table in format::TABLE_NAMES_3 {
+        conn.execute_batch(&format::guards(table)).db()?;
+    }
+    Ok(())
+}
 
 /// Makes an empty store inside the connection's transaction. History begins
 /// `begins`, for a file that brings its own, or now.
@@ -26,6 +43,7 @@ pub(crate) fn create(conn: &Connection, now: i64, begins: Option<Idx>) -> Result
         .db()?;
     conn.pragma_update(None, "user_version", FORMAT).db()?;
     conn.execute_batch(format::STORE_TABLES).db()?;
+    conn.execute_batch(format::TABLES_3).db()?;
     for table in format::STORE_TABLE_NAMES {
         conn.execute_batch(&format::guards(table)).db()?;
     }

@@ -18,6 +18,7 @@ use super::identity::{FileKey, Identity, file_key};
 use super::{Config, DbResult, Store, adopt, locate, migrate, network, recent};
 use crate::error::{Error, Result};
 use crate::mirror::keeper::Background;
+use crate::record::Idx;
 use crate::state::Durability;
 
 /// The first SQLite whose WAL cannot be reset under a reader.
@@ -132,6 +133,8 @@ fn open_located(path: &Path, config: Config) -> Result<Store> {
         config,
         #[cfg(feature = "query")]
         engine: Mutex::default(),
+        #[cfg(feature = "query")]
+        tails: crate::query::Tails::default(),
     };
     if store.read_only.is_none() {
         // A process that died may have left a full `-wal`.
@@ -267,6 +270,21 @@ fn read_transaction(conn: &Connection) -> Result<rusqlite::Transaction<'_>> {
     rusqlite::Transaction::new_unchecked(conn, TransactionBehavior::Deferred).db()
 }
 
+/// A store in a file that is empty, in a transaction that is not committed yet,
+/// whose history begins then. The file is synced by whoever publishes it.
+pub(super) fn fresh(path: &Path, config: &Config, begins: Idx) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = connection(path, flags, config)?;
+    conn.pragma_update(None, "page_size", 4096).db()?;
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")
+        .db()?;
+    conn.pragma_update(None, "journal_mode", "OFF").db()?;
+    conn.pragma_update(None, "synchronous", "OFF").db()?;
+    conn.execute_batch("BEGIN IMMEDIATE").db()?;
+    migrate::create(&conn, config.clock.now(), Some(begins))?;
+    Ok(conn)
+}
+
 /// Makes the file a store of the newest format, in one transaction.
 fn make(conn: &Connection, path: &Path, config: &Config) -> Result<()> {
     let tx = rusqlite::Transaction::new_unchecked(conn, TransactionBehavior::Immediate).db()?;
@@ -371,9 +389,9 @@ fn recognise(conn: &Connection, path: &Path, may_write: bool) -> Result<Found> {
     }
 }
 
-/// How long the mirror's keeper waits for a writer: it can wait for the next
-/// occasion.
-const KEEPER_WAITS: Duration = Duration::from_millis(500);
+/// How long the mirror's keeper waits for another process's write at a time:
+/// writers of this process wait meanwhile, too.
+const KEEPER_WAITS: Duration = Duration::from_millis(100);
 
 /// The connection that keeps the mirror of the file with this key.
 pub(crate) fn keeper(path: &Path, config: &Config, key: FileKey) -> Result<Connection> {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::append::{Head, find_head};
+use super::append::{Head, column_number, find_head};
 use super::catalog::TableMeta;
+use super::hash::{Hash, Leaf};
 use super::{DbResult, damaged, recent};
 use crate::error::Result;
 use crate::record::{Idx, Op, Value, Version};
@@ -55,6 +56,36 @@ pub(crate) fn decode(schema: &Arc<TableSchema>, row: &Row<'_>) -> Result<LogRow>
         values,
         schema: Arc::clone(schema),
     })
+}
+
+/// The leaf hash of a row, selected as `row_columns, _seal`: made of what it says,
+/// or in a stub, what it keeps.
+pub(crate) fn leaf(row: &Row<'_>, meta: &TableMeta, leaf: &mut Leaf) -> Result<Hash, String> {
+    let read = |error: rusqlite::Error| error.to_string();
+    let columns = meta.schema.columns.len();
+    let id = row.get_ref(1).map_err(read)?;
+    let id = id.as_str().map_err(|_| "its id is no text".to_owned())?;
+    let prev: Option<i64> = row.get(2).map_err(read)?;
+    let op = Op::from_code(row.get(3).map_err(read)?).ok_or("its op is unknown")?;
+    let seal = row.get_ref(columns + 4).map_err(read)?;
+    let seal = seal
+        .as_blob()
+        .map_err(|_| "its seal is no blob".to_owned())?;
+    if op == Op::Erased {
+        let holds = |at: usize| row.get_ref(at).is_ok_and(|cell| cell != ValueRef::Null);
+        if !id.is_empty() || prev.is_some() || (0..columns).any(|at| holds(at + 4)) {
+            return Err("it is erased, and yet holds something".to_owned());
+        }
+        return seal
+            .try_into()
+            .map_err(|_| "its stub has no hash".to_owned());
+    }
+    leaf.start(seal, meta.schema.number, prev.map(Idx), op, id);
+    for at in 0..columns {
+        let cell = Cell::of_ref(row.get_ref(at + 4).map_err(read)?)?;
+        leaf.column(column_number(at), &cell);
+    }
+    Ok(leaf.finish())
 }
 
 /// The record's current row.

@@ -141,14 +141,17 @@ pub(crate) fn fold_all(conn: &Connection, verify: impl Fn() -> Result<()>) -> Re
         return Ok(());
     }
     run(conn, "BEGIN IMMEDIATE")?;
-    let folded = verify().and_then(|()| behind(conn)).and_then(|due| {
-        due.iter().try_for_each(|meta| {
-            let mut recent = Recent::default();
-            recent.complete(conn, meta)?;
-            recent.fold(conn, meta)
-        })
-    });
+    let folded = verify()
+        .and_then(|()| behind(conn))
+        .and_then(|due| due.iter().try_for_each(|meta| fold_table(conn, meta)));
     end(conn, folded)
+}
+
+/// Folds the recent heads of a table, inside a write transaction.
+pub(crate) fn fold_table(conn: &Connection, meta: &TableMeta) -> Result<()> {
+    let mut recent = Recent::default();
+    recent.complete(conn, meta)?;
+    recent.fold(conn, meta)
 }
 
 /// The tables that have recent heads.

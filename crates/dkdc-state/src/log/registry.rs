@@ -72,7 +72,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// True for the file of a store that this process has open.
-#[cfg(feature = "query")]
 pub(crate) fn is_open(path: &Path) -> bool {
     let open = |key| {
         lock(&OPEN)

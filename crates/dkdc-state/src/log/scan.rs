@@ -119,6 +119,23 @@ pub(crate) fn newest(conn: &Connection, meta: &TableMeta) -> Result<Idx> {
         .db()
 }
 
+/// True when a range of a table has more than so many rows.
+#[cfg(feature = "query")]
+pub(crate) fn is_longer(
+    conn: &Connection,
+    meta: &TableMeta,
+    (after, upto): (Idx, Idx),
+    rows: usize,
+) -> Result<bool> {
+    let sql = format!(
+        "SELECT 1 FROM {} WHERE idx > ?1 AND idx <= ?2 LIMIT 1 OFFSET {rows}",
+        meta.sql.table
+    );
+    conn.prepare_cached(&sql)
+        .and_then(|mut s| s.exists((after.as_micros(), upto.as_micros())))
+        .db()
+}
+
 /// The next rows after one version, up to another, in order: at most `limit`, or
 /// [`PAGE_BYTES`]. `None` when there are none. The second value is the last
 /// row's number.

@@ -27,10 +27,12 @@ pub struct Status {
     pub db_bytes: u64,
     /// Size of the `-wal` file in bytes.
     pub wal_bytes: u64,
-    /// Contents of blobs.
+    /// Pieces of the content of blobs, each stored once.
     pub blobs: u64,
     /// Their size in bytes.
     pub blob_bytes: u64,
+    /// What they take in the file, with the lists of them, in bytes.
+    pub blob_stored_bytes: u64,
     /// The tables, oldest first.
     pub tables: Vec<TableStatus>,
 }
@@ -56,11 +58,13 @@ impl Store {
         let size = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
         self.read(|conn, catalog| {
             let count = |n: i64| u64::try_from(n).unwrap_or(0);
-            let (blobs, blob_bytes) = conn
+            let (blobs, blob_bytes, blob_stored_bytes) = conn
                 .query_row(
-                    "SELECT count(*), coalesce(sum(size), 0) FROM _dkdc_chunks",
+                    "SELECT count(*) FILTER (WHERE codec < 2), \
+                     coalesce(sum(size) FILTER (WHERE codec < 2), 0), \
+                     coalesce(sum(length(data)), 0) FROM _dkdc_chunks",
                     [],
-                    |row| Ok((count(row.get(0)?), count(row.get(1)?))),
+                    |row| Ok((count(row.get(0)?), count(row.get(1)?), count(row.get(2)?))),
                 )
                 .db()?;
             let mut tables = Vec::new();
@@ -99,6 +103,7 @@ impl Store {
                 wal_bytes: size(&beside(&self.path, "-wal")),
                 blobs,
                 blob_bytes,
+                blob_stored_bytes,
                 tables,
             })
         })

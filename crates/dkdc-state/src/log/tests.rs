@@ -20,6 +20,7 @@ fn put(id: &str, body: &str) -> Batch {
             action: Action::Put(Existing::Refused, cells),
             expected: None,
         }],
+        request: None,
     }
 }
 

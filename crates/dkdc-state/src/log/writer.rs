@@ -99,6 +99,7 @@ impl<'w> Tx<'w> {
         since: Instant,
     ) -> Result<Tx<'w>> {
         store.refuse_unwritable()?;
+        store.mirror().give_way();
         let Writer {
             conn,
             tail,

@@ -111,6 +111,17 @@ impl State {
     }
 }
 
+impl State {
+    /// For measurements: rows that this process has written into files of the
+    /// mirror.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn mirror_rows_written(&self) -> u64 {
+        let written = &self.store().mirror().rows_written;
+        written.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
 impl Store {
     /// The mirror as this process knows it.
     pub(crate) fn mirror(&self) -> &Mirror {

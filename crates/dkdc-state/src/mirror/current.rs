@@ -76,7 +76,8 @@ impl Keeper {
         drop((before, newer));
         let range = (Idx::from_micros(i64::MIN), upto);
         let replaces: Vec<&Sealed> = old.into_iter().collect();
-        self.enter(sheet, table, Kind::Current, range, &replaces)
+        let since = manifest.event;
+        self.enter(sheet, table, Kind::Current, range, (&replaces, since))
     }
 
     /// The versions that versions newer than `since` replace.
@@ -97,7 +98,7 @@ impl Keeper {
 }
 
 /// Versions, in order.
-pub(super) struct Superseded(Vec<i64>);
+pub(crate) struct Superseded(Vec<i64>);
 
 impl Superseded {
     pub(super) fn new(mut all: Vec<i64>) -> Superseded {
@@ -105,13 +106,13 @@ impl Superseded {
         Superseded(all)
     }
 
-    pub(super) fn has(&self, idx: i64) -> bool {
+    pub(crate) fn has(&self, idx: i64) -> bool {
         self.0.binary_search(&idx).is_ok()
     }
 }
 
 /// The rows to keep, by their place and version, which is the first column.
-pub(super) fn filter(
+pub(crate) fn filter(
     batch: &RecordBatch,
     keep: impl Fn(usize, i64) -> bool,
 ) -> Result<RecordBatch> {

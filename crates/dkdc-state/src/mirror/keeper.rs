@@ -150,7 +150,7 @@ impl Keeper {
                 }
                 Some(Due::Current) => self.write_current(&seen.manifest, table)?,
                 Some(Due::Merge(from, count)) => {
-                    self.merge(&of_table.history[from..from + count])?
+                    self.merge(&of_table.history[from..from + count], seen.manifest.event)?
                 }
             };
             // What was not done was another's to do, or cannot be done now.

@@ -6,11 +6,13 @@ use super::trust::Held;
 use crate::error::Result;
 use crate::log::manifest::{Kind, Sealed};
 use crate::log::scan;
+use crate::record::Idx;
 
 impl Keeper {
-    /// Writes the rows of files that meet, oldest first, into one. False: one of
+    /// Writes the rows of files that meet, oldest first, into one, as
+    /// they were when `since` was the newest event. False: one of
     /// them is not what was written, or another process was first.
-    pub(super) fn merge(&mut self, files: &[&Sealed]) -> Result<bool> {
+    pub(super) fn merge(&mut self, files: &[&Sealed], since: Idx) -> Result<bool> {
         let (Some(first), Some(last)) = (files.first(), files.last()) else {
             return Ok(false);
         };
@@ -32,6 +34,6 @@ impl Keeper {
         }
         drop(held);
         let range = (first.after, last.upto);
-        self.enter(sheet, first.table, Kind::History, range, files)
+        self.enter(sheet, first.table, Kind::History, range, (files, since))
     }
 }

@@ -1,6 +1,9 @@
 //! Writing files: log rows beyond the watermark become one, and rows of other
 //! files do.
 
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::WriterProperties;
@@ -8,12 +11,12 @@ use parquet::schema::types::ColumnPath;
 
 use arrow_array::RecordBatch;
 
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Site};
 use super::publish::Draft;
 use crate::error::{Error, Result};
 use crate::log::manifest::{self, Kind, Sealed};
 use crate::log::scan::{self, Scanned};
-use crate::log::{hash, moment};
+use crate::log::{hash, locate, moment};
 use crate::record::{Idx, hex};
 use crate::schema::TableSchema;
 
@@ -53,6 +56,7 @@ impl Keeper {
         replaces: &[&Sealed],
     ) -> Result<bool> {
         let catalog = self.catalog()?;
+        let since = catalog.event;
         let schema = &catalog.by_number(table)?.schema;
         let columns = scan::all_columns(schema);
         let mut sheet = self.sheet(schema, &columns)?;
@@ -68,7 +72,13 @@ impl Keeper {
             sheet.write(&batch)?;
             at = last;
         }
-        self.enter(sheet, table, Kind::History, (after, upto), replaces)
+        self.enter(
+            sheet,
+            table,
+            Kind::History,
+            (after, upto),
+            (replaces, since),
+        )
     }
 
     /// A new file with these columns.
@@ -93,15 +103,16 @@ impl Keeper {
         })
     }
 
-    /// Publishes a file and enters it into the manifest. False: another process
-    /// was first; then the file is gone.
+    /// Publishes a file and enters it into the manifest, in place of others, if
+    /// nothing was taken from the table since its rows were read. False: another
+    /// process was first, or something was; then the file is gone.
     pub(super) fn enter(
         &mut self,
         sheet: Sheet,
         table: u32,
         kind: Kind,
         (after, upto): (Idx, Idx),
-        replaces: &[&Sealed],
+        (replaces, since): (&[&Sealed], Idx),
     ) -> Result<bool> {
         let mut random = [0; 8];
         hash::random(&mut random)?;
@@ -112,6 +123,8 @@ impl Keeper {
         let file = format!("{table}-{what}{upto}-{}.parquet", hex(&random));
         let draft = sheet.writer.into_inner().map_err(failed)?;
         let published = draft.publish(&file)?;
+        let written = &self.site.mirror.rows_written;
+        written.fetch_add(sheet.rows, Ordering::Relaxed);
         let sealed = Sealed {
             file,
             table,
@@ -122,7 +135,7 @@ impl Keeper {
             bytes: published.bytes,
             hash: published.hash,
         };
-        let entered = manifest::enter(&self.conn, &sealed, replaces);
+        let entered = self.entered(&sealed, replaces, since);
         // It stays locked until the manifest names it.
         drop(published.file);
         if matches!(entered, Ok(true)) {
@@ -134,5 +147,25 @@ impl Keeper {
             self.remove(&sealed.file);
         }
         entered
+    }
+
+    /// Enters a file into the manifest. Writers of this process let it pass;
+    /// those of others are waited for as a write would.
+    fn entered(&self, sealed: &Sealed, replaces: &[&Sealed], since: Idx) -> Result<bool> {
+        let Site { path, config, .. } = &self.site;
+        let began = Instant::now();
+        loop {
+            let entered = {
+                let _passes = self.site.mirror.entering.lock();
+                manifest::enter(&self.conn, sealed, replaces, since)
+            };
+            let entered = entered.map_err(|error| locate(path, began.elapsed(), error));
+            match entered {
+                Err(Error::Busy { .. }) if began.elapsed() < config.busy_timeout => {
+                    self.go_on()?;
+                }
+                entered => return entered,
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Removing files that nobody reads and the manifest does not name.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::keeper::Keeper;
 use super::publish::DRAFT;
@@ -20,6 +20,14 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Removes every file that the manifest does not name. Returns those that
+    /// somebody reads or writes.
+    pub(crate) fn sweep_mirror(&self) -> Result<Vec<PathBuf>> {
+        Keeper::open(self.keeper.site.clone())?.sweep()
+    }
+}
+
 impl Mirror {
     /// Remembers a file that this process has just written.
     pub(super) fn written(&self, sealed: &Sealed) {
@@ -35,9 +43,12 @@ impl Keeper {
     /// Removes what was left behind: by a process that was killed, or since it
     /// was being read. A file that is being written is locked until the
     /// manifest names it, so the manifest is asked after the lock was got.
-    pub(super) fn sweep(&mut self) -> Result<()> {
+    ///
+    /// Returns those that are locked, and so stay.
+    pub(super) fn sweep(&mut self) -> Result<Vec<PathBuf>> {
+        let mut locked = Vec::new();
         let Ok(entries) = fs::read_dir(&self.site.mirror.folder) else {
-            return Ok(());
+            return Ok(locked);
         };
         for entry in entries.flatten() {
             let name = entry.file_name();
@@ -48,12 +59,17 @@ impl Keeper {
             if self.read(|conn, _| manifest::names(conn, name))? {
                 continue;
             }
-            let Some(_locked) = lock(&path) else { continue };
+            let Some(_locked) = lock(&path) else {
+                if path.exists() {
+                    locked.push(path);
+                }
+                continue;
+            };
             if !self.read(|conn, _| manifest::names(conn, name))? {
                 unlink(&path);
             }
         }
-        Ok(())
+        Ok(locked)
     }
 }
 

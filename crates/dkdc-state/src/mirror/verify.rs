@@ -45,6 +45,8 @@ impl Store {
             };
             match self.first_difference(sealed, &held, schema) {
                 Ok(None) => {}
+                // What was erased meanwhile, the log does not say any more.
+                Ok(Some(_)) if !self.read(|conn, _| manifest::names(conn, &sealed.file))? => {}
                 Ok(Some(what)) => verified.wrong.push(format!("mirror: {at}: {what}")),
                 // The table was cleared meanwhile, and the file with it.
                 Err(Error::OutsideHistory { .. }) => {}

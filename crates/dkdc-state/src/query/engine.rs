@@ -1,8 +1,11 @@
 //! DuckDB in memory: opened, locked down, and asked.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow_array::RecordBatch;
+use arrow_schema::{Field, Schema, SchemaRef};
 use duckdb::{Config, Connection};
 
 use super::judge::Judge;
@@ -239,17 +242,43 @@ impl Begun {
 fn ask(connection: &Connection, query: &str, answer: &Answer, told: &mut bool) -> Result<()> {
     let mut statement = connection.prepare(query).map_err(refused)?;
     let rows = statement.stream_arrow([]).map_err(refused)?;
-    if answer.tell.send(Ok(rows.get_schema())).is_err() {
+    let schema = distinct(rows.get_schema());
+    if answer.tell.send(Ok(Arc::clone(&schema))).is_err() {
         return Ok(());
     }
     *told = true;
     for batch in rows {
         let batch = batch.map_err(refused)?;
+        let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())
+            .map_err(|error| Error::Query(error.to_string()))?;
         if answer.send.send(Ok(batch)).is_err() {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// The same columns, none of whose names is another's: the second `id` is
+/// `id_1`, as DuckDB names them when it makes a table of an answer.
+fn distinct(schema: SchemaRef) -> SchemaRef {
+    let names = schema.fields().iter().map(|field| field.name().clone());
+    let mut taken: HashSet<String> = names.collect();
+    if taken.len() == schema.fields().len() {
+        return schema;
+    }
+    let mut met = HashSet::new();
+    let fields = schema.fields().iter().map(|field| {
+        if met.insert(field.name()) {
+            return Arc::clone(field);
+        }
+        let mut names = (1..).map(|n: u64| format!("{}_{n}", field.name()));
+        let name = names.find(|name| taken.insert(name.clone()));
+        Arc::new(Field::clone(field).with_name(name.unwrap_or_default()))
+    });
+    Arc::new(Schema::new_with_metadata(
+        fields.collect::<Vec<_>>(),
+        schema.metadata().clone(),
+    ))
 }
 
 #[expect(

@@ -22,6 +22,9 @@ use crate::record::Idx;
 
 /// Questions about a table until its rows are loaded.
 const ASKED: u32 = 2;
+/// Of the memory that DuckDB may have, which is 80% of the machine's, hot rows
+/// take this share: a tenth of the machine's.
+const SHARE: u64 = 8;
 /// Rows that come until the memory they take is looked at again.
 const LOOK: u64 = 65_536;
 
@@ -30,7 +33,8 @@ const FEW: usize = 512;
 
 /// The tables in memory.
 pub(super) struct Hot {
-    budget: u64,
+    /// In bytes; `None` until DuckDB is asked what it may have.
+    budget: Option<u64>,
     tables: HashMap<u32, Rows>,
     asked: HashMap<u32, u32>,
     /// Too large for the budget.
@@ -65,7 +69,7 @@ fn name(number: u32) -> String {
 }
 
 impl Hot {
-    pub(super) fn new(budget: u64) -> Hot {
+    pub(super) fn new(budget: Option<u64>) -> Hot {
         Hot {
             budget,
             tables: HashMap::new(),
@@ -121,11 +125,8 @@ impl Hot {
                     changed.push(number);
                 }
             } else if pinned.is_last()
-                && judged
-                    .tables
-                    .iter()
-                    .any(|t| t.eq_ignore_ascii_case(meta.name()))
-                && self.is_due(number, pieces)
+                && judged.names(meta.name())
+                && self.is_due(connection, number, pieces)?
             {
                 self.load(connection, ahead)?;
                 changed.push(number);
@@ -136,14 +137,23 @@ impl Hot {
 
     /// True when a table has been asked for often enough, and may fit: in
     /// memory, rows take more than in a file.
-    fn is_due(&mut self, number: u32, pieces: &Pieces) -> bool {
-        let bytes = pieces.current.as_ref().map_or(1, |current| current.bytes);
-        if bytes > self.budget || self.large.contains(&number) {
-            return false;
-        }
+    fn is_due(&mut self, connection: &Connection, number: u32, pieces: &Pieces) -> Result<bool> {
         let asked = self.asked.entry(number).or_default();
         *asked = asked.saturating_add(1);
-        *asked >= ASKED
+        if *asked < ASKED || self.large.contains(&number) {
+            return Ok(false);
+        }
+        let bytes = pieces.current.as_ref().map_or(1, |current| current.bytes);
+        Ok(bytes <= self.budget(connection)?)
+    }
+
+    fn budget(&mut self, connection: &Connection) -> Result<u64> {
+        let budget = match self.budget {
+            Some(budget) => budget,
+            None => memory_limit(connection)? / SHARE,
+        };
+        self.budget = Some(budget);
+        Ok(budget)
     }
 
     /// Loads a table's rows, unless they are too large.
@@ -182,7 +192,7 @@ impl Hot {
                 |row| row.get(0),
             )
             .map_err(refused)?;
-        if u64::try_from(used.unwrap_or(0)).unwrap_or(0) > self.budget {
+        if u64::try_from(used.unwrap_or(0)).unwrap_or(0) > self.budget(connection)? {
             self.large.insert(number);
             self.tables.remove(&number);
             let drop = format!("DROP TABLE IF EXISTS {}", name(number));
@@ -224,6 +234,15 @@ impl Hot {
         }
         Ok(self.tables.contains_key(&number))
     }
+}
+
+/// The bytes that DuckDB may have, which it says as people do: `18.6 GiB`.
+fn memory_limit(connection: &Connection) -> Result<u64> {
+    let sql = "WITH s AS (SELECT string_split(current_setting('memory_limit'), ' ') AS s) \
+               SELECT (s[1]::DOUBLE * CASE s[2] WHEN 'KiB' THEN 2^10 WHEN 'MiB' THEN 2^20 \
+               WHEN 'GiB' THEN 2^30 WHEN 'TiB' THEN 2^40 ELSE 1 END)::UBIGINT FROM s";
+    let limit = connection.query_row(sql, [], |row| row.get(0));
+    limit.map_err(refused)
 }
 
 /// Brings a table's rows from one version to another: how many went and came.

@@ -69,13 +69,21 @@ fn judge(connection: &Connection, query: &str) -> Result<Judged> {
             judged.collect(&parsed["statements"]);
             Ok(judged)
         }
-        _ => Err(Error::Query(
+        None | Some(0) => Err(Error::Query("there is no question in it".to_owned())),
+        Some(_) => Err(Error::Query(
             "one statement at a time is answered".to_owned(),
         )),
     }
 }
 
 impl Judged {
+    /// True when it uses a name as that of a table of current rows.
+    pub(super) fn names(&self, table: &str) -> bool {
+        self.tables
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(table))
+    }
+
     /// Finds the tables in a part of a statement.
     fn collect(&mut self, part: &Value) {
         match part {

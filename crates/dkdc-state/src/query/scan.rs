@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::log::catalog::{Catalog, TableMeta};
 use crate::log::scan::newest;
 use crate::log::scan::{self, Scanned};
-use crate::log::{Store, manifest, moment};
+use crate::log::{Store, event, manifest, moment};
 use crate::mirror::{Held, Pieces};
 use crate::record::Idx;
 use crate::time::Moment;
@@ -35,26 +35,29 @@ const FIRST_PAGE: usize = VECTOR;
 /// Rows read from the log at a time.
 const PAGE: usize = 8 * VECTOR;
 
-type Failure = Box<dyn std::error::Error>;
+pub(super) type Failure = Box<dyn std::error::Error>;
 
 /// Snapshots of questions under way, by token.
 static PINNED: LazyLock<Mutex<HashMap<i64, Arc<Pin>>>> = LazyLock::new(Mutex::default);
 
 /// What a question's table functions read.
-struct Pin {
-    store: Arc<Store>,
+pub(super) struct Pin {
+    pub(super) store: Arc<Store>,
     idx: Idx,
     now: i64,
     /// The tables that the views are made of: a column renamed since has here
     /// the name that the views use.
-    catalog: Arc<Catalog>,
+    pub(super) catalog: Arc<Catalog>,
+    /// Tails are kept in memory: it is the question that reads, and not what
+    /// brings other things up to date for it.
+    keeps_tails: AtomicBool,
     /// The error behind the text that DuckDB reports.
     error: Mutex<Option<Error>>,
 }
 
 impl Pin {
     /// Keeps the error, and gives DuckDB its text.
-    fn fail(&self, error: Error) -> Failure {
+    pub(super) fn fail(&self, error: Error) -> Failure {
         let text = error.to_string();
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         text.into()
@@ -98,6 +101,7 @@ impl Pinned {
             store: Arc::clone(store),
             idx,
             catalog: Arc::clone(&catalog),
+            keeps_tails: AtomicBool::new(false),
             error: Mutex::new(None),
         });
         lock().insert(token, Arc::clone(&pin));
@@ -145,6 +149,7 @@ impl Pinned {
             store: Arc::clone(&self.pin.store),
             idx: self.last,
             catalog: Arc::clone(&self.catalog),
+            keeps_tails: AtomicBool::new(false),
             error: Mutex::new(None),
         };
         lock().insert(self.token, Arc::new(last));
@@ -166,6 +171,11 @@ impl Pinned {
         let of_log = self.take_error();
         let gone = || self.held.iter().find(|held| !held.is_there());
         of_log.unwrap_or_else(|| gone().map_or(error, changed))
+    }
+
+    /// From here on, tails that are read are kept for the questions to come.
+    pub(super) fn keep_tails(&self) {
+        self.pin.keeps_tails.store(true, Ordering::Relaxed);
     }
 
     /// The snapshot's version.
@@ -204,7 +214,8 @@ fn lock() -> std::sync::MutexGuard<'static, HashMap<i64, Arc<Pin>>> {
 pub(super) fn register(connection: &duckdb::Connection) -> duckdb::Result<()> {
     connection.register_table_function::<Scan<false>>("dkdc_scan")?;
     connection.register_table_function::<Scan<true>>("dkdc_scan_at")?;
-    connection.register_table_function::<At>("dkdc_moment")
+    connection.register_table_function::<At>("dkdc_moment")?;
+    super::content::register(connection)
 }
 
 /// The table function; with a moment or without.
@@ -216,6 +227,8 @@ struct Bound {
     table: u32,
     after: Idx,
     upto: Idx,
+    /// What no file of the mirror has.
+    is_tail: bool,
     columns: Vec<Scanned>,
 }
 
@@ -259,6 +272,7 @@ impl<const AT: bool> VTab for Scan<AT> {
             table,
             after: idx(2),
             upto: upto.min(idx(3)),
+            is_tail: idx(3).as_micros() == i64::MAX,
             columns,
         })
     }
@@ -311,15 +325,21 @@ impl<const AT: bool> VTab for Scan<AT> {
     }
 }
 
+const NOT_OURS: &str = "dkdc's table functions serve only its own views";
+
+/// What a token stands for.
+pub(super) fn pin(token: i64) -> Result<Arc<Pin>, Failure> {
+    let pin = lock().get(&token).cloned();
+    pin.ok_or_else(|| NOT_OURS.into())
+}
+
 /// The snapshot and the table that the first parameters name.
-fn pin_of(bind: &BindInfo) -> Result<(Arc<Pin>, u32), Failure> {
+pub(super) fn pin_of(bind: &BindInfo) -> Result<(Arc<Pin>, u32), Failure> {
     let token = bind.get_parameter(1);
-    let pin = if token.is_null() {
-        None
-    } else {
-        lock().get(&token.to_int64()).cloned()
-    };
-    let pin = pin.ok_or("dkdc's table functions serve only its own views")?;
+    if token.is_null() {
+        return Err(NOT_OURS.into());
+    }
+    let pin = pin(token.to_int64())?;
     let table = u32::try_from(bind.get_parameter(0).to_int64())?;
     Ok((pin, table))
 }
@@ -336,7 +356,7 @@ fn moment_of(bind: &BindInfo, place: u64) -> Result<String, Failure> {
 struct At;
 
 /// One row, once.
-struct Once(std::sync::atomic::AtomicBool);
+struct Once(AtomicBool);
 
 impl VTab for At {
     type BindData = Idx;
@@ -380,7 +400,7 @@ impl VTab for At {
 }
 
 /// Up to which version a scan goes.
-fn bound(pin: &Pin, table: u32, at: Option<&str>) -> Result<Idx> {
+pub(super) fn bound(pin: &Pin, table: u32, at: Option<&str>) -> Result<Idx> {
     let moment = at.map(|text| parse(pin, text)).transpose()?;
     pin.store.read(|conn, catalog| {
         let meta = catalog.by_number(table)?;
@@ -415,11 +435,26 @@ fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<
         .iter()
         .map(|at| bound.columns.get(*at).copied().unwrap_or(any))
         .collect();
+    if bound.is_tail && cursor.after.is_none() && bound.pin.keeps_tails.load(Ordering::Relaxed) {
+        let (store, range) = (&bound.pin.store, (bound.after, bound.upto));
+        if let Some(batches) = store.tails.read(store, bound.table, range, &columns)? {
+            batches.iter().for_each(|batch| cursor.add(batch));
+            cursor.done = true;
+            return Ok(());
+        }
+    }
     let range = (cursor.after.unwrap_or(bound.after), bound.upto);
     let limit = cursor.page;
     let read = bound.pin.store.read(|conn, catalog| {
         let meta = catalog.by_number(bound.table)?;
         moment::check_floor(meta, bound.upto)?;
+        // Pages before this one may hold what it supersedes no longer.
+        let since = bound.pin.catalog.event;
+        if catalog.event != since && event::took(conn, bound.table, since)? {
+            return Err(Error::Changed {
+                path: bound.pin.store.path.clone(),
+            });
+        }
         scan::batch(conn, meta, &columns, range, limit)
     })?;
     cursor.page = PAGE;
@@ -429,9 +464,16 @@ fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<
     };
     cursor.done = last >= bound.upto;
     cursor.after = Some(last);
-    for from in (0..batch.num_rows()).step_by(VECTOR) {
-        let rows = VECTOR.min(batch.num_rows() - from);
-        cursor.ready.push_back(batch.slice(from, rows));
-    }
+    cursor.add(&batch);
     Ok(())
+}
+
+impl Cursor {
+    /// Cuts rows into vectors.
+    fn add(&mut self, batch: &RecordBatch) {
+        for from in (0..batch.num_rows()).step_by(VECTOR) {
+            let rows = VECTOR.min(batch.num_rows() - from);
+            self.ready.push_back(batch.slice(from, rows));
+        }
+    }
 }

@@ -27,27 +27,35 @@ struct Ready {
     /// The newest event; `None`: nothing is ready.
     event: Option<Idx>,
     /// By table number minus one.
-    pieces: Vec<Pieces>,
+    made: Vec<Made>,
     hot: Hot,
+}
+
+/// Of which pieces the views of a table are made, if they are.
+#[derive(Default)]
+struct Made {
+    current: Option<Pieces>,
+    /// The view of its history and the macro.
+    past: Option<Pieces>,
 }
 
 impl Stage {
     /// For any snapshot.
     pub(super) fn of_any() -> Stage {
-        Stage::new(true, 0)
+        Stage::new(true, Some(0))
     }
 
     /// For new snapshots, with current rows in memory up to so many bytes.
-    pub(super) fn of_new(hot_bytes: u64) -> Stage {
+    pub(super) fn of_new(hot_bytes: Option<u64>) -> Stage {
         Stage::new(false, hot_bytes)
     }
 
-    fn new(any: bool, hot_bytes: u64) -> Stage {
+    fn new(any: bool, hot_bytes: Option<u64>) -> Stage {
         Stage {
             ready: Mutex::new(Ready {
                 any,
                 event: None,
-                pieces: Vec::new(),
+                made: Vec::new(),
                 hot: Hot::new(hot_bytes),
             }),
         }
@@ -81,6 +89,7 @@ impl Stage {
         session.begin()?;
         let in_memory = ready.hot.suffices(&pinned, judged);
         drop(ready);
+        pinned.keep_tails();
         if !in_memory {
             session.set_idx(pinned.idx())?;
         }
@@ -116,39 +125,67 @@ impl Ready {
                 Vec::new()
             }
         };
-        self.refresh(session, pinned, &hot)?;
+        self.refresh(session, pinned, judged, &hot)?;
         Ok(true)
     }
 
-    /// Makes the views those of the tables there are now.
-    fn refresh(&mut self, session: &Session, pinned: &Pinned, changed: &[u32]) -> Result<()> {
+    /// Makes the views that a question needs those of the tables there are now.
+    fn refresh(
+        &mut self,
+        session: &Session,
+        pinned: &Pinned,
+        judged: &Judged,
+        changed: &[u32],
+    ) -> Result<()> {
         let event = Some(pinned.catalog.event);
-        let all = self.event != event;
-        if !all && changed.is_empty() && self.pieces == pinned.pieces {
-            return Ok(());
+        if self.event != event {
+            self.made.clear();
         }
+        let tables = &pinned.catalog.tables;
+        self.made.resize_with(tables.len(), Made::default);
         let mut sql = String::new();
-        if all {
-            sql += "CREATE SCHEMA IF NOT EXISTS history;\n";
-        }
-        for (at, (meta, pieces)) in pinned.catalog.tables.iter().zip(&pinned.pieces).enumerate() {
+        let mut due = Vec::new();
+        for (at, (meta, pieces)) in tables.iter().zip(&pinned.pieces).enumerate() {
             let number = meta.schema.number;
-            if all || changed.contains(&number) || self.pieces.get(at) != Some(pieces) {
+            let made = &mut self.made[at];
+            if changed.contains(&number) {
+                made.current = None;
+            }
+            let files = format!("{}_files", meta.name());
+            let named = judged.names(meta.name()) || judged.names(&files);
+            if !named && !judged.others {
+                continue;
+            }
+            if made.current.as_ref() != Some(pieces) {
                 let hot = self.hot.name(number);
                 let which = match &hot {
                     Some(table) => For::One(table),
                     None if self.any => For::Any,
                     None => For::Newer,
                 };
-                sql += &views::create(meta, pieces, which);
+                let free = pinned.catalog.find(&files).is_none();
+                sql += &views::current(meta, pieces, which, free);
+                due.push(at);
+            }
+            if judged.others && made.past.as_ref() != Some(pieces) {
+                sql += &views::past(meta, pieces);
+                due.push(at);
             }
         }
-        // When this fails, they are made again.
-        self.event = None;
-        let made = pinned.at_last(|| session.connection().execute_batch(&sql));
-        made.map_err(refused)?;
+        if !sql.is_empty() {
+            // When this fails, all are made again.
+            self.event = None;
+            let made = pinned.at_last(|| session.connection().execute_batch(&sql));
+            made.map_err(refused)?;
+        }
+        for at in due {
+            let pieces = &pinned.pieces[at];
+            self.made[at].current = Some(pieces.clone());
+            if judged.others {
+                self.made[at].past = Some(pieces.clone());
+            }
+        }
         self.event = event;
-        self.pieces.clone_from(&pinned.pieces);
         Ok(())
     }
 }

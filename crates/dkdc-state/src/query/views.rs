@@ -32,11 +32,36 @@ pub(super) enum For<'a> {
     Any,
 }
 
-/// The views and macros of one table. A macro's parameter hides columns of its
-/// name: `_moment` can be none.
-pub(super) fn create(meta: &TableMeta, pieces: &Pieces, which: For<'_>) -> String {
+/// The view of a table's current rows, and that of its files; `files_is_free`: no
+/// table has the name of the latter.
+pub(super) fn current(
+    meta: &TableMeta,
+    pieces: &Pieces,
+    which: For<'_>,
+    files_is_free: bool,
+) -> String {
+    let now = Cut::snapshot(meta.schema.number, "getvariable('dkdc_idx')");
+    let current = match which {
+        For::One(table) => format!("SELECT * FROM {table}"),
+        For::Newer => current_newer(meta, pieces, &now, None),
+        For::Any => current_any(meta, pieces, &now),
+    };
+    let files = if files_is_free {
+        of_files(meta, &current)
+    } else {
+        String::new()
+    };
+    format!(
+        "CREATE OR REPLACE VIEW {} AS {};\n{files}",
+        quote(meta.name()),
+        content(meta, current)
+    )
+}
+
+/// The view of a table's history, and the macro for moments. A macro's parameter
+/// hides columns of its name: `_moment` can be none.
+pub(super) fn past(meta: &TableMeta, pieces: &Pieces) -> String {
     let number = meta.schema.number;
-    let name = quote(meta.name());
     let now = Cut::snapshot(number, "getvariable('dkdc_idx')");
     let then = Cut {
         upto: format!(
@@ -45,19 +70,61 @@ pub(super) fn create(meta: &TableMeta, pieces: &Pieces, which: For<'_>) -> Strin
         scan: format!("dkdc_scan_at({number}, getvariable('dkdc')"),
         moment: ", _moment::VARCHAR".to_owned(),
     };
-    let current = match which {
-        For::One(table) => format!("SELECT * FROM {table}"),
-        For::Newer => current_newer(meta, pieces, &now, None),
-        For::Any => current_any(meta, pieces, &now),
-    };
+    let then = content(meta, current_any(meta, pieces, &then));
     format!(
-        "CREATE OR REPLACE VIEW {name} AS {current};\n\
-         CREATE OR REPLACE VIEW history.{name} AS {};\n\
+        "CREATE SCHEMA IF NOT EXISTS history;\n\
+         CREATE OR REPLACE VIEW history.{} AS {};\n\
          CREATE OR REPLACE MACRO {}(_moment) AS TABLE {};\n",
+        quote(meta.name()),
         history(meta, &now.source(meta, pieces)),
         quote(&format!("{}_at", meta.name())),
-        current_any(meta, pieces, &then)
+        then
     )
+}
+
+/// True for a table of files: their names, and the content that `data` names.
+pub(super) fn has_files(meta: &TableMeta) -> bool {
+    let is = |name: &str, ty: ColumnType| {
+        let columns = &meta.schema.columns;
+        columns
+            .iter()
+            .any(|column| column.name == name && column.ty == ty)
+    };
+    is("path", ColumnType::Text) && is("filename", ColumnType::Text) && is("data", ColumnType::Blob)
+}
+
+/// Of files, `data` is the content: read where it is asked for alone.
+fn content(meta: &TableMeta, current: String) -> String {
+    if !has_files(meta) {
+        return current;
+    }
+    format!(
+        "SELECT * REPLACE (dkdc_content(getvariable('dkdc'), data.hash, data.size) AS data) \
+         FROM ({current})"
+    )
+}
+
+/// Of files, `<table>_files` is all but the content, and `<table>_csv(pattern, at
+/// := ...)` and so on read what is in them.
+fn of_files(meta: &TableMeta, current: &str) -> String {
+    if !has_files(meta) {
+        return String::new();
+    }
+    let name = |ending: &str| quote(&format!("{}_{ending}", meta.name()));
+    let mut sql = format!(
+        "CREATE OR REPLACE VIEW {} AS SELECT * EXCLUDE (data) FROM ({current});\n",
+        name("files")
+    );
+    for kind in ["csv", "json", "parquet", "text"] {
+        sql += &format!(
+            "CREATE OR REPLACE MACRO {}(_pattern, \"at\" := NULL) AS TABLE SELECT * FROM \
+             dkdc_{kind}({}, getvariable('dkdc'), CAST(_pattern AS VARCHAR), \
+             CAST(\"at\" AS VARCHAR));\n",
+            name(kind),
+            meta.schema.number
+        );
+    }
+    sql
 }
 
 /// A table's current rows at a version that is not older than those of the

@@ -5,6 +5,7 @@
 //! back are the same bytes.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use jiff::civil::Date;
 use rusqlite::ToSql;
@@ -132,12 +133,26 @@ fn timestamp(micros: i64) -> Option<Value> {
 
 /// A list as JSON. Timestamps and dates are numbers, as in columns of their own.
 fn list_text(items: &[Value]) -> String {
-    let item = |value: &Value| match value {
-        Value::Timestamp(t) => serde_json::Value::from(t.as_microsecond()),
-        Value::Date(d) => serde_json::Value::from(days(*d)),
-        other => other.to_json(),
-    };
-    serde_json::Value::Array(items.iter().map(item).collect()).to_string()
+    let mut text = String::from("[");
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        // Writing to a String cannot fail.
+        let _ = match item {
+            Value::Timestamp(t) => write!(text, "{}", t.as_microsecond()),
+            Value::Date(d) => write!(text, "{}", days(*d)),
+            Value::Text(t) if !t.contains(needs_escape) => write!(text, "\"{t}\""),
+            other => write!(text, "{}", other.to_json()),
+        };
+    }
+    text.push(']');
+    text
+}
+
+/// What JSON does not have as it is within quotes.
+fn needs_escape(c: char) -> bool {
+    matches!(c, '"' | '\\' | '\0'..='\x1f')
 }
 
 fn list(text: &str, item: ListItem) -> Option<Value> {

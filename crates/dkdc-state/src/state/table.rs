@@ -12,6 +12,7 @@ use crate::log::append::{Action, Batch, Existing, Write};
 use crate::log::catalog::TableMeta;
 use crate::log::list::{self, Scope};
 use crate::log::read::{self, LogRow};
+use crate::log::request::Request;
 use crate::record::{Idx, Version, Versioned};
 use crate::schema::TableSchema;
 
@@ -46,6 +47,8 @@ pub struct Table<R> {
     pub(super) state: State,
     pub(super) name: Arc<str>,
     pub(super) shape: Shape<R>,
+    /// The key of the one request that this handle makes.
+    pub(super) request: Option<Arc<str>>,
 }
 
 impl<R> Clone for Table<R> {
@@ -54,6 +57,7 @@ impl<R> Clone for Table<R> {
             state: self.state.clone(),
             name: Arc::clone(&self.name),
             shape: self.shape.clone(),
+            request: self.request.clone(),
         }
     }
 }
@@ -180,6 +184,37 @@ impl<R> Table<R> {
         self.put_all(records, Existing::Either)
     }
 
+    /// The same table, for one write that may be tried again: the first write
+    /// with this key is made; the same write with the same key again, at any
+    /// time and by whomever, is not, and has the same answer. So whoever lost an
+    /// answer, to a crash or a network, just asks again.
+    ///
+    /// One call of `append`, `update`, `upsert`, `delete`, `restore` or one of
+    /// those for many records is a write. What is refused is not remembered.
+    /// Keys are kept until [`prune`](State::prune) takes what is older than they
+    /// are, or the table is cleared.
+    ///
+    /// ```
+    /// # use dkdc_state::{Row, State, TableDef};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let state = State::open(folder.path().join("data.db"))?;
+    /// let orders = state.define(&TableDef::new("orders"))?;
+    /// let first = orders.request("order-17").append(&Row::new("17"))?;
+    /// let again = orders.request("order-17").append(&Row::new("17"))?;
+    /// assert_eq!(first, again);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Another write with the same key is refused:
+    /// [`Error::RequestDiffers`].
+    #[must_use]
+    pub fn request(&self, key: &str) -> Table<R> {
+        Table {
+            request: Some(key.into()),
+            ..self.clone()
+        }
+    }
+
     fn put(&self, record: &R, existing: Existing, expected: Option<Idx>) -> Result<Version> {
         let put = |schema: &_| self.shape.put(schema, record, existing, expected);
         self.submit_one(self.with_columns(put)?)
@@ -211,8 +246,11 @@ impl<R> Table<R> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
+        let table = self.shape.table;
+        let request = self.request.as_ref();
         let batch = Batch {
-            table: self.shape.table,
+            request: request.map(|key| Request::new(key, table, &writes)),
+            table,
             writes,
         };
         let store = self.state.writable()?;

@@ -8,10 +8,11 @@ use super::Row;
 use super::select::Select;
 use super::shape::Shape;
 use super::versions::{self, Difference};
-use crate::blob;
+use crate::blob::Packed;
 use crate::error::Result;
 use crate::log::append::{Action, Batch, Existing, Write};
 use crate::log::list::{self, Scope};
+use crate::log::request::{self, Request};
 use crate::log::writer::Tx;
 use crate::log::{chunks, damaged, read};
 use crate::record::{BlobRef, Idx, Record, Version, Versioned};
@@ -67,15 +68,60 @@ impl<'t, 'w> Transaction<'t, 'w> {
         Ok(TxTable { owner: self, shape })
     }
 
-    /// Puts content into the store, as part of the transaction.
+    /// True the first time that a transaction with this request key is made, and
+    /// false when it was committed before: then there is nothing left to do, and
+    /// trying it again after an answer was lost is safe.
+    ///
+    /// ```
+    /// # use dkdc_state::{Error, Row, State, TableDef};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let state = State::open(folder.path().join("data.db"))?;
+    /// state.define(&TableDef::new("orders"))?;
+    /// for attempt in 0..2 {
+    ///     state.transaction(|tx| {
+    ///         if tx.once("order-17")? {
+    ///             tx.rows("orders")?.append(&Row::new("17"))?;
+    ///         }
+    ///         Ok::<(), Error>(())
+    ///     })?;
+    /// }
+    /// assert_eq!(state.rows("orders")?.history("17")?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`State::put_blob`](crate::State::put_blob).
-    pub fn put_blob(&self, reader: impl Read) -> Result<BlobRef> {
-        let (blob, data) = blob::take(reader)?;
+    /// [`Error::RequestDiffers`](crate::Error::RequestDiffers) when the key was
+    /// that of a single write.
+    pub fn once(&self, key: &str) -> Result<bool> {
         let mut tx = self.tx.borrow_mut();
-        tx.step(|tx| chunks::insert(tx.conn, &blob, &data, tx.now))?;
-        Ok(blob)
+        tx.step(|tx| {
+            let (store, request) = (tx.catalog.store_id, Request::of_key(key));
+            let known = request::answered(tx.conn, &store, &request)?.is_some();
+            if !known {
+                let at = (Idx::from_micros(tx.now), Idx::from_micros(tx.now));
+                request::remember(tx.conn, &store, &request, None, at, &[])?;
+            }
+            Ok(!known)
+        })
+    }
+
+    /// Puts content into the store, as part of the transaction; all of it is in
+    /// memory meanwhile. [`Packed`] does the work before the transaction.
+    ///
+    /// # Errors
+    /// As [`Packed::read`].
+    pub fn put_blob(&self, reader: impl Read) -> Result<BlobRef> {
+        self.put_packed(&Packed::read(reader)?)
+    }
+
+    /// Puts content that was packed before, as part of the transaction.
+    ///
+    /// # Errors
+    /// As for any write.
+    pub fn put_packed(&self, packed: &Packed) -> Result<BlobRef> {
+        let mut tx = self.tx.borrow_mut();
+        tx.step(|tx| chunks::put_packed(tx.conn, packed, tx.now))?;
+        Ok(packed.blob())
     }
 }
 
@@ -295,6 +341,7 @@ impl<R> TxTable<'_, '_, '_, R> {
         let batch = Batch {
             table: self.shape.table,
             writes: records.into_iter().map(put).collect::<Result<_>>()?,
+            request: None,
         };
         let mut tx = self.owner.tx.borrow_mut();
         tx.step(|tx| tx.savepoint(|tx| tx.apply(batch)))
@@ -312,6 +359,7 @@ impl<R> TxTable<'_, '_, '_, R> {
         let batch = Batch {
             table: self.shape.table,
             writes: vec![write],
+            request: None,
         };
         // One write is judged before its first row: when it is refused, nothing
         // has been written, and the transaction may go on.

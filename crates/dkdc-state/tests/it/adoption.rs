@@ -10,6 +10,7 @@ mod values;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use dkdc_state::{BlobRef, Clock, Error, EventKind, Idx, Moment, Op, Record, Row, Select, State};
@@ -255,15 +256,11 @@ fn of_two_files_with_one_name_the_newest_stays() {
         .as_array()
         .expect("a list")
         .iter()
-        .map(|c| (c["id"].as_str(), c["version"].as_i64(), c["kept"].as_str()))
+        .map(|c| (c["version"].as_i64(), c["kept"].as_i64()))
         .collect();
-    assert_eq!(
-        seen,
-        [
-            (Some("old"), Some(now), Some("new")),
-            (Some("older"), Some(now + 1), Some("new")),
-        ]
-    );
+    let kept = lake.get("new").expect("a read").expect("there").idx();
+    let kept = Some(kept.as_micros());
+    assert_eq!(seen, [(Some(now), kept), (Some(now + 1), kept)]);
     let old = lake.history("old").expect("history");
     assert_eq!(old.len(), 2);
     assert_eq!(
@@ -289,6 +286,38 @@ fn of_two_files_with_one_name_the_newest_stays() {
         5
     );
     assert_sound(&state);
+}
+
+#[test]
+fn what_is_erased_is_gone_from_the_original_tables_too() {
+    let (folder, path) = file(&[
+        TODOS,
+        LAKE,
+        POST,
+        "INSERT INTO todos(idx, id, body) VALUES ('2025-01-01', NULL, 'without an id'),
+            ('2025-01-02', 'kept', 'kept body')",
+    ]);
+    let state = State::open(&path).expect("it is adopted");
+    let lake = state.table::<File>().expect("a table");
+    let file = lake.ids("", 1).expect("ids").remove(0);
+    assert_eq!(state.erase("todos", &["test"]).expect("there").versions, 2);
+    let nameless = state.rows("todos").expect("a table").ids("original-", 2);
+    let nameless = nameless.expect("ids").remove(0);
+    assert_eq!(
+        state.erase("todos", &[&nameless]).expect("there").versions,
+        1
+    );
+    let erased = state.erase("lake", &[&file]).expect("there");
+    assert_eq!((erased.blobs, erased.left.len()), (2, 0));
+    for secret in ["homework", "without an id", "hello world", &file] {
+        let mut grep = Command::new("grep");
+        grep.arg("-rl").arg(secret).arg(folder.path());
+        let found = grep.output().expect("grep runs").stdout;
+        assert_eq!(String::from_utf8_lossy(&found), "", "{secret}");
+    }
+    assert_sound(&state);
+    let kept = plain(&path).query_row("SELECT body FROM todos_original", [], |row| row.get(0));
+    assert_eq!(kept, Ok("kept body".to_owned()));
 }
 
 #[test]

@@ -46,7 +46,8 @@ fn content_comes_back_and_is_stored_once() {
         .append(&Row::new("b").with("data", blob))
         .expect("new");
     let status = state.status().expect("a status");
-    assert_eq!((status.blobs, status.blob_bytes), (2, 400_000));
+    assert_eq!(status.blob_bytes, 400_000);
+    assert!(status.blobs > 2, "cut into pieces: {}", status.blobs);
     drop((files, state));
     let state = place.open();
     let row = state

@@ -1,12 +1,15 @@
 //! The promises of dkdc-state, each a test named after it.
 
+mod a_damaged_store_can_be_helped;
 mod a_name_means_one_thing;
+mod a_request_is_made_once;
 mod acknowledged_writes_are_there;
 mod adoption;
 mod an_idle_file_is_complete;
 mod bad_input_is_refused;
 mod blobs_are_kept_once;
 mod changes_resume;
+mod content_is_cut_and_verified;
 mod damage_is_named;
 mod declarations_are_taken_at_their_word;
 mod derive;
@@ -24,8 +27,11 @@ mod nobody_waits_for_ever;
 mod only_files_that_are_named_are_joined;
 mod only_stores_are_opened;
 mod other_programs_cannot_write;
+mod pruning_takes_only_what_was_replaced;
 #[cfg(feature = "query")]
 mod questions_do_not_disturb_each_other;
+#[cfg(feature = "query")]
+mod scans_are_what_questions_see;
 mod schemas_evolve;
 #[cfg(feature = "query")]
 mod sql;
@@ -37,5 +43,6 @@ mod the_mirror_is_a_cache;
 mod the_model;
 mod transactions_are_all_or_nothing;
 mod values_come_back_exactly;
+mod what_is_erased_is_gone;
 mod who_may_only_read;
 mod workers;

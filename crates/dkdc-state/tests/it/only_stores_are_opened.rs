@@ -160,7 +160,7 @@ fn a_newer_format_is_refused_untouched() {
             error,
             Error::NewerFormat {
                 found: 7,
-                supported: 1,
+                supported: 3,
                 ..
             }
         ),

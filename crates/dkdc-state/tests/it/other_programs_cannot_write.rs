@@ -37,7 +37,8 @@ fn every_table_refuses_every_statement_and_says_who_may() {
     let odd = state.define(&odd).expect("a table");
     odd.append(&dkdc_state::Row::new("a").with("select", 1))
         .expect("new");
-    // A row in each table of the store's own: commits, waypoints, contents.
+    // A row in each table of the store's own: commits, waypoints, contents, requests,
+    // and what is kept of versions that were pruned.
     table
         .append_all(&[note("a", 1), note("b", 1)])
         .expect("new");
@@ -45,6 +46,10 @@ fn every_table_refuses_every_statement_and_says_who_may() {
         table.update(&note("a", n)).expect("there");
     }
     state.put_blob(&b"content"[..]).expect("content");
+    let request = table.request("key").update(&note("b", 2));
+    request.expect("there");
+    let keep = dkdc_state::Keep::Versions(300.try_into().expect("some"));
+    assert!(state.prune("notes", keep).expect("pruned").versions > 0);
     // Heads are in their tables at the latest when the store is closed.
     drop((table, odd, state));
     let state = place.open_at(&clock);
@@ -53,7 +58,7 @@ fn every_table_refuses_every_statement_and_says_who_may() {
 
     let conn = other_program(&place.db());
     let names = tables(&conn);
-    assert_eq!(names.len(), 8 + 3 + 2, "{names:?}");
+    assert_eq!(names.len(), 11 + 3 + 2, "{names:?}");
     for name in &names {
         let quoted = name.replace('"', "\"\"");
         let rows = count(&conn, &quoted);

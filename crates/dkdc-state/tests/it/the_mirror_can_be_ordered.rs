@@ -4,7 +4,9 @@
 //! The failure to prevent: a check that is content with files that lie, or that
 //! calls a store damaged because a cache is gone; an order that loses rows.
 
-use dkdc_state::{Error, Row, State};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dkdc_state::{ColumnDef, ColumnType, Error, Row, State, TableDef};
 
 use crate::support::{Place, intruder, note, notes};
 
@@ -149,4 +151,40 @@ fn a_read_only_store_takes_no_orders() {
     }
     assert_eq!(files(&place).len(), 2);
     assert!(state.check().expect("a check").is_sound());
+}
+
+#[test]
+fn files_that_are_older_than_a_column_are_sound() {
+    let place = Place::new();
+    let state = sealed(&place);
+    let late = ColumnDef::new("unit", ColumnType::Text).default("it's");
+    let wider = TableDef::new("notes").column(late);
+    state.define(&wider).expect("a column");
+    let report = state.check().expect("a check");
+    assert!(report.is_sound() && report.mirror.is_empty(), "{report:?}");
+}
+
+#[test]
+fn sealing_gets_its_turn_beside_writers_without_pause() {
+    let place = Place::new();
+    let state = State::open(place.db()).expect("a store");
+    let table = state.define(&notes()).expect("a table");
+    let done = AtomicBool::new(false);
+    let versions = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut n = 0;
+            while !done.load(Ordering::Relaxed) {
+                table.append(&note(&format!("k{n}"), n)).expect("new");
+                n += 1;
+            }
+            n
+        });
+        let rebuilt = (0..20).try_for_each(|_| state.rebuild_mirror());
+        done.store(true, Ordering::Relaxed);
+        rebuilt.expect("a mirror");
+        writer.join().expect("a writer")
+    });
+    state.seal_mirror().expect("a mirror");
+    let status = &state.mirror_status().expect("a status")[0];
+    assert_eq!(status.current, u64::try_from(versions).ok());
 }

@@ -9,8 +9,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+#[cfg(feature = "query")]
+use crate::what_is_erased_is_gone;
 use crate::{
-    many_processes_share_a_store, nobody_waits_for_ever, only_stores_are_opened, who_may_only_read,
+    a_request_is_made_once, many_processes_share_a_store, nobody_waits_for_ever,
+    only_stores_are_opened, who_may_only_read,
 };
 
 const ROLE: &str = "DKDC_TEST_WORKER_ROLE";
@@ -23,9 +26,12 @@ const ROLES: &[(&str, Role)] = &[
     ("evolve", many_processes_share_a_store::evolve),
     ("hold-lock", nobody_waits_for_ever::hold_lock),
     ("increment", many_processes_share_a_store::increment),
+    ("make-request", a_request_is_made_once::make_request),
     ("open-and-tell", only_stores_are_opened::open_and_tell),
     ("read-again", who_may_only_read::read_again),
     ("read-on", nobody_waits_for_ever::read_on),
+    #[cfg(feature = "query")]
+    ("serve-people", what_is_erased_is_gone::serve),
     ("short-of-files", who_may_only_read::short_of_files),
     ("write-one", many_processes_share_a_store::write_one),
 ];

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::original::{Original, Take};
 use super::{convert, not_adopted};
+use crate::blob::Packed;
 use crate::error::Result;
 use crate::log::append::{self, Head, Scribe, find_head};
 use crate::log::catalog::TableMeta;
@@ -170,20 +171,20 @@ impl<'c> Adoption<'c> {
     }
 
     /// The files that have the user, path and name of a newer one, oldest
-    /// first: (id, id of the newest).
-    pub(super) fn duplicates(&mut self, conn: &Connection) -> Result<Vec<(String, String)>> {
+    /// first: (id, version of the newest).
+    pub(super) fn duplicates(&mut self, conn: &Connection) -> Result<Vec<(String, Idx)>> {
         self.fold()?;
         let sql = format!(
             "SELECT id, newest FROM (\
-               SELECT h.id AS id, l.idx AS idx, first_value(h.id) OVER (\
+               SELECT h.id AS id, l.idx AS idx, first_value(l.idx) OVER (\
                  PARTITION BY l.user_id, l.path, l.filename ORDER BY l.idx DESC) AS newest \
                FROM {} h JOIN {} l ON l.idx = h.idx WHERE h.deleted = 0) \
-             WHERE id <> newest ORDER BY idx",
+             WHERE idx <> newest ORDER BY idx",
             self.meta.sql.head_table, self.meta.sql.table
         );
         let mut statement = conn.prepare(&sql).db()?;
         let rows = statement
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_map([], |row| Ok((row.get(0)?, Idx(row.get(1)?))))
             .db()?;
         rows.collect::<rusqlite::Result<_>>().db()
     }
@@ -253,9 +254,9 @@ fn put_content(
     now: i64,
 ) -> Result<()> {
     for (at, source) in original.sources.iter().enumerate() {
-        if let (Take::Content, Value::Blob(blob)) = (source.take, &values[at]) {
+        if let (Take::Content, Value::Blob(_)) = (source.take, &values[at]) {
             let content = convert::content(row.get_ref(at + 1).db()?).map_err(damaged)?;
-            chunks::insert(conn, blob, content, now)?;
+            chunks::put_packed(conn, &Packed::new(content), now)?;
         }
     }
     Ok(())

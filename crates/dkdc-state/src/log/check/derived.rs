@@ -1,14 +1,13 @@
 //! What is derived from the log's rows, and the contents they name.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::{Damage, LINES, count};
 use crate::error::{Error, Result};
-use crate::log::catalog::TableMeta;
+use crate::log::catalog::{Catalog, TableMeta};
 use crate::log::format::{self, DEAD, is_waypoint};
-use crate::log::hash::Hash;
-use crate::log::{DbResult, index, read, recent};
-use crate::record::Idx;
+use crate::log::{DbResult, chunks, index, read, recent, writer};
+use crate::record::{Idx, Op};
 use crate::schema::ColumnType;
 use crate::schema::sql::quote;
 
@@ -19,10 +18,11 @@ pub(super) fn heads(conn: &Connection, meta: &TableMeta, damage: &mut Damage) ->
     let (log, head) = (&meta.sql.table, &meta.sql.head_table);
     let floor = meta.schema.floor.as_micros();
     let upto = recent::folded(conn, meta)?;
+    const ERASED: u8 = Op::Erased as u8;
     let sql = format!(
         "WITH l AS (SELECT idx, id, _prev, _op, \
                       lag(idx) OVER w AS before, lead(idx) OVER w AS after \
-                    FROM {log} WINDOW w AS (PARTITION BY id ORDER BY idx)), \
+                    FROM {log} WHERE _op <> {ERASED} WINDOW w AS (PARTITION BY id ORDER BY idx)), \
               c AS (SELECT l.idx, l.id, \
                       l._prev IS NOT l.before AND coalesce(l._prev, 0) >= {floor} AS link, \
                       l.idx <= {upto} AND coalesce(l.after > {upto}, 1) \
@@ -154,7 +154,7 @@ pub(super) fn named_contents(
     for column in columns.filter(|column| column.ty == ColumnType::Blob) {
         let sql = format!(
             "SELECT l.idx, l.id FROM {log} l WHERE l.{name} IS NOT NULL AND NOT EXISTS \
-             (SELECT 1 FROM _dkdc_chunks c WHERE c.hash = substr(l.{name}, 1, 32)) LIMIT {LINES}",
+             (SELECT 1 FROM _dkdc_chunks c WHERE c.hash = substr(l.{name}, 1, 32) AND c.codec < 3) LIMIT {LINES}",
             log = meta.sql.table,
             name = quote(&column.name),
         );
@@ -171,22 +171,24 @@ pub(super) fn named_contents(
     Ok(())
 }
 
+/// The commits follow each other, and none is newer than what there is.
+pub(super) fn commits(conn: &Connection, catalog: &Catalog) -> Result<Vec<String>> {
+    let newest = writer::last(conn, catalog)?.as_micros();
+    let mut statement = conn
+        .prepare(&format!(
+            "SELECT first FROM (SELECT first, last, lag(last) OVER (ORDER BY first) AS before \
+             FROM _dkdc_commits) WHERE last < first OR before >= first OR last > ?1 LIMIT {LINES}"
+        ))
+        .db()?;
+    let rows = statement.query_map([newest], |row| row.get::<_, i64>(0));
+    let wrong: Vec<i64> = rows.db()?.collect::<rusqlite::Result<_>>().db()?;
+    let line = |first: i64| format!("the commit that begins at {first} is not what was written");
+    Ok(wrong.into_iter().map(line).collect())
+}
+
 /// Hashes every content again.
 pub(super) fn contents(conn: &Connection, damage: &mut Damage) -> Result<()> {
-    let mut statement = conn
-        .prepare("SELECT number, hash, size, data FROM _dkdc_chunks ORDER BY number")
-        .db()?;
-    let mut rows = statement.query([]).db()?;
-    while let Some(row) = rows.next().db()? {
-        let number: i64 = row.get(0).db()?;
-        let hash: Option<Hash> = row.get(1).optional().ok().flatten();
-        let size: i64 = row.get(2).db()?;
-        let data = row.get_ref(3).db()?.as_blob().unwrap_or(&[]);
-        let sound = hash.is_some_and(|hash| blake3::hash(data).as_bytes() == &hash)
-            && i64::try_from(data.len()) == Ok(size);
-        if !sound {
-            damage.add(format!("content {number} is not what was put"));
-        }
-    }
-    Ok(())
+    chunks::verify(conn, |number, what| {
+        damage.add(format!("content {number} {what}"));
+    })
 }

@@ -24,6 +24,7 @@ fn put(id: &str, body: Value) -> Batch {
             action: Action::Put(Existing::Either, vec![Some(body)]),
             expected: None,
         }],
+        request: None,
     }
 }
 

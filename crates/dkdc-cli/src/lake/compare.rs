@@ -1,0 +1,229 @@
+//! `dkdc lake diff` and `log`: what differs, and what happened.
+
+use std::collections::VecDeque;
+use std::io::Read;
+
+use clap::{Args, Subcommand};
+use dkdc_lake::{File, Lake, Moment, Side, Tree};
+use dkdc_state::{Idx, Op};
+
+use super::open;
+use crate::exit::{Code, Failure, Result};
+use crate::output::{Cell, Column, Format, Output, Sheet};
+use crate::store::Stores;
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// What differs between two times, or between a folder and the lake
+    #[command(
+        after_help = "Example:\n  dkdc lake diff reports@yesterday reports\n  dkdc lake diff reports ./reports\n  dkdc lake diff a.txt@'1 hour ago' a.txt --text"
+    )]
+    Diff(Diff),
+    /// What happened to the files of a path, the newest first
+    #[command(
+        after_help = "Example:\n  dkdc lake log reports\n  dkdc lake log reports/june.csv -n 5"
+    )]
+    Log(Log),
+    /// A file as it is or was: NAME@VERSION, an idx or a time
+    #[command(
+        after_help = "Example:\n  dkdc lake show reports/june.csv\n  dkdc lake show reports/june.csv@yesterday"
+    )]
+    Show {
+        /// The file; after an @, which version
+        name: String,
+        /// Whose file it is; without this, a file of no user
+        #[arg(long)]
+        user: Option<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Diff {
+    /// A path of the lake or a file in it, perhaps with @ and a time or an idx; or
+    /// a folder on disk, beginning with / or .
+    before: String,
+    /// The same
+    after: String,
+    /// Whose files; without this, nobody's
+    #[arg(long)]
+    user: Option<String>,
+    /// Show the lines that differ, where both are text
+    #[arg(short, long)]
+    text: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Log {
+    /// A path of the lake, or a file [default: everything]
+    path: Option<String>,
+    /// At most so many
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    limit: Option<usize>,
+}
+
+pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Result<()> {
+    let Some(lake) = open(stores)? else {
+        return Err(Failure::new(Code::NotFound, "there is no lake yet"));
+    };
+    match command {
+        Command::Diff(diff) => diff.run(&lake, output),
+        Command::Log(log) => log.run(&lake, output),
+        Command::Show { name, user } => {
+            let (name, at) = parts(&name)?;
+            let mut name = dkdc_lake::FileName::parse(name)?;
+            name.user = user;
+            let file = match at {
+                Some(at) => lake.at(at)?.get(&name)?,
+                None => lake.get(&name)?,
+            };
+            super::get::to_stdout(&lake, &file, output)
+        }
+    }
+}
+
+/// A name, and of when.
+fn parts(text: &str) -> Result<(&str, Option<Moment>)> {
+    let Some((name, when)) = text.rsplit_once('@') else {
+        return Ok((text, None));
+    };
+    // A name may have an @ in it: what follows is then no time.
+    match when.parse() {
+        Ok(when) => Ok((name, Some(when))),
+        Err(_) if when.contains(['/', '.']) || when.is_empty() => Ok((text, None)),
+        Err(error) => Err(Failure::from(error)),
+    }
+}
+
+impl Diff {
+    fn run(&self, lake: &Lake, output: &mut Output) -> Result<()> {
+        let (before, after) = (self.tree(&self.before)?, self.tree(&self.after)?);
+        let differences = lake.diff(&before, &after)?;
+        if self.text && output.format() == Format::Table {
+            for difference in &differences {
+                let name = &difference.name;
+                let (before, after) = (&difference.before, &difference.after);
+                let (old, new) = (text(lake, before)?, text(lake, after)?);
+                let (Some(old), Some(new)) = (old, new) else {
+                    output.line(&format!("{name}: differs, and is no text"))?;
+                    continue;
+                };
+                let diff = similar::TextDiff::from_lines(&old, &new);
+                let shown = diff
+                    .unified_diff()
+                    .header(&format!("a/{name}"), &format!("b/{name}"))
+                    .to_string();
+                for line in shown.lines() {
+                    output.line(&crate::output::escaped(line).to_string())?;
+                }
+            }
+            return Ok(());
+        }
+        let rows = differences.into_iter().map(|difference| {
+            let word = match (&difference.before, &difference.after) {
+                (None, _) => "new",
+                (_, None) => "gone",
+                _ => "changed",
+            };
+            let size = |side: Option<Side>| Cell::from(side.map(|side| side.size));
+            vec![
+                word.into(),
+                difference.name.into(),
+                size(difference.before),
+                size(difference.after),
+            ]
+        });
+        let columns = vec![
+            Column::new("change", "string"),
+            Column::new("file", "string"),
+            Column::new("before", "int64"),
+            Column::new("after", "int64"),
+        ];
+        output.sheet(Sheet::of(columns, rows.collect()))
+    }
+
+    fn tree(&self, text: &str) -> Result<Tree> {
+        if text.starts_with(['/', '.']) {
+            return Ok(Tree::Folder(text.into()));
+        }
+        let (path, at) = parts(text)?;
+        Ok(Tree::Lake {
+            path: path.to_owned(),
+            user: self.user.clone(),
+            at,
+        })
+    }
+}
+
+/// The largest content of which lines are compared.
+const LINES_UP_TO: u64 = 16 << 20;
+
+/// A side's content, if it is text; nothing where there is no file.
+fn text(lake: &Lake, side: &Option<Side>) -> Result<Option<String>> {
+    let Some(side) = side else {
+        return Ok(Some(String::new()));
+    };
+    if side.size > LINES_UP_TO {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    match (&side.file, &side.disk) {
+        (Some(file), _) => bytes = lake.read_file_to_vec(file)?,
+        (None, Some(path)) => {
+            let failed = |error: std::io::Error| Failure::file(path, &error);
+            let mut file = std::fs::File::open(path).map_err(failed)?;
+            file.read_to_end(&mut bytes).map_err(failed)?;
+        }
+        (None, None) => {}
+    }
+    Ok(String::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.contains('\0')))
+}
+
+impl Log {
+    fn run(&self, lake: &Lake, output: &mut Output) -> Result<()> {
+        let path = self.path.as_deref().unwrap_or("").trim_matches('/');
+        let is_meant = |file: &File| {
+            let name = file.name().to_string();
+            let rest = name.strip_prefix(path);
+            path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut rows: VecDeque<Vec<Cell>> = VecDeque::new();
+        let mut last: std::collections::HashMap<String, File> = std::collections::HashMap::new();
+        for version in lake.versions(Idx::ZERO)? {
+            let version = version?;
+            let id = version.id;
+            // A delete has no record: it is of the one before.
+            let before = last.get(&id).cloned();
+            let Some(file) = version.file.or_else(|| before.clone()) else {
+                continue;
+            };
+            let meant = is_meant(&file) || before.as_ref().is_some_and(is_meant);
+            let (name, size) = (file.name().to_string(), file.size);
+            let moved = before.filter(|before| before.name() != file.name());
+            last.insert(id, file);
+            if !meant {
+                continue;
+            }
+            let live = version.version.op != Op::Delete;
+            rows.push_front(vec![
+                version.version.idx.into(),
+                version.version.op.to_string().into(),
+                name.into(),
+                if live { Cell::Int(size) } else { Cell::Null },
+                moved.map(|before| before.name().to_string()).into(),
+            ]);
+            if let Some(limit) = self.limit {
+                rows.truncate(limit);
+            }
+        }
+        let columns = vec![
+            Column::new("idx", "timestamp(6)"),
+            Column::new("op", "string"),
+            Column::new("file", "string"),
+            Column::new("size", "int64"),
+            Column::new("was", "string"),
+        ];
+        output.sheet(Sheet::of(columns, rows.into()))
+    }
+}

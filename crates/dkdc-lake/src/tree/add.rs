@@ -1,0 +1,421 @@
+//! A folder into the lake.
+//!
+//! What must hold: a file is read again unless its size, time and mode are those
+//! of its current version; a time that a later change could still have is not
+//! relied on; no transaction is open while files are read; a file that cannot be
+//! read does not keep the others out.
+
+use std::collections::HashMap;
+use std::fs::{self, Metadata};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use dkdc_state::{ErrorKind, Packed, TxTable, Versioned};
+use jiff::Timestamp;
+
+use super::walk::{self, Found};
+use super::{AddOptions, Done, Telling, TreeReport, below, files_of, on_disk, plain};
+use crate::content::{Content, SMALL, Taken};
+use crate::error::{Error, Result};
+use crate::file::{File, NewFile, whole_microseconds};
+use crate::id::uuid;
+use crate::kind::kind_of;
+use crate::lake::Lake;
+use crate::name::FileName;
+use crate::put::Edit;
+use crate::read;
+
+/// Files, and bytes of small ones, in one transaction.
+const FILES: usize = 1000;
+const BYTES: u64 = 8 << 20;
+/// Files that were read and wait to be written.
+const AHEAD: usize = 16;
+/// Threads that read, hash and compress.
+const READERS: usize = 2;
+/// Two changes so far apart have different times on every file system in use.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A file that is to be read.
+struct Job {
+    below: String,
+    path: PathBuf,
+    current: Option<Versioned<File>>,
+}
+
+/// A file that was read.
+struct Ready {
+    job: Job,
+    taken: Taken,
+    mode: Option<i64>,
+    mtime: Option<Timestamp>,
+}
+
+impl Lake {
+    /// Adds the files of a folder and of those in it: new ones, and new versions
+    /// of those that changed. One whose size, time and mode are as the lake has
+    /// them costs a `stat`. `tell` hears of each file, by its path below the
+    /// folder; one that cannot be read is told and does not stop the others.
+    ///
+    /// ```
+    /// use dkdc_lake::{AddOptions, Lake};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let tree = folder.path().join("reports");
+    /// std::fs::create_dir_all(tree.join("2026"))?;
+    /// std::fs::write(tree.join("2026/june.csv"), "a,b\n1,2\n")?;
+    /// let options = AddOptions::new("reports");
+    /// assert_eq!(lake.add(&tree, &options, &mut |_, _| {})?.new, 1);
+    /// assert_eq!(lake.add(&tree, &options, &mut |_, _| {})?.unchanged, 1);
+    /// assert_eq!(lake.read_to_vec(&"reports/2026/june.csv".parse()?)?, b"a,b\n1,2\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the folder cannot be read, [`Error::InvalidName`] for
+    /// a path or a pattern that is none, the state's errors.
+    pub fn add(
+        &self,
+        folder: &Path,
+        options: &AddOptions,
+        tell: &mut dyn FnMut(&str, Done<'_>),
+    ) -> Result<TreeReport> {
+        let mut telling = Telling::new(tell);
+        let path = plain(&options.path)?;
+        let user = options.user.as_deref();
+        let walk = walk::walk(folder, options, self.state().path())?;
+        // The one is the disk's work, the other the store's.
+        let (known, found) = std::thread::scope(|scope| {
+            let known = scope.spawn(|| files_of(self.table(), user, path.as_deref()));
+            let found: Vec<Found> = walk.collect();
+            let known = known.join();
+            (
+                known.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                found,
+            )
+        });
+        let known = known?.into_iter();
+        let mut current: HashMap<String, Versioned<File>> = known
+            .map(|file| (below(&file, path.as_deref()), file))
+            .collect();
+        let mut jobs = Vec::new();
+        for found in found {
+            let (below, path, meta) = match found {
+                Found::File { below, path, meta } => (below, path, meta),
+                Found::Skipped { below, why } => {
+                    telling.tell(&below, Done::Skipped(why), 0);
+                    continue;
+                }
+                Found::Failed { below, why } => {
+                    telling.tell(&below, Done::Failed(&why), 0);
+                    continue;
+                }
+            };
+            let known = current.remove(&below);
+            let same = known.as_ref().is_some_and(|known| is_same(known, &meta));
+            if same && !options.reread {
+                telling.tell(&below, Done::Unchanged, 0);
+            } else if options.dry_run {
+                let done = known.map_or(Done::New, |_| Done::Changed);
+                telling.tell(&below, done, meta.len());
+            } else {
+                let current = known;
+                jobs.push(Job {
+                    below,
+                    path,
+                    current,
+                });
+            }
+        }
+        self.add_jobs(jobs, path.as_deref(), user, &mut telling)?;
+        if options.delete {
+            self.delete_gone(folder, current, options.dry_run, &mut telling)?;
+        }
+        Ok(telling.report)
+    }
+
+    /// Reads files in threads of their own, and writes many in a transaction.
+    fn add_jobs(
+        &self,
+        jobs: Vec<Job>,
+        path: Option<&str>,
+        user: Option<&str>,
+        telling: &mut Telling<'_>,
+    ) -> Result<()> {
+        let readers = READERS.min(jobs.len());
+        let jobs = Mutex::new(jobs.into_iter());
+        std::thread::scope(|scope| {
+            let (send, ready) = sync_channel(AHEAD);
+            for _ in 0..readers {
+                let (send, jobs) = (send.clone(), &jobs);
+                scope.spawn(move || {
+                    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    while let Some(job) = next() {
+                        let below = job.below.clone();
+                        let read = self.read_job(job).map_err(|error| (below, error));
+                        if send.send(read).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(send);
+            let mut batch = Vec::new();
+            let mut bytes = 0;
+            for read in ready {
+                match read {
+                    Ok(ready) => {
+                        bytes += ready.taken.content.size().min(SMALL);
+                        batch.push(ready);
+                    }
+                    Err((below, error)) => {
+                        telling.tell(&below, Done::Failed(&error.to_string()), 0);
+                    }
+                }
+                if batch.len() >= FILES || bytes >= BYTES {
+                    self.write_batch(&batch, path, user, telling)?;
+                    batch.clear();
+                    bytes = 0;
+                }
+            }
+            self.write_batch(&batch, path, user, telling)
+        })
+    }
+
+    fn read_job(&self, job: Job) -> Result<Ready> {
+        let failed = |error| on_disk(&job.path, error);
+        let mut file = open(&job.path).map_err(failed)?;
+        let meta = file.metadata().map_err(failed)?;
+        if !meta.is_file() {
+            return Err(failed(std::io::Error::other(
+                "it is no regular file any more",
+            )));
+        }
+        wait_for_tick(&meta);
+        let taken = if meta.len() <= SMALL {
+            let capacity = usize::try_from(meta.len()).unwrap_or(0) + 1;
+            let mut bytes = Vec::with_capacity(capacity);
+            let read = (&mut file).take(SMALL + 1).read_to_end(&mut bytes);
+            read.map_err(failed)?;
+            Taken {
+                kind: kind_of(&bytes),
+                content: Content::Small(Packed::new(&bytes)),
+            }
+        } else {
+            Content::take(self.state(), &FileName::new(&job.below), &mut file)?
+        };
+        // A time before a change that came while it was read is not kept.
+        let after = file.metadata().map_err(failed)?;
+        let unmoved = after.len() == taken.content.size() && time(&after) == time(&meta);
+        Ok(Ready {
+            mode: mode(&meta),
+            mtime: time(&meta).filter(|_| unmoved),
+            taken,
+            job,
+        })
+    }
+
+    fn write_batch(
+        &self,
+        batch: &[Ready],
+        path: Option<&str>,
+        user: Option<&str>,
+        telling: &mut Telling<'_>,
+    ) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let written = self.state().transaction(|tx| {
+            let files = tx.table::<File>()?;
+            let write = |ready: &Ready| {
+                let content = ready.taken.content.put(tx)?;
+                let current = ready.job.current.clone();
+                write(&files, ready, content, current, (path, user))
+            };
+            batch.iter().map(write).collect::<Result<Vec<bool>>>()
+        });
+        let written = match written {
+            Ok(written) => written,
+            // Somebody else wrote one of them meanwhile: each by itself, then.
+            Err(error) if is_race(&error) => return self.write_each(batch, path, user, telling),
+            Err(error) => return Err(error),
+        };
+        for (ready, written) in batch.iter().zip(written) {
+            told(ready, ready.job.current.is_some(), written, telling);
+        }
+        Ok(())
+    }
+
+    fn write_each(
+        &self,
+        batch: &[Ready],
+        path: Option<&str>,
+        user: Option<&str>,
+        telling: &mut Telling<'_>,
+    ) -> Result<()> {
+        for ready in batch {
+            let written = self.state().transaction(|tx| {
+                let files = tx.table::<File>()?;
+                let content = ready.taken.content.put(tx)?;
+                let current = read::find(&files, &name_of(ready, path, user)?)?;
+                let was_there = current.is_some();
+                Ok::<_, Error>((
+                    was_there,
+                    write(&files, ready, content, current, (path, user))?,
+                ))
+            });
+            match written {
+                Ok((was_there, written)) => told(ready, was_there, written, telling),
+                Err(error) if error.kind() == ErrorKind::Input => {
+                    telling.tell(&ready.job.below, Done::Failed(&error.to_string()), 0);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what is in the lake and not on the disk.
+    fn delete_gone(
+        &self,
+        folder: &Path,
+        left: HashMap<String, Versioned<File>>,
+        dry_run: bool,
+        telling: &mut Telling<'_>,
+    ) -> Result<()> {
+        // What is excluded now stays, and what could not be looked at.
+        let gone = |below: &String| match fs::symlink_metadata(folder.join(below)) {
+            Ok(meta) => !meta.is_file(),
+            Err(error) => matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ),
+        };
+        let (names, gone): (Vec<String>, Vec<Versioned<File>>) =
+            left.into_iter().filter(|(below, _)| gone(below)).unzip();
+        if !dry_run && !gone.is_empty() {
+            self.delete_all(&gone)?;
+        }
+        for name in names {
+            telling.tell(&name, Done::Deleted, 0);
+        }
+        Ok(())
+    }
+}
+
+fn told(ready: &Ready, was_there: bool, written: bool, telling: &mut Telling<'_>) {
+    let done = match (was_there, written) {
+        (_, false) => Done::Unchanged,
+        (true, true) => Done::Changed,
+        (false, true) => Done::New,
+    };
+    telling.tell(&ready.job.below, done, ready.taken.content.size());
+}
+
+fn name_of(ready: &Ready, path: Option<&str>, user: Option<&str>) -> Result<FileName> {
+    let below = &ready.job.below;
+    let whole = path.map_or(below.clone(), |path| format!("{path}/{below}"));
+    let mut name = FileName::parse(&whole)?.plain()?;
+    name.user = user.map(str::to_owned);
+    Ok(name)
+}
+
+/// Writes a file's version; false when it is like that already.
+fn write(
+    files: &TxTable<'_, '_, '_, File>,
+    ready: &Ready,
+    content: dkdc_state::BlobRef,
+    current: Option<Versioned<File>>,
+    (path, user): (Option<&str>, Option<&str>),
+) -> Result<bool> {
+    let edit = Edit::new().mode(ready.mode).mtime(ready.mtime);
+    match current {
+        Some(current) => {
+            let record = edit.over(&current, content);
+            if record == current.record {
+                return Ok(false);
+            }
+            files.update_if(&record, current.idx())?;
+        }
+        None => {
+            let new = NewFile::new(name_of(ready, path, user)?).or_kind(ready.taken.kind);
+            files.append(&edit.first(new, uuid()?, content))?;
+        }
+    }
+    Ok(true)
+}
+
+/// True for what another writer of the same files causes.
+fn is_race(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Conflict | ErrorKind::AlreadyExists | ErrorKind::NotFound | ErrorKind::Input
+    )
+}
+
+fn is_same(known: &Versioned<File>, meta: &Metadata) -> bool {
+    let written = known.idx().timestamp();
+    u64::try_from(known.size) == Ok(meta.len())
+        && known.mode == mode(meta)
+        && known.mtime.is_some()
+        && known.mtime == time(meta)
+        // From the future: it says nothing about when it was changed.
+        && known.mtime <= Some(written)
+}
+
+/// When a file was last changed, as the lake keeps it.
+fn time(meta: &Metadata) -> Option<Timestamp> {
+    let time = Timestamp::try_from(meta.modified().ok()?).ok()?;
+    Some(whole_microseconds(time))
+}
+
+/// A change right after this one could have the same time: waits until none can,
+/// so that what is read from here on is what the time stands for.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the file system's time is compared with the system's; nothing is ordered by it"
+)]
+fn wait_for_tick(meta: &Metadata) {
+    let Some(age) = meta
+        .modified()
+        .ok()
+        .and_then(|time| std::time::SystemTime::now().duration_since(time).ok())
+    else {
+        return;
+    };
+    if let Some(left) = TICK.checked_sub(age) {
+        std::thread::sleep(left);
+    }
+}
+
+/// The permissions, without the kind of file.
+#[cfg(unix)]
+fn mode(meta: &Metadata) -> Option<i64> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(i64::from(meta.permissions().mode() & 0o7777))
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Metadata) -> Option<i64> {
+    None
+}
+
+/// Opens a file, and neither a link nor a pipe that took its place.
+#[cfg(unix)]
+fn open(path: &Path) -> std::io::Result<fs::File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(fs::File::from(rustix::fs::open(
+        path,
+        flags,
+        Mode::empty(),
+    )?))
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> std::io::Result<fs::File> {
+    fs::File::open(path)
+}

@@ -1,0 +1,242 @@
+//! A folder that goes into the lake comes out of it as it was.
+//!
+//! The failure to prevent: a changed file is taken for unchanged; one that is
+//! excluded goes in; a history ends where a file was moved; a name that differs
+//! between two times is not told.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use dkdc_lake::{AddOptions, CheckoutOptions, Edit, FileName, Idx, Lake, Moment, Tree, TreeReport};
+use dkdc_state::{Durability, State};
+
+fn lake(folder: &Path) -> Lake {
+    let state = State::options().durability(Durability::Relaxed);
+    Lake::on(&state.open(folder.join("data.db")).expect("a store")).expect("a lake")
+}
+
+fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    fs::write(path, content).expect("a file");
+}
+
+fn add(lake: &Lake, folder: &Path, options: &AddOptions) -> (TreeReport, BTreeMap<String, String>) {
+    let mut told = BTreeMap::new();
+    let report = lake.add(folder, options, &mut |name, done| {
+        told.insert(name.to_owned(), format!("{done:?}"));
+    });
+    (report.expect("added"), told)
+}
+
+fn checkout(lake: &Lake, to: &Path, options: &CheckoutOptions) -> TreeReport {
+    lake.checkout(to, options, &mut |_, _| {})
+        .expect("checked out")
+}
+
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn below(root: &Path, folder: &Path, all: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                below(root, &path, all);
+            } else {
+                let name = path
+                    .strip_prefix(root)
+                    .expect("below")
+                    .to_str()
+                    .expect("UTF-8");
+                all.insert(name.to_owned(), fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    let mut all = BTreeMap::new();
+    below(folder, folder, &mut all);
+    all
+}
+
+#[test]
+fn a_tree_comes_back_and_unchanged_files_are_not_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = lake(folder.path());
+    let tree = folder.path().join("tree");
+    for number in 0..30u32 {
+        write(
+            &tree,
+            &format!("{}/{number}.txt", number % 4),
+            number.to_string(),
+        );
+    }
+    write(
+        &tree,
+        "large/blob.bin",
+        (0..2_000_000u32)
+            .flat_map(u32::to_le_bytes)
+            .collect::<Vec<_>>(),
+    );
+    write(&tree, "empty", "");
+    write(&tree, ".hidden/.dots", "..");
+    let options = AddOptions::new("a/b");
+    let (report, _) = add(&lake, &tree, &options);
+    assert_eq!((report.new, report.failed), (33, 0));
+    let (report, _) = add(&lake, &tree, &options);
+    assert_eq!((report.unchanged, report.new, report.changed), (33, 0, 0));
+    let out = folder.path().join("out");
+    assert_eq!(checkout(&lake, &out, &CheckoutOptions::new("a/b")).new, 33);
+    assert_eq!(contents(&out), contents(&tree));
+    // Again: what is there is left alone.
+    let report = checkout(&lake, &out, &CheckoutOptions::new("a/b"));
+    assert_eq!((report.new, report.unchanged), (0, 33));
+    let before = lake.state().last().expect("an idx");
+    // Of the same size, within the same moment.
+    write(&tree, "1/1.txt", "9");
+    fs::remove_file(tree.join("2/2.txt")).expect("a file");
+    let (report, told) = add(&lake, &tree, &options.clone().dry_run(true).delete(true));
+    assert_eq!((report.changed, report.deleted), (1, 1));
+    assert_eq!(told["1/1.txt"], "Changed");
+    assert_eq!(
+        lake.state().last().expect("an idx"),
+        before,
+        "nothing was done"
+    );
+    let (report, _) = add(&lake, &tree, &options);
+    assert_eq!((report.changed, report.deleted), (1, 0));
+    let (report, told) = add(&lake, &tree, &options.clone().delete(true));
+    assert_eq!((report.deleted, told["2/2.txt"].as_str()), (1, "Deleted"));
+    // As it was, and as it is.
+    let old = folder.path().join("old");
+    let options = CheckoutOptions::new("a/b").at(Some(Moment::Idx(before)));
+    checkout(&lake, &old, &options);
+    assert_eq!(contents(&old), contents(&out));
+    let new = folder.path().join("new");
+    checkout(&lake, &new, &CheckoutOptions::new("a/b"));
+    assert_eq!(contents(&new), contents(&tree));
+}
+
+#[test]
+fn what_is_excluded_stays_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // In the folder itself: the store is not a file of the tree.
+    let lake = lake(folder.path());
+    let tree = folder.path();
+    write(tree, ".gitignore", "*.log\n/build/\n");
+    write(tree, ".git/HEAD", "ref");
+    write(tree, "a.log", "no");
+    write(tree, "build/x", "no");
+    write(tree, "keep/build/x", "yes");
+    write(tree, "keep/a.tmp", "no");
+    write(tree, "keep/b.txt", "yes");
+    std::os::unix::fs::symlink("/etc/passwd", tree.join("link")).expect("a link");
+    let options = AddOptions::new("t").exclude("*.tmp");
+    let (report, told) = add(&lake, tree, &options);
+    assert_eq!(told["link"], "Skipped(\"a link\")");
+    assert_eq!((report.new, report.skipped), (3, 1), "{told:?}");
+    assert!(told.contains_key("keep/build/x") && told.contains_key("keep/b.txt"));
+    let (report, told) = add(&lake, tree, &AddOptions::new("u").everything(true));
+    assert_eq!(report.new, 7, "{told:?}");
+    assert!(told.contains_key(".git/HEAD"));
+    assert!(
+        !told.keys().any(|name| name.starts_with("data.db")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_keep_the_others_out() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = lake(folder.path());
+    let tree = folder.path().join("tree");
+    write(&tree, "good", "good");
+    fs::write(tree.join(std::ffi::OsStr::from_bytes(b"bad\xff")), "bad").expect("a file");
+    let (report, told) = add(&lake, &tree, &AddOptions::new(""));
+    assert_eq!((report.new, report.failed), (1, 1), "{told:?}");
+    assert_eq!(
+        lake.read_to_vec(&FileName::new("good")).expect("content"),
+        b"good"
+    );
+    let missing = lake.add(
+        &folder.path().join("none"),
+        &AddOptions::new(""),
+        &mut |_, _| {},
+    );
+    assert!(missing.is_err());
+}
+
+#[test]
+fn a_history_follows_its_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = lake(folder.path());
+    let put = |name: &str, content: &str| {
+        let name: FileName = name.parse().expect("a name");
+        lake.put(&name, &Edit::new(), content.as_bytes())
+            .expect("put")
+            .file
+    };
+    let first = put("a/one.txt", "1");
+    put("a/b/two.txt", "2");
+    put("c/one.txt", "other");
+    let to = "d/eins.md".parse().expect("a name");
+    let moved = lake
+        .rename(&"a/one.txt".parse().expect("a name"), &to)
+        .expect("moved");
+    assert_eq!(
+        (moved.id.as_str(), moved.filetype.as_deref()),
+        (first.id.as_str(), Some("md"))
+    );
+    assert_eq!(lake.history(&to).expect("a history").len(), 2);
+    // All or none.
+    put("a/one.txt", "new");
+    let taken = lake
+        .rename_path("a", "c", None)
+        .expect_err("c/one.txt is there");
+    assert_eq!(taken.kind(), dkdc_lake::ErrorKind::AlreadyExists);
+    assert!(lake.contains_path("a/b", None).expect("a read"));
+    assert_eq!(lake.rename_path("a", "e/f", None).expect("moved"), 2);
+    assert!(
+        lake.contains_file(&"e/f/b/two.txt".parse().expect("a name"))
+            .expect("a read")
+    );
+    assert!(
+        lake.rename_path("a", "g", None).is_err(),
+        "nothing is left there"
+    );
+    let all = lake
+        .versions(Idx::ZERO)
+        .expect("versions")
+        .collect::<Result<Vec<_>, _>>();
+    assert_eq!(all.expect("versions").len(), 7);
+}
+
+#[test]
+fn differences_are_told_between_times_and_with_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = lake(folder.path());
+    let tree = folder.path().join("tree");
+    for (name, content) in [("same", "s"), ("changed", "1"), ("gone", "g")] {
+        write(&tree, name, content);
+    }
+    add(&lake, &tree, &AddOptions::new("t"));
+    let then = lake.state().last().expect("an idx");
+    write(&tree, "changed", "2");
+    write(&tree, "new", "n");
+    fs::remove_file(tree.join("gone")).expect("a file");
+    let at = |at| Tree::Lake {
+        path: "t".to_owned(),
+        user: None,
+        at,
+    };
+    let names = |before: &Tree, after: &Tree| {
+        let found = lake.diff(before, after).expect("differences");
+        found
+            .into_iter()
+            .map(|found| found.name)
+            .collect::<Vec<_>>()
+    };
+    let expected = ["changed", "gone", "new"];
+    assert_eq!(names(&at(None), &Tree::Folder(tree.clone())), expected);
+    add(&lake, &tree, &AddOptions::new("t").delete(true));
+    assert_eq!(names(&at(Some(Moment::Idx(then))), &at(None)), expected);
+    assert_eq!(names(&at(None), &Tree::Folder(tree)), [""; 0]);
+}

@@ -1,0 +1,175 @@
+"""A lake of files that keeps every version of every file.
+
+>>> from dkdc_lake import Lake
+>>> lake = Lake(dbpath="data.db")
+>>> first = lake.append_file(filename="test.txt", filetype="txt", data=b"hello world")
+>>> lake.get_file(filename="test.txt")["data"]
+b'hello world'
+>>> lake.t().count().to_pyarrow().as_py()
+1
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dkdc_state import State, errors
+from dkdc_util import get_dkdc_dir
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from dkdc_state import _core
+
+__all__ = ["Lake"]
+
+_COLUMNS = [
+    "idx",
+    "id",
+    "user_id",
+    "path",
+    "filename",
+    "filetype",
+    "data",
+    "version",
+    "status",
+    "description",
+    "labels",
+]
+
+
+class Lake(State):
+    """A lake of files in a store; ``~/.dkdc/lake.db`` unless said.
+
+    User, path and filename identify a file together; ``None`` is a value.
+    """
+
+    lake_table_name = "lake"
+    _shown: ClassVar = {"lake": _COLUMNS}
+
+    def __init__(self, dbpath: str | os.PathLike[str] | None = None, **options: Any) -> None:
+        if dbpath is None:
+            dbpath = os.path.join(get_dkdc_dir(), "lake.db")
+        super().__init__(dbpath=dbpath, **options)
+
+    def _declare(self, store: _core.State) -> None:
+        self._lake = store.lake()
+        super()._declare(store)
+
+    # tables
+
+    def lake_t(self, user_id: str | None = None) -> ir.Table:
+        """The current files, live, the newest first; content is read if it is asked for."""
+        import ibis
+
+        t = self.table(self.lake_table_name).t().select(*_COLUMNS)
+        if user_id:
+            t = t.filter(t["user_id"] == user_id)
+        return t.order_by(ibis.desc("idx"))
+
+    # contains
+
+    def contains_path(self, path: str, user_id: str | None = None) -> bool:
+        """True if a current file is in this path: this user's, or anyone's."""
+        return self._files.contains_path(path, user_id)
+
+    def contains_file(
+        self, filename: str, path: str | None = None, user_id: str | None = None
+    ) -> bool:
+        """True if there is such a file now."""
+        return self._files.contains_file(user_id, path, filename)
+
+    # get record
+
+    def get_file(
+        self, filename: str, path: str | None = None, user_id: str | None = None
+    ) -> dict[str, Any]:
+        """The current version of a file; ``errors.NotFound`` if there is none."""
+        return self._files.get_file(user_id, path, filename)
+
+    # append record
+
+    def append_file(
+        self,
+        user_id: str | None = None,
+        path: str | None = None,
+        filename: str | None = None,
+        filetype: str | None = None,
+        data: bytes | None = None,
+        version: int | None = None,
+        status: str | None = None,
+        description: str | None = None,
+        labels: list[str] | None = None,
+    ) -> dict[str, Any]:
+        """Adds a file and returns it; ``errors.AlreadyExists`` if there is one of its name."""
+        if filename is None or data is None:
+            raise errors.MissingArgument("filename and data are required")
+        said = _said(filetype, version, status, description, labels)
+        return self._files.append_file(user_id, path, filename, data, said)
+
+    # update record
+
+    def update_file(
+        self,
+        user_id: str | None,
+        path: str | None,
+        filename: str,
+        filetype: str | None,
+        data: bytes,
+        version: int | None,
+        status: str | None,
+        description: str | None,
+        labels: list[str] | None = None,
+    ) -> dict[str, Any]:
+        """Replaces a file, all of it but its id, and returns it."""
+        said = _said(filetype, version, status, description, labels)
+        return self._files.update_file(user_id, path, filename, data, said)
+
+    def delete_file(
+        self, filename: str, path: str | None = None, user_id: str | None = None
+    ) -> datetime:
+        """Deletes a file; its history and its content stay."""
+        return self._files.delete_file(user_id, path, filename)
+
+    def restore_file(
+        self,
+        idx: datetime | int,
+        filename: str,
+        path: str | None = None,
+        user_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Brings back a version of a file, content and all."""
+        return self._files.restore_file(user_id, path, filename, idx)
+
+    def file_history(
+        self, filename: str, path: str | None = None, user_id: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Every version of a file, oldest first, with its ``op``."""
+        return self._files.history(user_id, path, filename)
+
+    @property
+    def _files(self) -> _core.Lake:
+        _ = self._store
+        return self._lake
+
+    # aliases
+    __call__ = get_file
+    t = lake_t
+
+
+def _said(
+    filetype: str | None,
+    version: int | None,
+    status: str | None,
+    description: str | None,
+    labels: list[str] | None,
+) -> dict[str, Any]:
+    return {
+        "filetype": filetype,
+        "version": version,
+        "status": status,
+        "description": description,
+        "labels": labels,
+    }

@@ -1,0 +1,152 @@
+"""Ibis' own DuckDB backend, with a store's tables in it.
+
+What is changed of it is small: tables of a store are brought up to date before
+anything is executed, so that an expression made before a write sees the write.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend as DuckDB
+
+from . import errors
+from .interrupt import interruptible
+from .live import Live
+from .store import open_store
+
+if TYPE_CHECKING:
+    from . import _core
+
+
+class Backend(DuckDB):
+    """Ibis' DuckDB backend; ``read_sqlite`` of a store binds its tables, live.
+
+    Beside a table of every version, as ``name``, there are ``current.name`` and
+    ``history.name`` in the database ``dkdc``.
+    """
+
+    _lives: list[Live]
+
+    def do_connect(self, *args: Any, **kwargs: Any) -> None:
+        super().do_connect(*args, **kwargs)
+        self._lives = []
+        # A DuckDB connection has one result at a time: threads take turns.
+        self._turn = threading.RLock()
+
+    def read_sqlite(
+        self, path: str | Path, /, *, table_name: str | None = None
+    ) -> ir.Table:
+        """A table of the store at ``path``, live: every version of every record.
+
+        A file that is no store is left to DuckDB.
+        """
+        if table_name is None:
+            raise errors.Invalid("read_sqlite needs table_name=")
+        live = self._live_of(path)
+        if live is None:
+            return super().read_sqlite(path, table_name=table_name)
+        live.add(table_name)
+        if table_name not in live.tables:
+            live.store.table(table_name)  # says which there are
+        return self.table(table_name)
+
+    def _live_of(self, path: str | os.PathLike[str]) -> Live | None:
+        """What this connection has of the store at a path."""
+        resolved = os.path.realpath(path)
+        for live in self._lives:
+            if os.path.realpath(live.store.path) == resolved:
+                return live
+        try:
+            store = open_store(path, create=False)
+        except errors.Invalid:
+            return None
+        return self._attach(store, {}, None, set())
+
+    def _attach(
+        self,
+        store: _core.State,
+        shown: Mapping[str, Sequence[str]],
+        pinned: _core.Snapshot | None,
+        names: set[str] | None,
+    ) -> Live:
+        if not self._lives:
+            self._spill_beside(store)
+        database = f"dkdc{len(self._lives) + 1}" if self._lives else "dkdc"
+        live = Live(self.con, database, store, shown, pinned, names)
+        self._lives.append(live)
+        return live
+
+    def _spill_beside(self, store: _core.State) -> None:
+        """What memory cannot hold goes beside the store, not into the current folder."""
+        chosen = "SELECT current_setting('temp_directory') NOT IN ('', '.tmp')"
+        if self.con.execute(chosen).fetchone() == (False,):
+            folder = f"{os.fspath(store.path)}-spill".replace("'", "''")
+            self.con.execute(f"SET temp_directory = '{folder}'")
+
+    def _live_table(self, name: str, schema: str) -> ir.Table:
+        """A table of the first store: its current records, or its history."""
+        for live in self._lives:
+            live.bind()
+            if name in live.tables:
+                return self.table(name, database=(live.database, schema))
+        raise errors.NotFound(f"this connection has no table {name!r} of a store")
+
+    # what Ibis calls
+
+    def get_schema(
+        self, table_name: str, *, catalog: str | None = None, database: str | None = None
+    ) -> Any:
+        with self._turn:
+            for live in self._lives:
+                live.bind()
+                if catalog in (None, live.database):
+                    live.touch(table_name, "now" if database == "current" else "log")
+            return super().get_schema(table_name, catalog=catalog, database=database)
+
+    def list_tables(self, **kwargs: Any) -> list[str]:
+        with self._turn:
+            for live in self._lives:
+                live.bind()
+            names: list[str] = super().list_tables(**kwargs)
+            return names
+
+    def raw_sql(self, query: Any, **kwargs: Any) -> Any:
+        text = query if isinstance(query, str) else query.sql(dialect=self.name)
+        with self._turn, interruptible(self.con):
+            for live in self._lives:
+                live.touch_named_in(text)
+            self._refresh()
+            return super().raw_sql(query, **kwargs)
+
+    def execute(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
+        with self._turn, interruptible(self.con):
+            return super().execute(expr, **kwargs)
+
+    def to_pyarrow(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
+        with self._turn, interruptible(self.con):
+            return super().to_pyarrow(expr, **kwargs)
+
+    def _run_pre_execute_hooks(self, expr: ir.Expr) -> None:
+        self._refresh()
+        super()._run_pre_execute_hooks(expr)
+
+    def _refresh(self) -> None:
+        for live in self._lives:
+            live.refresh()
+
+
+def connect(
+    store: _core.State,
+    shown: Mapping[str, Sequence[str]],
+    pinned: _core.Snapshot | None = None,
+) -> Backend:
+    """A connection with all tables of a store: live, or at a snapshot."""
+    backend: Backend = Backend().connect()
+    backend._attach(store, shown, pinned, None)
+    return backend

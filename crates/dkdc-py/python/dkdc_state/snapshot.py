@@ -1,0 +1,85 @@
+"""The state as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from . import _core
+    from .backend import Backend
+    from .state import State
+
+Record = dict[str, Any]
+Records = list[Record]
+
+
+class Snapshot:
+    """The state at one version: what is written later does not change it."""
+
+    def __init__(self, state: State, core: _core.Snapshot) -> None:
+        self._state = state
+        self._core = core
+
+    @property
+    def idx(self) -> datetime:
+        """The newest version that it includes."""
+        return self._core.idx
+
+    @cached_property
+    def rcon(self) -> Backend:
+        """An Ibis DuckDB backend that reads this snapshot."""
+        from .backend import connect
+
+        return connect(self._state._store, self._state._shown, self._core)
+
+    def table(self, name: str) -> SnapshotTable:
+        """A table, as it was."""
+        return SnapshotTable(self, name, self._core.table(name))
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self._state.dbpath!r} at {self.idx.isoformat()})"
+
+
+class SnapshotTable:
+    """A table as it was."""
+
+    def __init__(self, snapshot: Snapshot, name: str, core: _core.SnapshotTable) -> None:
+        self._snapshot = snapshot
+        self._core = core
+        self.name = name
+
+    def get(self, id: str) -> Record | None:
+        """The record of this id, as it was."""
+        return self._core.get(id)
+
+    def contains(self, id: str) -> bool:
+        """True if there was a record of this id."""
+        return self._core.contains(id)
+
+    def list(
+        self,
+        where: Mapping[str, Any] | None = None,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> Records:
+        """As ``Table.list``."""
+        return self._core.list(dict(where or {}), list(order), limit)
+
+    def history(self, id: str) -> Records:
+        """Every version that the record had by then, oldest first."""
+        return self._core.history(id)
+
+    def t(self) -> ir.Table:
+        """The records as an Ibis table."""
+        return self._snapshot.rcon._live_table(self.name, "current")
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str) and self.contains(id)
+
+    def __len__(self) -> int:
+        return self._core.count()

@@ -1,0 +1,99 @@
+"""Several writes, all of them or none."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from .schema import record as as_record
+
+if TYPE_CHECKING:
+    from . import _core
+
+Record = dict[str, Any]
+
+
+class Transaction:
+    """What ``with state.transaction() as tx:`` gives: committed if the block ends well.
+
+    Keep the block short: nobody else writes meanwhile. Inside it, use ``tx``;
+    the state itself raises ``errors.InsideTransaction``.
+    """
+
+    def __init__(self, store: _core.State) -> None:
+        self._store = store
+        self._core: _core.Transaction | None = None
+
+    def __enter__(self) -> Transaction:
+        self._core = self._store.transaction()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        begun, self._core = self._core, None
+        if begun is None:
+            return
+        if kind is None:
+            begun.commit()
+        else:
+            begun.rollback()
+
+    def table(self, name: str) -> TransactionTable:
+        """A table, in this transaction."""
+        if self._core is None:
+            from . import errors
+
+            raise errors.Closed("the transaction has not begun, or has ended: use it in `with`")
+        return TransactionTable(self._core.table(name))
+
+
+class TransactionTable:
+    """A table in a transaction: reads see what the transaction wrote."""
+
+    def __init__(self, core: _core.TxTable) -> None:
+        self._core = core
+
+    def append(self, record: Any = None, /, **values: Any) -> Record:
+        """As ``Table.append``."""
+        return self._core.append(as_record(record, values))
+
+    def update(self, record: Any = None, /, **values: Any) -> Record:
+        """As ``Table.update``."""
+        return self._core.update(as_record(record, values))
+
+    def upsert(self, record: Any = None, /, **values: Any) -> Record:
+        """As ``Table.upsert``."""
+        return self._core.upsert(as_record(record, values))
+
+    def update_if(
+        self, expected: datetime | int, record: Any = None, /, **values: Any
+    ) -> Record:
+        """As ``Table.update_if``."""
+        return self._core.update_if(as_record(record, values), expected)
+
+    def delete(self, id: str) -> datetime:
+        """As ``Table.delete``."""
+        return self._core.delete(id)
+
+    def restore(self, id: str, idx: datetime | int) -> Record:
+        """As ``Table.restore``."""
+        return self._core.restore(id, idx)
+
+    def get(self, id: str) -> Record | None:
+        """As ``Table.get``."""
+        return self._core.get(id)
+
+    def contains(self, id: str) -> bool:
+        """As ``Table.contains``."""
+        return self._core.contains(id)
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str) and self.contains(id)
+
+    def __len__(self) -> int:
+        return self._core.count()

@@ -1,0 +1,108 @@
+"""The write connection: what the post's classes do with ``ibis.sqlite``.
+
+It looks like an Ibis backend as far as a state's ``_cons`` and its methods use
+one. Every row inserted is a version of the record whose ``id`` it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+from .schema import declaration
+from .table import _arrow, _rows
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from . import _core
+    from .backend import Backend
+
+
+class WriteConnection:
+    """Tables made and rows inserted; ``table`` shows every version, live."""
+
+    name = "dkdc"
+
+    def __init__(
+        self, store: _core.State, shown: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self._store = store
+        self._shown = shown or {}
+
+    @cached_property
+    def _reader(self) -> Backend:
+        from .backend import connect
+
+        return connect(self._store, self._shown)
+
+    def list_tables(self, *, like: str | None = None) -> list[str]:
+        """The names of the tables, oldest first; those that match ``like``, a regex."""
+        import re
+
+        names = self._store.tables()
+        return [name for name in names if like is None or re.search(like, name)]
+
+    def table(self, name: str) -> ir.Table:
+        """Every version of every record, as an Ibis table; the user's columns only."""
+        self._store.table(name)
+        return self._reader.table(name)
+
+    def create_table(
+        self, name: str, obj: Any = None, *, schema: Any = None, overwrite: bool = False
+    ) -> None:
+        """Makes a table; ``idx`` in the schema is the version, ``id`` the key."""
+        if overwrite:
+            raise errors.Invalid(f"table {name}: nothing is overwritten; clear it, or insert")
+        if name in self._store.tables():
+            raise errors.AlreadyExists(f"table {name} already exists")
+        if schema is None and obj is not None and hasattr(obj, "schema"):
+            schema = obj.schema() if callable(obj.schema) else obj.schema
+        if schema is None:
+            raise errors.Invalid(f"table {name}: give a schema")
+        columns, defaults = declaration(name, schema)
+        self._store.define(name, columns, defaults)
+        if obj is not None:
+            self.insert(name, obj)
+
+    def insert(self, name: str, obj: Any, **options: Any) -> None:
+        """Inserts rows, all of them or none: a dict of lists, or a frame.
+
+        A new ``id`` is an append, a known one an update; an ``idx`` is passed
+        over: the state gives each version its own.
+        """
+        if options.get("overwrite"):
+            raise errors.Invalid(f"table {name}: nothing is overwritten; clear it, or insert")
+        table = self._store.table(name)
+        rows = None if hasattr(obj, "__arrow_c_stream__") else _rows(obj)
+        if rows is None:
+            data = obj if hasattr(obj, "__arrow_c_stream__") else _arrow(obj)
+            table.put_arrow(data, "upsert")
+        elif len(rows) == 1:
+            table.upsert(rows[0])
+        elif rows:
+            tx = self._store.transaction()
+            try:
+                inside = tx.table(name)
+                for row in rows:
+                    inside.upsert(row)
+            except BaseException:
+                tx.rollback()
+                raise
+            tx.commit()
+
+    def drop_table(self, name: str, *, database: Any = None, force: bool = False) -> None:
+        """Empties a table: every version is gone for good. The table itself stays."""
+        if force and name not in self._store.tables():
+            return
+        self._store.clear([name])
+
+    def drop_view(self, name: str, *, database: Any = None, force: bool = False) -> None:
+        """There are no views here: with ``force``, nothing; without, an error."""
+        if not force:
+            raise errors.NotFound(f"there is no view {name!r}")
+
+    def __repr__(self) -> str:
+        return f"WriteConnection({str(self._store.path)!r})"

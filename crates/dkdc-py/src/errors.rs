@@ -1,0 +1,77 @@
+//! Rust's errors as the exceptions of `dkdc_state.errors`.
+
+use dkdc_state::{Error, ErrorKind, Idx};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::value::datetime;
+
+/// The exception for an error of the state, with its data as attributes.
+pub(crate) fn state_error(py: Python<'_>, error: &Error) -> PyErr {
+    let class = match error {
+        Error::InsideTransaction => "InsideTransaction",
+        Error::OutsideHistory { .. } => "OutsideHistory",
+        other => class_of(other.kind()),
+    };
+    let made = exception(py, class, &error.to_string());
+    let described = made.and_then(|exception| {
+        let value = exception.value(py);
+        match error {
+            Error::NotFound { table, id } | Error::NotUnique { table, id, .. } => {
+                value.setattr("table", table)?;
+                value.setattr("id", id)?;
+            }
+            Error::AlreadyExists { table, id, idx } => {
+                value.setattr("table", table)?;
+                value.setattr("id", id)?;
+                value.setattr("idx", datetime(py, *idx)?)?;
+            }
+            Error::Conflict {
+                table,
+                id,
+                expected,
+                actual,
+            } => {
+                value.setattr("table", table)?;
+                value.setattr("id", id)?;
+                value.setattr("expected", datetime(py, *expected)?)?;
+                let actual = actual.map(|idx: Idx| datetime(py, idx)).transpose()?;
+                value.setattr("actual", actual)?;
+            }
+            _ => {}
+        }
+        Ok(exception)
+    });
+    described.unwrap_or_else(|error| error)
+}
+
+/// The exception for an error of the lake.
+pub(crate) fn lake_error(py: Python<'_>, error: &dkdc_lake::Error) -> PyErr {
+    match error {
+        dkdc_lake::Error::State(error) => state_error(py, error),
+        error => raise(py, class_of(error.kind()), &error.to_string()),
+    }
+}
+
+/// An exception of `dkdc_state.errors`, by the name of its class.
+pub(crate) fn raise(py: Python<'_>, class: &str, message: &str) -> PyErr {
+    exception(py, class, message).unwrap_or_else(|error| error)
+}
+
+fn exception(py: Python<'_>, class: &str, message: &str) -> PyResult<PyErr> {
+    let class = py.import("dkdc_state.errors")?.getattr(class)?;
+    let exception = class.call1((PyString::new(py, message),))?;
+    Ok(PyErr::from_value(exception))
+}
+
+fn class_of(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Input => "Invalid",
+        ErrorKind::NotFound => "NotFound",
+        ErrorKind::AlreadyExists => "AlreadyExists",
+        ErrorKind::Conflict => "Conflict",
+        ErrorKind::Busy => "Busy",
+        ErrorKind::Damaged => "Damaged",
+        _ => "Failure",
+    }
+}

@@ -1,0 +1,124 @@
+//! The state at one version.
+
+use std::sync::Arc;
+
+use dkdc_state::{Idx, Row};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::arrow::{Rows, Stream};
+use crate::errors::state_error;
+use crate::handle::{Handle, Kept};
+use crate::table::select;
+use crate::value::{self, datetime, record};
+
+/// The state at one version.
+#[pyclass(module = "dkdc_state._core", frozen)]
+pub(crate) struct Snapshot {
+    handle: Arc<Handle>,
+    snapshot: Kept<dkdc_state::Snapshot>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(handle: Arc<Handle>, snapshot: dkdc_state::Snapshot) -> Snapshot {
+        let snapshot = Kept::new(&handle, snapshot);
+        Snapshot { handle, snapshot }
+    }
+}
+
+#[pymethods]
+impl Snapshot {
+    /// The newest version or event that it includes.
+    #[getter]
+    fn idx<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        datetime(py, self.snapshot.get(py)?.idx())
+    }
+
+    /// The same in microseconds.
+    #[getter]
+    fn micros(&self, py: Python<'_>) -> PyResult<i64> {
+        Ok(self.snapshot.get(py)?.idx().as_micros())
+    }
+
+    fn table(&self, py: Python<'_>, name: String) -> PyResult<SnapshotTable> {
+        let snapshot = self.snapshot.get(py)?;
+        let table = py.detach(|| snapshot.rows(&name));
+        let table = table.map_err(|error| state_error(py, &error))?;
+        Ok(SnapshotTable {
+            handle: Arc::clone(&self.handle),
+            table: Kept::new(&self.handle, table),
+            name,
+        })
+    }
+
+    /// The versions of a table after one, as Arrow.
+    fn scan(&self, py: Python<'_>, name: &str, after: i64) -> PyResult<Stream> {
+        let snapshot = self.snapshot.get(py)?.clone();
+        let rows = Rows::After(Idx::from_micros(after));
+        Stream::new(py, &self.handle, snapshot, name.to_owned(), rows)
+    }
+
+    /// The current records of a table, as Arrow.
+    fn current(&self, py: Python<'_>, name: &str) -> PyResult<Stream> {
+        let snapshot = self.snapshot.get(py)?.clone();
+        Stream::new(py, &self.handle, snapshot, name.to_owned(), Rows::Current)
+    }
+}
+
+/// A table at one version of the state.
+#[pyclass(module = "dkdc_state._core", frozen)]
+pub(crate) struct SnapshotTable {
+    handle: Arc<Handle>,
+    table: Kept<dkdc_state::SnapshotTable<Row>>,
+    name: String,
+}
+
+#[pymethods]
+impl SnapshotTable {
+    fn get<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let table = self.table.get(py)?;
+        let found = py.detach(|| table.get(id));
+        let found = found.map_err(|error| state_error(py, &error))?;
+        let found = found.map(|found| record(py, &found.version, &found.record));
+        found.transpose()
+    }
+
+    fn contains(&self, py: Python<'_>, id: &str) -> PyResult<bool> {
+        let table = self.table.get(py)?;
+        py.detach(|| table.contains(id))
+            .map_err(|error| state_error(py, &error))
+    }
+
+    fn count(&self, py: Python<'_>) -> PyResult<u64> {
+        let table = self.table.get(py)?;
+        py.detach(|| table.count())
+            .map_err(|error| state_error(py, &error))
+    }
+
+    #[pyo3(signature = (equal, order, limit=None))]
+    fn list<'py>(
+        &self,
+        py: Python<'py>,
+        equal: &Bound<'py, PyDict>,
+        order: Vec<String>,
+        limit: Option<usize>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let known = self.handle.table(py, &self.name)?;
+        let select = select(&known, equal, &order, limit)?;
+        let table = self.table.get(py)?;
+        let rows = py.detach(|| table.list(&select));
+        let rows = rows.map_err(|error| state_error(py, &error))?;
+        value::records(py, &rows)
+    }
+
+    fn history<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Bound<'py, PyList>> {
+        let known = self.handle.fresh_table(py, &self.name)?;
+        let table = self.table.get(py)?;
+        let versions = py.detach(|| table.history(id));
+        let list = PyList::empty(py);
+        for version in &versions.map_err(|error| state_error(py, &error))? {
+            list.append(value::version(py, &known.schema, id, version)?)?;
+        }
+        Ok(list)
+    }
+}

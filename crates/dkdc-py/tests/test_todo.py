@@ -1,0 +1,166 @@
+"""The failure to prevent: `Todo` or `Lake` does something else than the
+original did, or says it in other words."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from dkdc_lake import Lake
+from dkdc_state import State, errors
+from dkdc_todo import Todo
+from dkdc_util import get_dkdc_dir, now, uuid
+
+
+@pytest.fixture
+def todo(dbpath):
+    return Todo(dbpath=dbpath)
+
+
+@pytest.fixture
+def lake(dbpath):
+    return Lake(dbpath=dbpath)
+
+
+def add(todo, id, user_id=None, **rest):
+    return todo.append_todo(id=id, user_id=user_id, subject=None, body=id, **rest)
+
+
+def test_errors_are_the_built_in_ones_and_say_what_the_original_said(todo):
+    add(todo, "test")
+    with pytest.raises(ValueError, match="^todo test already exists$") as raised:
+        add(todo, "test")
+    assert isinstance(raised.value, errors.AlreadyExists)
+    with pytest.raises(ValueError, match="^todo none does not exist$") as raised:
+        todo.update_todo("none", None, None, None)
+    assert isinstance(raised.value, errors.NotFound)
+    with pytest.raises(IndexError, match="none"):
+        todo.get_todo("none")
+
+
+def test_the_list_is_by_priority_and_the_newest_first(todo):
+    for id, priority in [("a", 2), ("b", 1), ("c", 2)]:
+        add(todo, id, priority=priority)
+    assert [row["id"] for row in todo.get_todos()] == ["b", "c", "a"]
+    assert todo.t().to_pyarrow().to_pylist() == todo() == todo.get_todos()
+
+
+def test_a_reassigned_todo_leaves_its_old_users_list(todo):
+    add(todo, "a", user_id="ann")
+    assert todo.contains_todo("a", user_id="ann") and not todo.contains_todo("a", user_id="bob")
+    todo.edit_todo("a", user_id="bob")
+    assert todo.get_todos(user_id="ann") == []
+    assert todo.todos_t("ann").count().execute() == 0
+    assert [row["id"] for row in todo("bob")] == ["a"]
+    with pytest.raises(IndexError):
+        todo.get_todo("a", user_id="ann")
+
+
+def test_update_writes_every_column_and_edit_those_it_names(todo):
+    add(todo, "a", priority=5, labels=["x,y", "z"])
+    assert todo.edit_todo("a", status="done")["labels"] == ["x,y", "z"]
+    updated = todo.update_todo("a", None, None, "b")
+    assert (updated["priority"], updated["labels"], updated["status"]) == (100, None, None)
+
+
+def test_deleted_todos_are_gone_and_come_back(todo):
+    first = add(todo, "a")
+    deleted = todo.delete_todo("a")
+    assert deleted > first["idx"] and not todo.contains_todo("a")
+    assert todo.t().count().execute() == 0
+    todo.table("todos").restore("a", first["idx"])
+    assert todo.get_todo("a")["body"] == "a"
+    assert [row["op"] for row in todo.table("todos").history("a")] == [
+        "append", "delete", "restore",
+    ]  # fmt: skip
+
+
+def test_files_are_known_by_user_path_and_filename(lake):
+    lake.append_file(filename="a.txt", data=b"1")
+    lake.append_file(filename="a.txt", path="p", data=b"2")
+    lake.append_file(filename="a.txt", path="p", user_id="ann", data=b"3")
+    assert lake.get_file("a.txt")["data"] == b"1"
+    assert lake("a.txt", "p")["data"] == b"2"
+    assert lake("a.txt", "p", "ann")["data"] == b"3"
+    assert not lake.contains_file("a.txt", user_id="ann")
+    assert lake.contains_path("p") and lake.contains_path("p", "ann")
+    assert not lake.contains_path("p", "bob")
+    newest_first = lake.t().select("path", "user_id").to_pyarrow().to_pylist()
+    assert [(row["path"], row["user_id"]) for row in newest_first] == [
+        ("p", "ann"), ("p", None), (None, None),
+    ]  # fmt: skip
+    assert lake.lake_t("ann").count().execute() == 1
+
+
+def test_the_lakes_errors_are_the_originals(lake):
+    with pytest.raises(AssertionError):
+        lake.append_file(data=b"")
+    with pytest.raises(AssertionError):
+        lake.append_file(filename="a.txt")
+    with pytest.raises(ValueError, match="^File a.txt does not exist$"):
+        lake.get_file("a.txt", path="p")
+    with pytest.raises(ValueError, match="^File a.txt does not exist$"):
+        lake.update_file(None, None, "a.txt", None, b"", None, None, None)
+    lake.append_file(filename="a.txt", path="p", data=b"")
+    with pytest.raises(ValueError, match="^File a.txt already exists$"):
+        lake.append_file(filename="a.txt", path="p", data=b"")
+
+
+def test_content_comes_back_as_it_was_from_any_version(lake):
+    data = bytes(range(256)) * 8192
+    first = lake.append_file(filename="a.bin", data=data)
+    lake.update_file(None, None, "a.bin", None, bytearray(b"small"), 2, None, None, ["l"])
+    assert lake("a.bin")["data"] == b"small"
+    assert [file["data"] for file in lake.file_history("a.bin")] == [data, b"small"]
+    assert lake.wcon.table("lake").data.to_pyarrow().to_pylist() == [data, b"small"]
+    lake.delete_file("a.bin")
+    assert lake.restore_file(first["idx"], "a.bin")["data"] == data
+
+
+def test_state_todo_and_lake_share_a_file(dbpath):
+    todo, lake, state = Todo(dbpath=dbpath), Lake(dbpath=dbpath), State(dbpath)
+    add(todo, "a")
+    lake.append_file(filename="a.txt", data=b"1")
+    assert state.list_tables() == ["todos", "lake"]
+    assert sorted(state.rcon.list_tables()) == ["lake", "todos"]
+    both = state.rcon.table("todos").count().as_scalar() + state.rcon.table("lake").count()
+    assert both.execute() == 2
+    state._clear("todos")
+    assert todo() == [] and lake.contains_file("a.txt")
+    state._clear()
+    assert not lake.contains_file("a.txt") and state.list_tables() == ["todos", "lake"]
+    with pytest.raises(errors.NotFound, match="no table"):
+        state._clear(["nothing"])
+
+
+def test_the_default_stores_are_in_dkdcs_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DKDC_DIR", str(tmp_path / "made"))
+    assert get_dkdc_dir() == str(tmp_path / "made")
+    add(Todo(), "a")
+    Lake().append_file(filename="a.txt", data=b"")
+    assert (tmp_path / "made" / "todo.db").is_file()
+    assert (tmp_path / "made" / "lake.db").is_file()
+
+
+def test_util_makes_times_and_ids_as_the_original(dbpath):
+    time = now()
+    assert time.tzinfo is None
+    left, right = uuid().split("-")
+    assert abs(int(left) / 100000 - __import__("time").time()) < 60
+    assert len(right) == 8
+    assert uuid() != uuid()
+
+
+def test_ibis_is_not_imported_by_those_who_do_not_use_it(dbpath):
+    script = (
+        "import sys; from dkdc_todo import Todo; todo = Todo(dbpath=sys.argv[1]);"
+        "todo.append_todo('a', None, None, 'b'); print(todo.get_todo('a')['body'], todo);"
+        "print([m for m in ('ibis', 'duckdb', 'pandas', 'pyarrow') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, dbpath], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[0].startswith("b Todo(")
+    assert done.stdout.splitlines()[1] == "[]"

@@ -1,0 +1,157 @@
+//! Backups: a copy of one moment, made while others write.
+//!
+//! The pages are copied inside one read transaction, so that whatever is
+//! committed meanwhile is not in the copy, and nobody waits for it. It is written
+//! under another name, synced, and gets its own when it is whole; nothing that is
+//! there is replaced.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::check::Progress;
+use super::identity::beside;
+use super::writer::{self, run};
+use super::{DbResult, Store, hash, open};
+use crate::error::{Error, Result};
+use crate::record::{Idx, hex};
+
+/// Pages copied at a time.
+const PAGES: i32 = 1024;
+
+/// A backup that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackedUp {
+    /// The newest version or event in it.
+    pub idx: Idx,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+impl Store {
+    pub(crate) fn backup(&self, to: &Path, progress: &mut dyn FnMut(Progress)) -> Result<BackedUp> {
+        self.refuse_inside()?;
+        refuse_existing(to)?;
+        let reader = open::reader(self)?;
+        let draft = Draft::begin(to)?;
+        run(&reader.conn, "BEGIN")?;
+        let copied = self.current_catalog(&reader.conn).and_then(|catalog| {
+            let idx = writer::last(&reader.conn, &catalog)?;
+            copy(&reader.conn, &draft.path, progress)?;
+            Ok(idx)
+        });
+        let idx = copied.map_err(|error| self.locate(error))?;
+        reader.verify(&self.path)?;
+        let bytes = draft.publish(to)?;
+        Ok(BackedUp { idx, bytes })
+    }
+}
+
+/// Refuses a name that something has.
+pub(super) fn refuse_existing(to: &Path) -> Result<()> {
+    match fs::symlink_metadata(to) {
+        Ok(_) => Err(Error::FileExists {
+            path: to.to_owned(),
+        }),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Copies what a connection sees in its read transaction.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the log opens SQLite's connections; this file is new"
+)]
+fn copy(from: &Connection, to: &Path, progress: &mut dyn FnMut(Progress)) -> Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut copy = Connection::open_with_flags(to, flags).db()?;
+    // It is synced when it is whole; until then it has another name.
+    copy.pragma_update(None, "journal_mode", "OFF").db()?;
+    copy.pragma_update(None, "synchronous", "OFF").db()?;
+    let backup = Backup::new(from, &mut copy).db()?;
+    loop {
+        let step = backup.step(PAGES).db()?;
+        let count = |pages: i32| u64::try_from(pages).unwrap_or(0);
+        let now = backup.progress();
+        progress(Progress {
+            done: count(now.pagecount - now.remaining),
+            total: count(now.pagecount),
+        });
+        if step == StepResult::Done {
+            break;
+        }
+    }
+    drop(backup);
+    copy.close().map_err(|(_, error)| error).db()
+}
+
+/// A file that has not got its name yet; removed when dropped before.
+pub(super) struct Draft {
+    pub(super) path: PathBuf,
+    published: bool,
+}
+
+impl Draft {
+    /// A new, empty file beside the one it is to become.
+    pub(super) fn begin(to: &Path) -> Result<Draft> {
+        let mut random = [0; 8];
+        hash::random(&mut random)?;
+        let path = beside(to, &format!(".draft-{}", hex(&random)));
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|error| Error::io(&path, error))?;
+        Ok(Draft {
+            path,
+            published: false,
+        })
+    }
+
+    /// Syncs it and gives it its name, if nothing has that; returns its size.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "both syncs are here; the name was claimed before"
+    )]
+    pub(super) fn publish(mut self, to: &Path) -> Result<u64> {
+        let failed = |error| Error::io(to, error);
+        let file = File::open(&self.path).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        // The name is taken by an empty file first, which a rename replaces.
+        match OpenOptions::new().write(true).create_new(true).open(to) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                refuse_existing(to)?;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        fs::rename(&self.path, to).map_err(failed)?;
+        self.published = true;
+        if cfg!(unix) {
+            let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+            folder.sync_all().map_err(failed)?;
+        }
+        Ok(bytes)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.published {
+            return;
+        }
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let path = beside(&self.path, suffix);
+            if let Err(error) = fs::remove_file(&path)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!(path = %path.display(), %error, "a draft stays behind");
+            }
+        }
+    }
+}

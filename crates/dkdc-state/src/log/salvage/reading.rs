@@ -1,0 +1,141 @@
+//! Reading a damaged table in order: what cannot be read is skipped, and said.
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+use crate::log::DbResult;
+use crate::log::catalog::TableMeta;
+use crate::log::hash::{Hash, Leaf};
+use crate::log::read::{self, LogRow};
+use crate::record::Idx;
+
+/// A row of the damaged file, as far as it can be read.
+pub(super) struct Found {
+    pub(super) idx: Idx,
+    pub(super) row: Option<LogRow>,
+    pub(super) leaf: Option<Hash>,
+    pub(super) hash: Option<Hash>,
+}
+
+/// What comes next in a damaged table.
+pub(super) enum Next {
+    Row(Box<Found>),
+    /// Nothing can be read up to there.
+    Lost(Idx, String),
+    End,
+}
+
+/// The next row that can be read.
+pub(super) fn next_row(
+    conn: &Connection,
+    meta: &TableMeta,
+    after: Idx,
+    leaf: &mut Leaf,
+) -> Result<Next> {
+    match read_after(conn, meta, after, leaf) {
+        Ok(Some(found)) => return Ok(Next::Row(Box::new(found))),
+        Ok(None) => return Ok(Next::End),
+        Err(error) if !is_damage(&error) => return Err(error),
+        Err(_) => {}
+    }
+    let Some(next) = readable(conn, meta, after)? else {
+        return Ok(Next::Lost(
+            Idx(i64::MAX),
+            format!("all versions after {}: they cannot be read", shown(after)),
+        ));
+    };
+    let before = Idx(next.as_micros() - 1);
+    if before > after {
+        let range = format!("versions after {} and before {next}", shown(after));
+        return Ok(Next::Lost(before, format!("{range}: they cannot be read")));
+    }
+    // Its number can be read, the rest cannot.
+    Ok(Next::Lost(
+        next,
+        format!("version {next}: it cannot be read"),
+    ))
+}
+
+fn shown(after: Idx) -> String {
+    if after == Idx(i64::MIN) {
+        "the first".to_owned()
+    } else {
+        after.to_string()
+    }
+}
+
+fn is_damage(error: &Error) -> bool {
+    match error {
+        Error::Damaged { .. } => true,
+        Error::Sqlite { code, .. } => {
+            [rusqlite::ffi::SQLITE_CORRUPT, rusqlite::ffi::SQLITE_IOERR].contains(&(code & 0xff))
+        }
+        _ => false,
+    }
+}
+
+fn read_after(
+    conn: &Connection,
+    meta: &TableMeta,
+    after: Idx,
+    leaf: &mut Leaf,
+) -> Result<Option<Found>> {
+    let sql = format!(
+        "SELECT {}, l._seal, l._hash FROM {} l WHERE l.idx >= ?1 ORDER BY l.idx LIMIT 1",
+        meta.sql.row_columns, meta.sql.table
+    );
+    let mut statement = conn.prepare_cached(&sql).db()?;
+    // Not `>`: that looks for the row before, which may be on the page that is bad.
+    let from = after.as_micros().saturating_add(1);
+    let mut rows = statement.query([from]).db()?;
+    let Some(row) = rows.next().db()? else {
+        return Ok(None);
+    };
+    Ok(Some(Found {
+        idx: Idx(row.get(0).db()?),
+        row: read::decode(&meta.schema, row).ok(),
+        leaf: read::leaf(row, meta, leaf).ok(),
+        hash: row.get(meta.schema.columns.len() + 5).ok(),
+    }))
+}
+
+/// The least number after one that can be read again: looked for in steps that
+/// double, then between the last two. `None`: none can.
+fn readable(conn: &Connection, meta: &TableMeta, after: Idx) -> Result<Option<Idx>> {
+    let sql = format!(
+        "SELECT min(idx) FROM (SELECT idx FROM {} WHERE idx >= ?1 ORDER BY idx LIMIT 1)",
+        meta.sql.table
+    );
+    let mut probe = conn.prepare(&sql).db()?;
+    let mut at = |from: i64| -> Result<Option<Option<i64>>> {
+        match probe
+            .query_row([from], |row| row.get::<_, Option<i64>>(0))
+            .db()
+        {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_damage(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    let base = after.as_micros().max(0);
+    let (mut bad, mut step) = (base, 1i64);
+    let mut good = loop {
+        let from = base.saturating_add(step);
+        if at(from)?.is_some() {
+            break from;
+        }
+        if from == i64::MAX {
+            return Ok(None);
+        }
+        (bad, step) = (from, step.saturating_mul(2));
+    };
+    while good - bad > 1 {
+        let middle = bad + (good - bad) / 2;
+        if at(middle)?.is_some() {
+            good = middle;
+        } else {
+            bad = middle;
+        }
+    }
+    Ok(at(good)?.flatten().map(Idx))
+}

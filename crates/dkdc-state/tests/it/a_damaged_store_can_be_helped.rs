@@ -1,0 +1,327 @@
+//! A disk fails, and there is no newer backup.
+//!
+//! The failure to prevent: one bad page, and every record is out of reach; or a
+//! repair "mends" the log, and nobody can tell any more what was written; or a
+//! backup that was made while others wrote turns out to be of no moment at all.
+
+use std::fs;
+use std::path::Path;
+
+use dkdc_state::{EventKind, Idx, Row, Select, State};
+
+use crate::support::{
+    Place, assert_sound, copy_outside, intruder, note, notes, other_program, refusal,
+};
+
+fn furnished(place: &Place) -> (State, Vec<(Idx, Row)>) {
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    for n in 0..2000 {
+        table
+            .upsert(&note(&format!("id-{:03}", n * 7 % 500), n))
+            .expect("either");
+    }
+    table.delete("id-007").expect("there");
+    drop((table, state));
+    let state = place.open();
+    let all = all(&state);
+    (state, all)
+}
+
+fn all(state: &State) -> Vec<(Idx, Row)> {
+    let rows = state
+        .rows("notes")
+        .and_then(|table| table.list(&Select::new()));
+    rows.expect("a list")
+        .into_iter()
+        .map(|row| (row.idx(), row.record))
+        .collect()
+}
+
+#[test]
+fn whatever_is_derived_is_made_anew_from_the_log() {
+    for change in [
+        "DELETE FROM _dkdc_head_notes WHERE id > 'id-100'",
+        "UPDATE _dkdc_head_notes SET deleted = 1",
+        "UPDATE _dkdc_head_notes SET idx = (SELECT min(idx) FROM notes)",
+        "DROP TABLE _dkdc_head_notes",
+        "DELETE FROM _dkdc_index_notes_1",
+        "DROP TABLE _dkdc_index_notes_1",
+        "DELETE FROM _dkdc_waypoints",
+        "DROP TABLE _dkdc_waypoints",
+        "DELETE FROM _dkdc_heads",
+        "UPDATE _dkdc_heads SET upto = upto + 1000000000000",
+        "DROP TABLE _dkdc_mirror",
+        "DROP TRIGGER _dkdc_guard_insert_notes; DROP TRIGGER _dkdc_guard_delete__dkdc_head_notes",
+    ] {
+        let place = Place::new();
+        let (state, before) = furnished(&place);
+        state.seal_mirror().expect("files");
+        intruder(&place.db()).execute_batch(change).expect(change);
+        state
+            .repair()
+            .unwrap_or_else(|error| panic!("{change}: {error}"));
+        assert_sound(&state);
+        assert_eq!(all(&state), before, "{change}");
+        let event = state.events().expect("events").pop().expect("an event");
+        assert_eq!(event.kind, EventKind::Repair);
+        let table = state.rows("notes").expect("a table");
+        table.update(&note("id-003", 1)).expect("there");
+        table.append(&note("id-007", 1)).expect("new");
+        state.seal_mirror().expect("files");
+        assert_sound(&state);
+    }
+}
+
+#[test]
+fn the_log_is_not_mended() {
+    let place = Place::new();
+    let (state, _) = furnished(&place);
+    let change =
+        "UPDATE notes SET body = 'x' WHERE idx = (SELECT max(idx) FROM notes WHERE id = 'id-003');
+                  DELETE FROM _dkdc_head_notes";
+    intruder(&place.db())
+        .execute_batch(change)
+        .expect("a change");
+    state.repair().expect("the rest is made anew");
+    let report = state.check().expect("a check");
+    assert_eq!(report.damage.len(), 1, "{:?}", report.damage);
+    assert!(report.damage[0].contains("\"id-003\" is not what was written"));
+    let table = &report.tables[0];
+    assert_eq!((table.versions, table.sound), (2001, 2000));
+    let row = state.rows("notes").and_then(|table| table.get("id-003"));
+    assert_eq!(table.first, row.expect("a read").map(|row| row.idx()));
+}
+
+#[test]
+fn a_backup_is_one_moment_while_others_write() {
+    let place = Place::new();
+    let (state, _) = furnished(&place);
+    let table = state.rows("notes").expect("a table");
+    let pair = |n: i64| [note("left", n), note("right", n)];
+    table.append_all(&pair(0)).expect("new");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut n = 0;
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                n += 1;
+                table.update_all(&pair(n)).expect("there");
+            }
+        });
+        for n in 0..5 {
+            let to = place.at(&format!("backup-{n}.db"));
+            let mut steps = Vec::new();
+            let made = state
+                .backup(&to, &mut |now| steps.push(now))
+                .expect("a backup");
+            let last = steps.last().expect("progress");
+            assert_eq!(last.done, last.total);
+            let copy = State::open(&to).expect("a store");
+            assert_sound(&copy);
+            assert_eq!(copy.last().expect("a read"), made.idx);
+            let rows = copy.rows("notes").expect("a table");
+            let n = |id: &str| {
+                rows.get(id)
+                    .expect("a read")
+                    .expect("there")
+                    .get("n")
+                    .cloned()
+            };
+            assert_eq!(n("left"), n("right"));
+            assert!(made.bytes > 0 && rows.count().expect("a count") == 501);
+        }
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+    assert_eq!(
+        refusal(state.backup(place.at("backup-0.db"), &mut |_| {})),
+        "FileExists"
+    );
+    assert_eq!(refusal(state.backup(place.db(), &mut |_| {})), "FileExists");
+    assert_eq!(
+        refusal(state.backup(place.at("none/x.db"), &mut |_| {})),
+        "Io"
+    );
+    let drafts = fs::read_dir(place.folder()).expect("a folder");
+    let drafts = drafts.filter(|entry| {
+        let name = entry.as_ref().expect("an entry").file_name();
+        name.to_string_lossy().contains("draft")
+    });
+    assert_eq!(drafts.count(), 0);
+}
+
+#[test]
+fn what_was_cut_off_or_rewritten_is_not_as_expected() {
+    let place = Place::new();
+    let (state, _) = furnished(&place);
+    let heads = state.chain_heads().expect("heads");
+    assert_eq!(heads.len(), 2);
+    let parsed: Vec<_> = heads
+        .iter()
+        .map(|head| head.to_string().parse().expect("a head"))
+        .collect();
+    assert_eq!(heads, parsed);
+    let table = state.rows("notes").expect("a table");
+    table.append(&note("newer", 1)).expect("new");
+    state.erase("notes", &["id-100"]).expect("there");
+    let expected = state.expect(&heads).expect("a read");
+    assert_eq!((expected.wrong.len(), expected.unproven.len()), (0, 0));
+    let newest = heads
+        .iter()
+        .find(|head| head.table == "notes")
+        .expect("a head")
+        .idx;
+    for change in [
+        format!("DELETE FROM notes WHERE idx >= {newest}"),
+        format!("UPDATE notes SET _hash = zeroblob(32) WHERE idx = {newest}"),
+        "DELETE FROM _dkdc_events WHERE kind = 'create' AND \"table\" = 1".to_owned(),
+        "UPDATE _dkdc_events SET _hash = zeroblob(32)".to_owned(),
+    ] {
+        let other = Place::new();
+        drop(table.clone());
+        state.backup(other.db(), &mut |_| {}).expect("a copy");
+        intruder(&other.db()).execute_batch(&change).expect(&change);
+        let copy = other.open();
+        let wrong = copy.expect(&heads).expect("a read").wrong;
+        assert_eq!(wrong.len(), 1, "{change}: {wrong:?}");
+    }
+    // What was taken out since, by an event, cannot be proven.
+    table.update(&note("id-003", 1)).expect("there");
+    let since = state.last().expect("a read");
+    table.delete("id-003").expect("there");
+    let keep = dkdc_state::Keep::Versions(1.try_into().expect("one"));
+    state.prune("notes", keep).expect("pruned");
+    let expected = state.expect(&heads).expect("a read");
+    assert_eq!(expected.wrong, [""; 0]);
+    state.clear(&["notes"]).expect("a table");
+    let expected = state.expect(&heads).expect("a read");
+    assert_eq!((expected.wrong.len(), expected.unproven.len()), (0, 1));
+    assert!(since > newest);
+}
+
+/// Overwrites a page of a file that nobody has open.
+fn spoil(path: &Path, page: usize) {
+    let mut bytes = fs::read(path).expect("a file");
+    bytes[page * 4096..(page + 1) * 4096].fill(0xee);
+    fs::write(path, bytes).expect("a file");
+}
+
+/// The pages of a table's rows, and the first of its tree.
+fn pages(path: &Path) -> (Vec<usize>, usize) {
+    let conn = other_program(path);
+    let root = conn.query_row(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'notes'",
+        [],
+        |row| row.get::<_, u32>(0),
+    );
+    let mut statement = conn
+        .prepare(
+            "SELECT pageno FROM dbstat WHERE name = 'notes' AND pagetype = 'leaf' ORDER BY path",
+        )
+        .expect("dbstat");
+    let leaves = statement
+        .query_map([], |row| row.get::<_, u32>(0))
+        .expect("rows");
+    let leaves = leaves
+        .map(|page| page.expect("a page") as usize - 1)
+        .collect();
+    (leaves, root.expect("a page") as usize - 1)
+}
+
+#[test]
+fn every_sound_version_is_got_out_of_a_damaged_file() {
+    let place = Place::new();
+    let (state, before) = furnished(&place);
+    drop(state);
+    let (leaves, _) = pages(&place.db());
+    assert!(leaves.len() > 20);
+    let damaged = place.at("damaged.db");
+    copy_outside(&place.db(), &damaged);
+    // A page in the middle, two that meet, the last one; and a flipped bit.
+    let last = leaves.len() - 1;
+    for at in [5, 10, 11, last] {
+        spoil(&damaged, leaves[at]);
+    }
+    let mut bytes = fs::read(&damaged).expect("a file");
+    let row = bytes
+        .windows(9)
+        .position(|w| w == b"body 1000")
+        .expect("the row");
+    bytes[row] = b'B';
+    fs::write(&damaged, &bytes).expect("a file");
+
+    let to = place.at("rescued.db");
+    let mut progress = 0;
+    let salvaged = State::salvage(&damaged, &to, &mut |now| progress = now.done);
+    let salvaged = salvaged.expect("most of it");
+    assert_eq!(
+        fs::read(&damaged).expect("a file"),
+        bytes,
+        "it is only read"
+    );
+    let table = &salvaged.tables[0];
+    let per_page = 2001 / leaves.len() as u64;
+    assert!(table.versions > 2001 - 6 * per_page, "{table:?}");
+    assert!(table.versions < 2000 && table.unproven >= 2, "{table:?}");
+    let ranges = table
+        .lost
+        .iter()
+        .filter(|line| line.contains("cannot be read"))
+        .count();
+    let flipped = table
+        .lost
+        .iter()
+        .filter(|line| line.contains("is not what was written"));
+    assert_eq!((ranges, flipped.count()), (3, 1), "{:?}", table.lost);
+    let rescued = State::open(&to).expect("a store");
+    assert_sound(&rescued);
+    // What is there, is as it was.
+    let original = place.open();
+    let rows = rescued.rows("notes").expect("a table");
+    let old = original.rows("notes").expect("a table");
+    let mut same = 0;
+    for (_, row) in &before {
+        for version in rows.history(&row.id).expect("a read") {
+            let idx = version.version.idx;
+            let was = old.version(&row.id, idx).expect("a read").expect("there");
+            assert_eq!(was.record, version.record, "{idx}");
+            same += 1;
+        }
+    }
+    assert!(same > 1800, "{same}");
+    rows.append(&note("goes on", 1)).expect("new");
+    assert_sound(&rescued);
+    assert_eq!(
+        refusal(State::salvage(&damaged, &to, &mut |_| {})),
+        "FileExists"
+    );
+    let nobody = State::salvage(place.at("nobody.db"), place.at("x.db"), &mut |_| {});
+    assert_eq!(refusal(nobody), "NoStore");
+    let open = State::salvage(&to, place.at("x.db"), &mut |_| {});
+    assert_eq!(refusal(open), "NotAStore");
+}
+
+#[test]
+fn a_sound_file_is_salvaged_whole_and_what_was_erased_stays_so() {
+    let place = Place::new();
+    let (state, _) = furnished(&place);
+    state.erase("notes", &["id-100"]).expect("there");
+    let keep = dkdc_state::Keep::Versions(3.try_into().expect("three"));
+    let floor = state.prune("notes", keep).expect("pruned").floor;
+    let before = all(&state);
+    drop(state);
+    let to = place.at("rescued.db");
+    let salvaged = State::salvage(place.db(), &to, &mut |_| {}).expect("all of it");
+    let table = &salvaged.tables[0];
+    assert_eq!((table.lost.len(), table.unproven), (0, 0), "{table:?}");
+    let rescued = State::open(&to).expect("a store");
+    assert_sound(&rescued);
+    assert_eq!(all(&rescued), before);
+    let early = Idx::from_micros(floor.as_micros() - 1);
+    let early = rescued
+        .at(early.into())
+        .and_then(|then| then.rows("notes")?.count());
+    assert_eq!(refusal(early), "OutsideHistory");
+    let waits = rescued.rows("notes").expect("a table").history("id-100");
+    assert!(waits.expect("a read").is_empty());
+}
