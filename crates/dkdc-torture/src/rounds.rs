@@ -239,7 +239,7 @@ impl Run {
                 0..3 => Kind::Kills,
                 other => KINDS[usize::try_from(other - 3)?].1,
             };
-            let seed = random.next();
+            let seed = random.number();
             all += self.round(kind, seed)?;
             let (done, faults) = (
                 begun.elapsed().as_secs(),

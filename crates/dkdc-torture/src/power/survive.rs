@@ -46,7 +46,7 @@ pub fn run(folder: &Path, seed: u64, durability: Durability, points: u64) -> Res
             worker,
             threads: 1 + random.below(3),
             operations: 40,
-            seed: random.next(),
+            seed: random.number(),
             durability,
             wobble: random.one_in(2),
         };
@@ -90,7 +90,7 @@ pub fn run(folder: &Path, seed: u64, durability: Durability, points: u64) -> Res
         disk.lose(loss, &mut random, &left)?;
         if random.one_in(4) {
             let garbage: Vec<u8> = (0..32_768)
-                .map(|_| random.next().to_le_bytes()[0])
+                .map(|_| random.number().to_le_bytes()[0])
                 .collect();
             std::fs::write(left.join("data.db-shm"), garbage)?;
         }

@@ -1,7 +1,7 @@
 //! Writers in several processes, killed at random, beside a reader.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 
@@ -33,7 +33,7 @@ pub(super) fn run(round: &mut Round<'_>) -> Result<()> {
             stop_for_a_while(round, &writers[victim])?;
         }
         round.tally.kills += u64::from(writers[victim].kill()?);
-        if round.tally.kills % JUDGED == 0 {
+        if round.tally.kills.is_multiple_of(JUDGED) {
             for writer in &mut writers {
                 round.tally.kills += u64::from(writer.kill()?);
             }
@@ -65,7 +65,7 @@ fn start(round: &mut Round<'_>, next: &mut u64, relaxed: bool) -> Result<Process
         worker: *next,
         threads: 1 + round.random.below(4),
         operations: u64::MAX,
-        seed: round.random.next(),
+        seed: round.random.number(),
         relaxed,
         wobble: round.random.one_in(3),
         plan: None,
@@ -109,9 +109,19 @@ fn harm_mirror(round: &mut Round<'_>) -> Result<()> {
 }
 
 fn harm(file: &std::path::Path, random: &mut Random) -> std::io::Result<()> {
-    use std::os::unix::fs::{FileExt, PermissionsExt};
+    use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
     if random.one_in(3) {
         return std::fs::remove_file(file);
+    }
+    let meta = std::fs::metadata(file)?;
+    // What changes in the very tick in which it was written has the times that it
+    // had: only `check` sees that.
+    let seconds = u64::try_from(meta.ctime()).unwrap_or(0) + 1;
+    if (SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+        .elapsed()
+        .is_err()
+    {
+        return Err(std::io::ErrorKind::WouldBlock.into());
     }
     // They may not be written, as whoever alters one all the same will know.
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))?;
@@ -119,7 +129,7 @@ fn harm(file: &std::path::Path, random: &mut Random) -> std::io::Result<()> {
         .read(true)
         .write(true)
         .open(file)?;
-    let len = open.metadata()?.len();
+    let len = meta.len();
     if len == 0 {
         return Ok(());
     }

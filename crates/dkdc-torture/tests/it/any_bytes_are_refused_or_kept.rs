@@ -31,7 +31,7 @@ fn made_of(pieces: &[&str], random: &mut Random) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..random.below(12) {
         if pieces.is_empty() || random.one_in(8) {
-            bytes.extend_from_slice(&random.next().to_le_bytes());
+            bytes.extend_from_slice(&random.number().to_le_bytes());
         } else {
             bytes.extend_from_slice(random.of(pieces).as_bytes());
         }
@@ -39,7 +39,7 @@ fn made_of(pieces: &[&str], random: &mut Random) -> Vec<u8> {
     // One that means something, with a byte of it changed.
     if !bytes.is_empty() && random.one_in(3) {
         let at = random.index(bytes.len());
-        bytes[at] = random.next().to_le_bytes()[0];
+        bytes[at] = random.number().to_le_bytes()[0];
     }
     bytes
 }

@@ -128,7 +128,7 @@ fn a_wal_that_was_harmed_leaves_a_beginning() {
             std::fs::write(place.path().join("data.db-wal"), harmed).expect("a file");
         }
         let garbage: Vec<u8> = (0..32_768)
-            .map(|_| random.next().to_le_bytes()[0])
+            .map(|_| random.number().to_le_bytes()[0])
             .collect();
         std::fs::write(place.path().join("data.db-shm"), garbage).expect("a file");
         let state = open(&path).unwrap_or_else(|error| panic!("{what}: {error}"));

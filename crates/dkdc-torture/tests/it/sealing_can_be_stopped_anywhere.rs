@@ -129,9 +129,9 @@ fn by_errors_of_the_system() {
         return;
     }
     let calls = ["fsync,fdatasync", "rename,renameat2", "fchmod", "flock"];
-    assert_eq!(stop_at("error=EIO", &calls, 2, 8), 16);
+    assert_eq!(stop_at("error=EIO", &calls, 3, 8), 12);
     // Reads that are interrupted are taken up again, by SQLite and by us.
-    assert_eq!(stop_at("error=EINTR", &["read,pread64"], 20, 80), 4);
+    assert_eq!(stop_at("error=EINTR", &["read,pread64"], 30, 60), 2);
     // Out of descriptors, as the library and its engines see it.
-    assert_eq!(stop_at("error=EMFILE", &["openat"], 9, 70), 8);
+    assert_eq!(stop_at("error=EMFILE", &["openat"], 12, 60), 5);
 }
