@@ -1,6 +1,11 @@
 //! What a store survives, each a test named after the promise. Every random
 //! choice comes from a seed, which a failure prints.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a failure tells its seed, and what this machine lacks is told"
+)]
+
 mod any_bytes_are_refused_or_kept;
 mod damage_is_detected;
 mod durability_is_what_it_says;
