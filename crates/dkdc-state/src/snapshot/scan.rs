@@ -118,7 +118,8 @@ impl Snapshot {
             let since = base.as_ref().map_or(before_all, Part::upto);
             mirror.history(manifest, table, (since, self.idx))
         })?;
-        let superseded = Versions::superseded(&self.store, &begun.table, &begun.parts, begun.event)?;
+        let superseded =
+            Versions::superseded(&self.store, &begun.table, &begun.parts, begun.event)?;
         begun.parts.splice(0..0, base);
         let columns = scan::current_columns(&begun.table);
         let schema = scan::arrow_schema(&begun.table, &columns);
