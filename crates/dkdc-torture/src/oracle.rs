@@ -54,7 +54,7 @@ impl Found {
 /// Every version of a store, by idx.
 pub type Log = BTreeMap<Idx, Found>;
 
-/// Reads every version.
+/// Reads every version of the tables of [`work`].
 ///
 /// # Errors
 /// When the changes cannot be read, or are out of order.
@@ -73,6 +73,8 @@ pub fn log(state: &State) -> Result<Log> {
             version,
             row,
         } = change.kind
+            // Of other tables no ledger tells.
+            && reads::TABLES.contains(&table.as_str())
         {
             let found = Found {
                 table,

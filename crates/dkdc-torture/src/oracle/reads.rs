@@ -10,7 +10,7 @@ use dkdc_state::{Idx, Row, Select, State, Table, Value, Versioned};
 use super::{Found, Log};
 use crate::Result;
 
-const TABLES: [&str; 4] = ["notes", "pairs", "sums", "files"];
+pub(super) const TABLES: [&str; 4] = ["notes", "pairs", "sums", "files"];
 
 /// Current records by `get`, `list`, `count` and SQL, histories, content, and
 /// `check`.

@@ -110,11 +110,12 @@ pub(super) fn power(round: &mut Round<'_>, seed: u64, kind: Kind) -> Result<()> 
 }
 
 /// A fixed workload of one thread dies at its n-th change, for every n from
-/// `from` in steps; each store is judged, and written again to its end.
+/// `from` in steps up to `most`; each store is judged, and written again to its
+/// end. It begins with a copy of the store `with`, if there is one.
 ///
 /// # Errors
 /// What does not hold, with the plan.
-pub fn sweep(run: &Run, from: u64, step: u64) -> Result<Tally> {
+pub fn sweep(run: &Run, with: Option<&Path>, (from, most): (u64, u64), step: u64) -> Result<Tally> {
     let mut tally = Tally::default();
     let kills = [Action::KillBefore, Action::KillTorn, Action::KillAfter];
     let mut nth = from.max(1);
@@ -122,6 +123,9 @@ pub fn sweep(run: &Run, from: u64, step: u64) -> Result<Tally> {
         let action = kills[usize::try_from(nth / step.max(1) % 3)?];
         let plan = Plan::once(vfs::Kind::Change, nth, action);
         let folder = tempfile::tempdir_in(&run.folder)?;
+        if let Some(with) = with {
+            std::fs::copy(with, folder.path().join("data.db"))?;
+        }
         let died = fixed(run, folder.path(), 1, Some(plan.clone()))?;
         fixed(run, folder.path(), 2, None)?;
         let judged = oracle::judge(&folder.path().join("data.db"), folder.path());
@@ -132,10 +136,10 @@ pub fn sweep(run: &Run, from: u64, step: u64) -> Result<Tally> {
         tally.acknowledged += judged.acknowledged;
         tally.present += judged.present;
         tally.absent += judged.absent;
-        if !died {
+        nth += step.max(1);
+        if !died || nth > most {
             return Ok(tally);
         }
-        nth += step.max(1);
     }
 }
 

@@ -4,6 +4,8 @@
 //! The failure to prevent: what was acknowledged is gone, there twice, or half
 //! there; or the store does not open any more.
 
+use std::path::Path;
+
 use dkdc_torture::rounds::{Kind, Tally, chance, sweep};
 
 use crate::support::run;
@@ -40,9 +42,20 @@ fn a_writer_that_dies_at_a_change_of_its_files_and_again_while_it_recovers() {
 fn a_writer_that_dies_at_its_nth_change_for_many_n() {
     let step = 9;
     let from = 1 + chance().expect("a seed") % step;
-    let tally = sweep(&run(), from, step).expect("every store is whole");
+    let tally = sweep(&run(), None, (from, u64::MAX), step).expect("every store is whole");
     assert!(tally.deaths >= 20, "{tally}");
     assert_eq!(tally.judgements, tally.deaths + 1);
+}
+
+/// The fixture's own tables are judged by `check`.
+#[test]
+fn a_writer_that_dies_while_an_older_format_is_brought_up_to_date() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("a folder");
+    let older = crates.join("dkdc-state/tests/fixtures/format-1.sqlite");
+    let tally = sweep(&run(), Some(&older), (1, 24), 1).expect("every store is whole");
+    assert_eq!((tally.deaths, tally.judgements), (24, 24), "{tally}");
 }
 
 #[test]
