@@ -83,7 +83,7 @@ fn a_flipped_bit_of_the_file_is_found_or_changes_nothing() {
     }
     println!("{refused} refused, {found} found by a check, {harmless} where nothing is");
     assert!(
-        found > 150,
+        found > 100,
         "seed {seed}: {found} of 300 are in what was written"
     );
 }
