@@ -6,6 +6,7 @@
 
 mod code;
 mod docs;
+mod faults;
 mod files;
 mod machine;
 mod manifest;
@@ -65,6 +66,7 @@ fn check(files: &Files) -> Vec<Finding> {
         findings.extend(manifest::check(file));
         findings.extend(source::check(file));
         findings.extend(docs::check(file, files));
+        findings.extend(faults::check(file, files));
     }
     findings.sort();
     findings

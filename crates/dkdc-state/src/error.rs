@@ -250,7 +250,8 @@ pub enum Error {
     },
 
     /// Somebody wrote the file while it was read, and the read could not keep
-    /// them away: this process may not write beside the file, so it has no lock.
+    /// them away: this process may not write beside the database, so it has no
+    /// lock; or the file is one of the mirror's, which nobody else may write.
     #[error("{} was written while it was read: read it again", path.display())]
     Changed {
         /// The file.

@@ -35,6 +35,7 @@ pub(crate) mod list;
 pub(crate) mod manifest;
 pub(crate) mod migrate;
 pub(crate) mod moment;
+mod network;
 pub(crate) mod open;
 pub(crate) mod prune;
 pub(crate) mod read;

@@ -38,6 +38,9 @@ pub(crate) use tail::Tails;
 
 /// Batches that may wait for the caller.
 const AHEAD: usize = 2;
+/// How often a question is begun anew when files of the mirror are taken away or
+/// altered under it.
+const ATTEMPTS: usize = 4;
 
 /// A question that is yet to be put.
 ///
@@ -104,7 +107,9 @@ impl Snapshot {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Query`] with DuckDB's words, [`Error::OutsideHistory`].
+    /// [`Error::Query`] with DuckDB's words, [`Error::OutsideHistory`];
+    /// [`Error::Changed`], also after rows were handed out, when another program
+    /// altered a file of the mirror meanwhile.
     pub fn sql(&self, query: &str) -> Result<Batches> {
         self.query().run(query)
     }
@@ -156,7 +161,16 @@ impl Query {
             tracing::warn!(%error, "the mirror was not brought up to date");
         }
         let at = (!self.now).then_some(self.snapshot.idx);
-        Batches::start(engine.begin(store, at, query)?, query.to_owned())
+        let start = || Batches::start(engine.begin(store, at, query)?, query.to_owned());
+        // A file that somebody took away or altered is not held a second time:
+        // its rows come from the log then.
+        for _ in 1..ATTEMPTS {
+            match start() {
+                Err(Error::Changed { .. }) => {}
+                started => return started,
+            }
+        }
+        start()
     }
 }
 

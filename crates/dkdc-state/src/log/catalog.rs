@@ -13,7 +13,7 @@ use super::hash::Hash;
 use super::{DbResult, damaged};
 use crate::error::{Error, Result};
 use crate::record::Idx;
-use crate::schema::TableSchema;
+use crate::schema::{PartKey, TableSchema};
 
 /// One table: its schema and its statements.
 #[derive(Debug)]
@@ -90,6 +90,18 @@ impl Catalog {
                 floor: Idx(row.get(4).db()?),
                 name,
             };
+            let columns = schema.columns.len();
+            let parts = schema.indexes.iter().flat_map(|index| &index.parts);
+            let mut numbers = parts.filter_map(|part| match part.key {
+                PartKey::Column(number) => Some(number as usize),
+                PartKey::Id | PartKey::Idx => None,
+            });
+            if !numbers.all(|number| (1..=columns).contains(&number)) {
+                let name = &schema.name;
+                return Err(damaged(format!(
+                    "an index of table {name} names a column that is not there"
+                )));
+            }
             if schema.number as usize != tables.len() + 1 {
                 return Err(damaged("the numbers of the tables have a gap"));
             }

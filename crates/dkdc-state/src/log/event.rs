@@ -142,16 +142,6 @@ pub(crate) fn took(conn: &Connection, table: u32, since: Idx) -> Result<bool> {
     .db()
 }
 
-/// The newest event that took rows, or what they held, from a table.
-pub(crate) fn newest_taking(conn: &Connection, table: u32) -> Result<Idx> {
-    conn.prepare_cached(
-        "SELECT coalesce(max(idx), 0) FROM _dkdc_events WHERE \"table\" = ?1 \
-         AND kind IN ('clear', 'erase', 'prune')",
-    )
-    .and_then(|mut s| s.query_row([table], |row| Ok(Idx(row.get(0)?))))
-    .db()
-}
-
 /// The events after one `idx` up to another, oldest first.
 pub(crate) fn read(
     conn: &Connection,

@@ -15,7 +15,7 @@ use super::catalog::Catalog;
 use super::format::{APPLICATION_ID, FORMAT};
 use super::group::Group;
 use super::identity::{FileKey, Identity, file_key};
-use super::{Config, DbResult, Store, adopt, locate, migrate, recent};
+use super::{Config, DbResult, Store, adopt, locate, migrate, network, recent};
 use crate::error::{Error, Result};
 use crate::mirror::keeper::Background;
 use crate::record::Idx;
@@ -95,6 +95,7 @@ pub(crate) fn open(path: &Path, config: Config) -> Result<Store> {
 }
 
 fn open_located(path: &Path, config: Config) -> Result<Store> {
+    network::refuse(path)?;
     let replaced = |why: &str| Error::Replaced {
         path: path.to_owned(),
         why: why.to_owned(),

@@ -70,6 +70,9 @@ impl Keeper {
                 sheet.write(&filter(&rows, keep)?)?;
             }
         }
+        if !before.iter().chain(&newer).all(Held::is_there) {
+            return Ok(false);
+        }
         drop((before, newer));
         let range = (Idx::from_micros(i64::MIN), upto);
         let replaces: Vec<&Sealed> = old.into_iter().collect();

@@ -2,6 +2,7 @@
 
 use super::keeper::Keeper;
 use super::reread::Rows;
+use super::trust::Held;
 use crate::error::Result;
 use crate::log::manifest::{Kind, Sealed};
 use crate::log::scan;
@@ -27,6 +28,9 @@ impl Keeper {
                 self.go_on()?;
                 sheet.write(&batch?)?;
             }
+        }
+        if !held.iter().all(Held::is_there) {
+            return Ok(false);
         }
         drop(held);
         let range = (first.after, last.upto);

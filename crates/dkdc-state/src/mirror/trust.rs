@@ -84,12 +84,25 @@ struct Known {
 pub(crate) struct Held {
     pub(crate) path: PathBuf,
     file: File,
+    stat: Stat,
 }
 
 impl Held {
     /// The file, to be read.
     pub(super) fn file(&self) -> std::io::Result<File> {
         self.file.try_clone()
+    }
+
+    /// True when the file is still at its path as it was verified. Asked after it
+    /// was read: somebody may have altered it meanwhile.
+    pub(crate) fn is_there(&self) -> bool {
+        Stat::at(&self.path) == Some(self.stat)
+    }
+
+    /// True when something else is at its path than what was verified. A file
+    /// that was removed while it was read is no harm to who had it open.
+    pub(crate) fn is_altered(&self) -> bool {
+        Stat::at(&self.path).is_some_and(|stat| stat != self.stat)
     }
 }
 
@@ -140,7 +153,7 @@ impl Trust {
         let stat = Stat::of(&file.metadata().ok()?)?;
         // What lost its name while it was being locked is on its way out.
         (Stat::at(&path)? == stat && stat.bytes == sealed.bytes).then_some(())?;
-        Some((Held { path, file }, stat))
+        Some((Held { path, file, stat }, stat))
     }
 
     /// Hashes a file. The times came first: what moves while it is read shows.

@@ -137,6 +137,11 @@ impl Versions {
                         self.rows = Some(Rows::within(file, &self.table, &self.columns, range)?);
                     }
                     let batch = self.rows.as_mut().and_then(Iterator::next).transpose()?;
+                    if file.is_altered() {
+                        return Err(Error::Changed {
+                            path: file.path.clone(),
+                        });
+                    }
                     let within =
                         |_, idx: i64| range.0.as_micros() < idx && idx <= range.1.as_micros();
                     batch

@@ -223,8 +223,9 @@ impl Begun {
             engine,
         } = self;
         let mut told = false;
-        if let Err(error) = ask(session.connection(), query, answer, &mut told) {
-            let error = pinned.take_error().unwrap_or(error);
+        let asked = ask(session.connection(), query, answer, &mut told);
+        let asked = asked.map_err(|error| pinned.cause(error));
+        if let Err(error) = asked.and_then(|()| pinned.verify()) {
             // Whoever asked waits for the columns or for rows, or is gone.
             let _ = if told {
                 answer.send.send(Err(error)).is_ok()

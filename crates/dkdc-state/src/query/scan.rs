@@ -76,7 +76,7 @@ pub(super) struct Pinned {
     /// The newest version or event of all.
     last: Idx,
     /// The pieces' files, which stay while this is there.
-    _held: Vec<Held>,
+    held: Vec<Held>,
 }
 
 impl Pinned {
@@ -112,7 +112,7 @@ impl Pinned {
             pieces,
             newest,
             last,
-            _held: held,
+            held,
         })
     }
 
@@ -163,6 +163,21 @@ impl Pinned {
         self.pin.keeps_tails.store(true, Ordering::Relaxed);
     }
 
+    /// Refuses what was read of files that somebody altered meanwhile.
+    pub(super) fn verify(&self) -> Result<()> {
+        match self.held.iter().find(|held| held.is_altered()) {
+            Some(held) => Err(changed(held)),
+            None => Ok(()),
+        }
+    }
+
+    /// The error behind what DuckDB reported: the log's, or that a file is gone.
+    pub(super) fn cause(&self, error: Error) -> Error {
+        let of_log = self.take_error();
+        let gone = || self.held.iter().find(|held| !held.is_there());
+        of_log.unwrap_or_else(|| gone().map_or(error, changed))
+    }
+
     /// The snapshot's version.
     pub(super) fn idx(&self) -> Idx {
         self.pin.idx
@@ -176,6 +191,12 @@ impl Pinned {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         error.take()
+    }
+}
+
+fn changed(held: &Held) -> Error {
+    Error::Changed {
+        path: held.path.clone(),
     }
 }
 

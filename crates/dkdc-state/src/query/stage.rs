@@ -11,10 +11,13 @@ use super::hot::Hot;
 use super::judge::Judged;
 use super::scan::Pinned;
 use super::views::{self, For};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log::Store;
 use crate::mirror::Pieces;
 use crate::record::Idx;
+
+/// How often a question begins anew because a file of the mirror went just then.
+const TRIES: u32 = 4;
 
 /// What stands ready in one DuckDB.
 pub(super) struct Stage {
@@ -72,10 +75,19 @@ impl Stage {
         judged: &Judged,
     ) -> Result<Option<Pinned>> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        let pinned = Pinned::new(store, at, session.token())?;
-        if !ready.suit(session, &pinned, judged)? {
-            return Ok(None);
-        }
+        let mut tries = TRIES;
+        let pinned = loop {
+            let pinned = Pinned::new(store, at, session.token())?;
+            tries -= 1;
+            match ready.suit(session, &pinned, judged) {
+                Ok(true) => break pinned,
+                Ok(false) => return Ok(None),
+                // A file went since it was seen: what it held is read from
+                // elsewhere.
+                Err(Error::Changed { .. }) if tries > 0 => {}
+                Err(error) => return Err(error),
+            }
+        };
         // At once, by `immediate_transaction_mode`: what others make from here
         // on is not seen.
         session.begin()?;
@@ -144,7 +156,8 @@ impl Ready {
                 made.current = None;
             }
             let files = format!("{}_files", meta.name());
-            let named = judged.names(meta.name()) || judged.names(&files);
+            let files_is_free = pinned.catalog.find(&files).is_none();
+            let named = judged.names(meta.name()) || (files_is_free && judged.names(&files));
             if !named && !judged.others {
                 continue;
             }
@@ -155,8 +168,7 @@ impl Ready {
                     None if self.any => For::Any,
                     None => For::Newer,
                 };
-                let free = pinned.catalog.find(&files).is_none();
-                sql += &views::current(meta, pieces, which, free);
+                sql += &views::current(meta, pieces, which, files_is_free);
                 due.push(at);
             }
             if judged.others && made.past.as_ref() != Some(pieces) {
@@ -168,7 +180,7 @@ impl Ready {
             // When this fails, all are made again.
             self.event = None;
             let made = pinned.at_last(|| session.connection().execute_batch(&sql));
-            made.map_err(refused)?;
+            made.map_err(|error| pinned.cause(refused(error)))?;
         }
         for at in due {
             let pieces = &pinned.pieces[at];

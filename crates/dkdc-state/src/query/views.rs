@@ -32,8 +32,8 @@ pub(super) enum For<'a> {
     Any,
 }
 
-/// The view of a table's current rows, and that of its files; `files_is_free`: no
-/// table has the name of the latter.
+/// The view of a table's current rows; `files_is_free`: no table has the name of the
+/// view of its files.
 pub(super) fn current(
     meta: &TableMeta,
     pieces: &Pieces,
@@ -46,8 +46,9 @@ pub(super) fn current(
         For::Newer => current_newer(meta, pieces, &now, None),
         For::Any => current_any(meta, pieces, &now),
     };
-    let files = if files_is_free {
-        of_files(meta, &current)
+    let files = if files_is_free && has_files(meta) {
+        let name = quote(&format!("{}_files", meta.name()));
+        format!("CREATE OR REPLACE VIEW {name} AS SELECT * EXCLUDE (data) FROM ({current});\n")
     } else {
         String::new()
     };
@@ -58,8 +59,8 @@ pub(super) fn current(
     )
 }
 
-/// The view of a table's history, and the macro for moments. A macro's parameter
-/// hides columns of its name: `_moment` can be none.
+/// The view of a table's history, the macro for moments, and those that read
+/// files. A macro's parameter hides columns of its name: `_moment` can be none.
 pub(super) fn past(meta: &TableMeta, pieces: &Pieces) -> String {
     let number = meta.schema.number;
     let now = Cut::snapshot(number, "getvariable('dkdc_idx')");
@@ -70,20 +71,20 @@ pub(super) fn past(meta: &TableMeta, pieces: &Pieces) -> String {
         scan: format!("dkdc_scan_at({number}, getvariable('dkdc')"),
         moment: ", _moment::VARCHAR".to_owned(),
     };
-    let then = content(meta, current_any(meta, pieces, &then));
     format!(
         "CREATE SCHEMA IF NOT EXISTS history;\n\
          CREATE OR REPLACE VIEW history.{} AS {};\n\
-         CREATE OR REPLACE MACRO {}(_moment) AS TABLE {};\n",
+         CREATE OR REPLACE MACRO {}(_moment) AS TABLE {};\n{}",
         quote(meta.name()),
         history(meta, &now.source(meta, pieces)),
         quote(&format!("{}_at", meta.name())),
-        then
+        content(meta, current_any(meta, pieces, &then)),
+        of_files(meta)
     )
 }
 
 /// True for a table of files: their names, and the content that `data` names.
-pub(super) fn has_files(meta: &TableMeta) -> bool {
+fn has_files(meta: &TableMeta) -> bool {
     let is = |name: &str, ty: ColumnType| {
         let columns = &meta.schema.columns;
         columns
@@ -104,17 +105,13 @@ fn content(meta: &TableMeta, current: String) -> String {
     )
 }
 
-/// Of files, `<table>_files` is all but the content, and `<table>_csv(pattern, at
-/// := ...)` and so on read what is in them.
-fn of_files(meta: &TableMeta, current: &str) -> String {
+/// Of files, `<table>_csv(pattern, at := ...)` and so on read what is in them.
+fn of_files(meta: &TableMeta) -> String {
     if !has_files(meta) {
         return String::new();
     }
     let name = |ending: &str| quote(&format!("{}_{ending}", meta.name()));
-    let mut sql = format!(
-        "CREATE OR REPLACE VIEW {} AS SELECT * EXCLUDE (data) FROM ({current});\n",
-        name("files")
-    );
+    let mut sql = String::new();
     for kind in ["csv", "json", "parquet", "text"] {
         sql += &format!(
             "CREATE OR REPLACE MACRO {}(_pattern, \"at\" := NULL) AS TABLE SELECT * FROM \

@@ -19,6 +19,8 @@ mod idx_always_increases;
 mod lists_do_not_depend_on_indexes;
 mod many_processes_share_a_store;
 mod mirror_files_are_shared;
+#[cfg(feature = "query")]
+mod mirror_files_may_change_under_a_reader;
 mod moments_mean_commits;
 mod nobody_waits_for_ever;
 #[cfg(feature = "query")]

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use dkdc_state::{ColumnDef, ColumnType, TableDef};
 use rusqlite::Connection;
 
-use crate::support::{NOON, Place, TestClock, assert_sound, intruder, note, notes, other_program};
+use crate::support::{
+    MINUTE, NOON, Place, TestClock, assert_sound, intruder, note, notes, other_program,
+};
 
 /// Every table there is.
 fn tables(conn: &Connection) -> Vec<String> {
@@ -46,6 +48,8 @@ fn every_table_refuses_every_statement_and_says_who_may() {
         table.update(&note("a", n)).expect("there");
     }
     state.put_blob(&b"content"[..]).expect("content");
+    clock.step(60 * MINUTE);
+    state.put_blob(&b"content"[..]).expect("put again");
     let request = table.request("key").update(&note("b", 2));
     request.expect("there");
     let keep = dkdc_state::Keep::Versions(300.try_into().expect("some"));

@@ -1,0 +1,315 @@
+//! What is done with bytes that anybody may give: the bodies of the fuzz
+//! targets, which also run as bounded tests.
+//!
+//! Each takes any bytes and panics when a promise does not hold. This file
+//! depends on `dkdc-state` and little else, so that the fuzz targets build it
+//! without DuckDB.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use dkdc_state::{
+    ColumnDef, ColumnType, Durability, ErrorKind, Idx, IndexDef, ListItem, Moment, Row, State,
+    Table, TableDef, jiff,
+};
+
+/// Time phrases: understood or refused, and understood alike when written again.
+pub fn time(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let now = jiff::Timestamp::from_microsecond(1_795_341_600_000_000).expect("a time");
+    match Moment::parse(text, now) {
+        Ok(moment) => {
+            let shown = moment.to_string();
+            let again = Moment::parse(&shown, now).expect("what is shown is understood");
+            assert_eq!(again, moment, "{text:?} is shown as {shown:?}");
+        }
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Input, "{text:?}: {error}"),
+    }
+}
+
+fn open(path: &Path) -> dkdc_state::Result<State> {
+    let options = State::options().durability(Durability::Relaxed);
+    options.seal_rows(20).open(path)
+}
+
+/// A table with a column of every type.
+fn every_type() -> TableDef {
+    use ColumnType::{Blob, Bool, Bytes, Date, Float, Int, Json, List, Text, Timestamp, Uuid};
+    let types = [
+        Text,
+        Int,
+        Float,
+        Bool,
+        Bytes,
+        Timestamp,
+        Date,
+        Uuid,
+        Json,
+        List(ListItem::Text),
+        Blob,
+    ];
+    let mut table = TableDef::new("t").index(IndexDef::new(["c0", "-idx"]));
+    for (at, ty) in types.into_iter().enumerate() {
+        table = table.column(ColumnDef::new(format!("c{at}"), ty));
+    }
+    table
+}
+
+/// A row in JSON: kept exactly, or refused by an error of the input's.
+///
+/// # Panics
+/// When it is neither.
+pub fn row(bytes: &[u8]) {
+    static STORE: OnceLock<(tempfile::TempDir, Table<Row>)> = OnceLock::new();
+    let (_, table) = STORE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = open(&folder.path().join("data.db")).expect("a store");
+        let table = state.define(&every_type()).expect("a table");
+        (folder, table)
+    });
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let is_refusal =
+        |error: &dkdc_state::Error| matches!(error.kind(), ErrorKind::Input | ErrorKind::NotFound);
+    let row = match table.row_from_json(text) {
+        Ok(row) => row,
+        Err(error) => return assert!(is_refusal(&error), "{text:?}: {error}"),
+    };
+    match table.upsert(&row) {
+        Ok(version) => {
+            let found = table.get(&row.id).expect("a read").expect("just written");
+            assert_eq!(found.version, version, "{text:?}");
+            let json = found.record.to_json().to_string();
+            let again = table
+                .row_from_json(&json)
+                .expect("what is shown is understood");
+            table.upsert(&again).expect("as it was");
+            let found_again = table.get(&row.id).expect("a read").expect("just written");
+            assert_eq!(
+                found_again.record, found.record,
+                "{text:?} is shown as {json}"
+            );
+        }
+        Err(error) => assert!(is_refusal(&error), "{text:?}: {error}"),
+    }
+}
+
+/// A store with everything in it, closed.
+struct Template {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// Files of the mirror, by name.
+    mirror: Vec<(std::ffi::OsString, Vec<u8>)>,
+    truth: Vec<(Idx, Option<Row>)>,
+}
+
+fn template() -> &'static Template {
+    static TEMPLATE: OnceLock<Template> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("data.db");
+        let state = open(&path).expect("a store");
+        let table = state.define(&every_type()).expect("a table");
+        for n in 0..60 {
+            let body = "x".repeat(if n % 10 == 0 { 6_000 } else { 20 });
+            let row = Row::new((n % 25).to_string())
+                .with("c0", body)
+                .with("c1", n);
+            table.upsert(&row).expect("written");
+        }
+        state.keep_mirror().expect("sealed");
+        let truth = read(&state).expect("everything");
+        drop((table, state));
+        let mirror = folder.path().join("data.db-mirror");
+        let files = std::fs::read_dir(mirror).expect("a mirror").map(|file| {
+            let file = file.expect("a file");
+            (file.file_name(), std::fs::read(file.path()).expect("bytes"))
+        });
+        let mut mirror: Vec<_> = files.collect();
+        mirror.sort();
+        Template {
+            bytes: std::fs::read(&path).expect("a file"),
+            path,
+            _folder: folder,
+            mirror,
+            truth,
+        }
+    })
+}
+
+fn read(state: &State) -> dkdc_state::Result<Vec<(Idx, Option<Row>)>> {
+    let mut rows = Vec::new();
+    for change in state.changes(Idx::ZERO)? {
+        let change = change?;
+        if let dkdc_state::ChangeKind::Version { row, .. } = change.kind {
+            rows.push((change.idx, row));
+        }
+    }
+    Ok(rows)
+}
+
+/// Bytes as changes: five of them are a place and a value.
+fn change(content: &mut [u8], bytes: &[u8]) -> bool {
+    let mut changed = false;
+    for change in bytes.chunks_exact(5) {
+        let place = u32::from_le_bytes([change[0], change[1], change[2], change[3]]);
+        let place = place as usize % content.len().max(1);
+        if let Some(byte) = content.get_mut(place) {
+            changed |= *byte != change[4];
+            *byte = change[4];
+        }
+    }
+    changed
+}
+
+/// A copy of the template in a new folder, perhaps with its mirror.
+fn copy(
+    template: &Template,
+    bytes: &[u8],
+    mirror: &[(std::ffi::OsString, Vec<u8>)],
+) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("data.db");
+    std::fs::write(&path, bytes).expect("a file");
+    if !mirror.is_empty() {
+        let into = folder.path().join("data.db-mirror");
+        std::fs::create_dir(&into).expect("a folder");
+        for (name, bytes) in mirror {
+            std::fs::write(into.join(name), bytes).expect("a file");
+        }
+    }
+    debug_assert!(template.path != path);
+    (folder, path)
+}
+
+/// A database file with bytes changed: refused, or found by a check, or what was
+/// written.
+///
+/// # Panics
+/// When a check calls it sound and it is not what was written.
+pub fn database(bytes: &[u8]) {
+    let template = template();
+    let mut content = template.bytes.clone();
+    change(&mut content, bytes);
+    let (_folder, path) = copy(template, &content, &[]);
+    let Ok(state) = open(&path) else { return };
+    let rows = read(&state);
+    if state.check().is_ok_and(|report| report.is_sound()) {
+        assert!(
+            rows.expect("sound") == template.truth,
+            "sound, and not what was written"
+        );
+    }
+}
+
+/// A file of the mirror with bytes changed: not read, and made anew from the
+/// log.
+///
+/// # Panics
+/// When it is believed.
+pub fn mirror(bytes: &[u8]) {
+    let template = template();
+    let mut files = template.mirror.clone();
+    let (which, bytes) = bytes.split_first().unwrap_or((&0, &[]));
+    let count = files.len();
+    let file = &mut files[usize::from(*which) % count].1;
+    // The first change is where it ends.
+    if let Some((end, _)) = bytes.split_first_chunk::<2>() {
+        let end = usize::from(u16::from_le_bytes(*end));
+        if end < file.len() {
+            file.truncate(end);
+        }
+    }
+    change(file, bytes);
+    let (_folder, path) = copy(template, &template.bytes, &files);
+    let state = open(&path).expect("the log is whole");
+    let table = state.rows("t").expect("the table");
+    for n in 0..30 {
+        let row = Row::new((n % 25).to_string()).with("c1", 100 + n);
+        table.upsert(&row).expect("the log is whole");
+    }
+    state.keep_mirror().expect("it can be made again");
+    let report = state.check().expect("a check");
+    assert!(report.is_sound(), "{:?}", report.damage);
+}
+
+/// The schema that a store keeps, replaced: refused or as declared, no panic.
+///
+/// # Panics
+/// When reading on panics.
+pub fn schema(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let template = template();
+    let (_folder, path) = copy(template, &template.bytes, &[]);
+    replace_schema(&path, text);
+    let Ok(state) = open(&path) else { return };
+    let sound = state.check().is_ok_and(|report| report.is_sound());
+    if let Ok(table) = state.rows("t")
+        && let Ok(found) = table.get("1")
+        && sound
+    {
+        assert!(found.is_some(), "sound, and a record is gone");
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the intruder is no part of the store"
+)]
+fn replace_schema(path: &Path, text: &str) {
+    let conn = rusqlite::Connection::open(path).expect("a connection");
+    let triggers = rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
+    conn.set_db_config(triggers, false).expect("no guards");
+    let changed = conn.execute("UPDATE _dkdc_tables SET columns = ?1", [text]);
+    assert_eq!(changed, Ok(1), "one table");
+}
+
+/// Records in NDJSON or CSV, imported by the program `dkdc`: all of them or
+/// none, with one line that says why, and a store that is sound.
+///
+/// # Panics
+/// When it is neither, or the program dies.
+pub fn import(program: &Path, ending: &str, bytes: &[u8]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, file) = (
+        folder.path().join("data.db"),
+        folder.path().join("in").with_extension(ending),
+    );
+    std::fs::write(&file, bytes).expect("a file");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(program)
+            .arg("--db")
+            .arg(&store)
+            .args(arguments)
+            .output();
+        let output = output.expect("dkdc runs");
+        let code = output.status.code();
+        assert!(
+            code.is_some_and(|code| code != 101),
+            "{arguments:?} died: {output:?}"
+        );
+        (
+            code == Some(0),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let file = file.to_str().expect("a path in UTF-8");
+    let (imported, said) = run(&["import", "t", file]);
+    if imported {
+        assert!(run(&["check"]).0, "imported, and not sound");
+        assert!(run(&["row", "ls", "t"]).0, "imported, and not to be read");
+    } else {
+        let lines = said
+            .lines()
+            .filter(|line| line.starts_with("dkdc:"))
+            .count();
+        assert_eq!(lines, 1, "{said}");
+    }
+}

@@ -1,0 +1,268 @@
+//! Rounds: each a store, faults of one kind, and judgements.
+
+mod kills;
+mod planned;
+mod process;
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::AddAssign;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use crate::oracle::Judged;
+use crate::random::Random;
+use crate::{Failure, Result};
+
+pub use planned::sweep;
+
+/// Kinds of rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Writers in several processes are killed, stopped and started again at
+    /// random; the mirror's files are harmed meanwhile.
+    Kills,
+    /// One writer dies again and again at a planned operation of SQLite's, also
+    /// while it recovers.
+    Deaths,
+    /// Operations fail with EIO, and the writer goes on.
+    Eio,
+    /// The disk is full, and is freed again.
+    Full,
+    /// The power goes off under `Durability::Full`.
+    Power,
+    /// The power goes off under `Durability::Relaxed`.
+    Relaxed,
+}
+
+/// All of them.
+pub const KINDS: [(&str, Kind); 6] = [
+    ("kills", Kind::Kills),
+    ("deaths", Kind::Deaths),
+    ("eio", Kind::Eio),
+    ("full", Kind::Full),
+    ("power", Kind::Power),
+    ("relaxed", Kind::Relaxed),
+];
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = KINDS.iter().find(|(_, kind)| kind == self);
+        f.pad(kind.map_or("?", |kind| kind.0))
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Kind, String> {
+        let kind = KINDS.iter().find(|(name, _)| *name == text);
+        kind.map(|kind| kind.1).ok_or_else(|| {
+            let names = KINDS.map(|kind| kind.0);
+            format!("rounds are: {}", names.join(", "))
+        })
+    }
+}
+
+/// What was done and what was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Rounds.
+    pub rounds: u64,
+    /// Processes killed from outside, at random.
+    pub kills: u64,
+    /// Processes stopped for a while.
+    pub stops: u64,
+    /// Processes that died at a planned operation.
+    pub deaths: u64,
+    /// Operations that failed as planned.
+    pub errors: u64,
+    /// Power losses.
+    pub losses: u64,
+    /// Files of the mirror that were cut, altered or removed.
+    pub harmed: u64,
+    /// Snapshots that readers found whole meanwhile.
+    pub snapshots: u64,
+    /// Times a store was judged.
+    pub judgements: u64,
+    /// Acknowledged operations: all of them found.
+    pub acknowledged: u64,
+    /// Unacknowledged operations that were there, whole.
+    pub present: u64,
+    /// Unacknowledged operations that were not there.
+    pub absent: u64,
+    /// Acknowledged operations that a power loss took under
+    /// `Durability::Relaxed`, summed over all losses.
+    pub relaxed: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.rounds += other.rounds;
+        self.kills += other.kills;
+        self.stops += other.stops;
+        self.deaths += other.deaths;
+        self.errors += other.errors;
+        self.losses += other.losses;
+        self.harmed += other.harmed;
+        self.snapshots += other.snapshots;
+        self.judgements += other.judgements;
+        self.acknowledged += other.acknowledged;
+        self.present += other.present;
+        self.absent += other.absent;
+        self.relaxed += other.relaxed;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = [
+            ("rounds", self.rounds),
+            ("kills at random", self.kills),
+            ("kills at a planned operation", self.deaths),
+            ("writers stopped for a while", self.stops),
+            ("I/O errors and full disks", self.errors),
+            ("power losses", self.losses),
+            ("mirror files harmed", self.harmed),
+            ("snapshots read meanwhile", self.snapshots),
+            ("judgements", self.judgements),
+            ("unacknowledged writes: there, whole", self.present),
+            ("unacknowledged writes: not there", self.absent),
+            ("taken by power losses, as Relaxed may", self.relaxed),
+            ("acknowledged writes", self.acknowledged),
+        ];
+        for (what, count) in lines {
+            writeln!(f, "{what:38} {count:>10}")?;
+        }
+        // A loss ends the run: it is never counted.
+        write!(f, "{:38} {:>10}", "acknowledged writes lost", 0)
+    }
+}
+
+/// A seed that nobody chose.
+///
+/// # Errors
+/// None today.
+pub fn chance() -> Result<u64> {
+    Ok(RandomState::new().build_hasher().finish())
+}
+
+/// Where rounds take place.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The program `dkdc-torture`.
+    pub program: PathBuf,
+    /// Where stores are made.
+    pub folder: PathBuf,
+}
+
+/// One round: its store, its ledgers, its random choices.
+struct Round<'r> {
+    run: &'r Run,
+    folder: tempfile::TempDir,
+    random: Random,
+    tally: Tally,
+}
+
+impl Round<'_> {
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("data.db")
+    }
+
+    fn ledgers(&self) -> PathBuf {
+        self.folder.path().join("ledgers")
+    }
+
+    /// Judges the store. Acknowledgements are counted once, at the end.
+    fn judge(&mut self) -> Result<Judged> {
+        self.tally.judgements += 1;
+        crate::oracle::judge(&self.store(), &self.ledgers())
+    }
+
+    fn last_judgement(&mut self) -> Result<()> {
+        let judged = self.judge()?;
+        self.tally.acknowledged += judged.acknowledged;
+        self.tally.present += judged.present;
+        self.tally.absent += judged.absent;
+        Ok(())
+    }
+}
+
+impl Run {
+    /// One round of a kind.
+    ///
+    /// # Errors
+    /// What does not hold, with how to have the round again; its files stay.
+    pub fn round(&self, kind: Kind, seed: u64) -> Result<Tally> {
+        let folder = tempfile::Builder::new()
+            .prefix("dkdc-torture-")
+            .tempdir_in(&self.folder)?;
+        let mut round = Round {
+            run: self,
+            folder,
+            random: Random::new(seed),
+            tally: Tally {
+                rounds: 1,
+                ..Tally::default()
+            },
+        };
+        std::fs::create_dir(round.ledgers())?;
+        let result = match kind {
+            Kind::Kills => kills::run(&mut round),
+            Kind::Deaths => planned::deaths(&mut round),
+            Kind::Eio | Kind::Full => planned::errors(&mut round, kind),
+            Kind::Power | Kind::Relaxed => planned::power(&mut round, seed, kind),
+        };
+        match result {
+            Ok(()) => Ok(round.tally),
+            Err(error) => {
+                let kept = round.folder.keep();
+                Err(told(kind, seed, &kept, &error))
+            }
+        }
+    }
+
+    /// Rounds of all kinds until the time is over.
+    ///
+    /// # Errors
+    /// The first round's that fails.
+    pub fn minutes(&self, minutes: u64, seed: u64, say: &mut dyn FnMut(&str)) -> Result<()> {
+        let begun = Instant::now();
+        let end = Duration::from_secs(minutes * 60);
+        say(&format!("seed {seed}, {minutes} minutes"));
+        let mut random = Random::new(seed);
+        let mut all = Tally::default();
+        while begun.elapsed() < end {
+            // Kills are what happens most.
+            let kind = match random.below(9) {
+                0..3 => Kind::Kills,
+                other => KINDS[usize::try_from(other - 3)?].1,
+            };
+            let seed = random.number();
+            all += self.round(kind, seed)?;
+            let (done, faults) = (
+                begun.elapsed().as_secs(),
+                all.kills + all.deaths + all.losses + all.errors,
+            );
+            say(&format!(
+                "{:>3}:{:02}  round {:>5} {kind:8} {faults:>8} faults {:>10} acknowledged, 0 lost",
+                done / 60,
+                done % 60,
+                all.rounds,
+                all.acknowledged,
+            ));
+        }
+        say(&format!("\nseed {seed}\n{all}"));
+        Ok(())
+    }
+}
+
+fn told(kind: Kind, seed: u64, kept: &Path, error: &Failure) -> Failure {
+    format!(
+        "{error}\nthe round's files are in {}; again: \
+         cargo xtask torture --only {kind} --seed {seed}",
+        kept.display()
+    )
+    .into()
+}
