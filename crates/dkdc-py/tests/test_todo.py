@@ -184,7 +184,7 @@ def test_tables_are_read_out_of_files_now_and_as_they_were(lake, tmp_path):
 
     lake.append_file(filename="j.json", data=b'{"n": 1}\n{"n": 2}\n')
     assert lake.json("*.json").n.sum().execute() == 3
-    lake.csv("r/b.csv").to_parquet(tmp_path / "b.parquet")
+    lake.csv("r/b.csv").drop("_file").to_parquet(tmp_path / "b.parquet")
     lake.append_file(filename="b.parquet", data=(tmp_path / "b.parquet").read_bytes())
     assert lake.parquet("b.parquet").drop("_file").n.execute().tolist() == [3]
     with pytest.raises(errors.NotFound, match="no file matches"):
