@@ -258,14 +258,16 @@ def test_a_process_that_ends_leaves_one_whole_file(dbpath, leave):
 
 def test_a_process_may_end_while_its_threads_write_and_read(dbpath):
     script = (
-        "import itertools, sys, threading; from dkdc_state import State\n"
+        "import itertools, os, sys, threading; from dkdc_state import State\n"
         "class Notes(State): tables = {'notes': {'id': str}}\n"
         "state = Notes(sys.argv[1]); notes = state.table('notes')\n"
         "wrote = threading.Event()\n"
         "def write(at):\n"
         "    for n in itertools.count():\n"
         "        notes.append(id=f'{at}-{n}')\n"
-        "        print(f'{at}-{n}', flush=True)\n"
+        # One write a line: print() writes the end of a line by itself, and threads
+        # would end each other's.
+        "        os.write(1, f'{at}-{n}\\n'.encode())\n"
         "        wrote.set()\n"
         "def read():\n"
         "    while True: notes.t().count().execute()\n"
