@@ -31,6 +31,7 @@ pub(crate) mod hash;
 pub(crate) mod identity;
 pub(crate) mod idle;
 pub(crate) mod index;
+mod known;
 pub(crate) mod list;
 pub(crate) mod manifest;
 pub(crate) mod migrate;
@@ -62,6 +63,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::mirror::keeper::Background;
+use crate::schema::TableSchema;
 use crate::state::Durability;
 use access::Pooled;
 use catalog::{Catalog, TableMeta};
@@ -254,6 +256,26 @@ impl Store {
         let fresh = Arc::new(Catalog::read(conn)?);
         self.publish(&fresh);
         Ok(fresh)
+    }
+
+    /// Does something with a table's columns as this process knows them; a name
+    /// that it does not know may be that of a column which another process has
+    /// added since.
+    pub(crate) fn with_columns<T>(
+        &self,
+        table: u32,
+        run: impl Fn(&TableSchema) -> Result<T>,
+    ) -> Result<T> {
+        let known = self.catalog();
+        match run(&known.by_number(table)?.schema) {
+            Err(unknown @ Error::UnknownColumn { .. }) => {
+                match self.read(|_, fresh| run(&fresh.by_number(table)?.schema)) {
+                    Err(Error::InsideTransaction) => Err(unknown),
+                    done => done,
+                }
+            }
+            done => done,
+        }
     }
 
     /// Refuses the use of a state inside its own transaction.

@@ -8,6 +8,11 @@
 //! each read, by `stat` alone. When it is not so any more, the next read opens
 //! the file anew; the read that was under way is refused.
 //!
+//! A process that dies while it makes a store, before that is in WAL mode, leaves
+//! a journal by which the file must be taken back before it is read. Whoever may
+//! write does that, also on behalf of a handle that only reads: SQLite itself
+//! would refuse such a handle, as if the file could not be written.
+//!
 //! Running out of descriptors looks to SQLite like a file that may not be
 //! opened. A store is read-only because of its permissions or not at all.
 
@@ -123,7 +128,13 @@ pub(super) fn reader(path: &Path, config: &Config) -> Result<Pooled> {
 
 /// A reader of a file that perhaps cannot be locked.
 pub(super) fn frozen_reader(path: &Path, config: &Config) -> Result<Pooled> {
-    let error = match started(path, READ, config) {
+    let mut opened = started(path, READ, config);
+    if opened.as_ref().is_err_and(is_half_made) && !(unwritable(path) || unwritable(folder(path))) {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        started(path, flags, config).map_err(|error| foreign(path, error))?;
+        opened = started(path, READ, config);
+    }
+    let error = match opened {
         Ok(conn) => return Ok(Pooled { conn, frozen: None }),
         Err(error) if is_permission(&error) && unwritable(folder(path)) => error,
         Err(error) => return Err(foreign(path, error)),
@@ -181,6 +192,11 @@ fn unwritable(path: &Path) -> bool {
 fn is_permission(error: &Error) -> bool {
     // READONLY, CANTOPEN, PERM and their extended codes.
     matches!(error, Error::Sqlite { code, .. } if matches!(code & 0xff, 3 | 8 | 14))
+}
+
+/// A journal must be played back before the file can be read.
+fn is_half_made(error: &Error) -> bool {
+    matches!(error, Error::Sqlite { code, .. } if *code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
 }
 
 /// What SQLite says of a file that is none of its own.

@@ -13,11 +13,11 @@ use super::catalog::TableMeta;
 use super::hash::{self, Hash, Leaf, Salts};
 use super::request::{self, Request};
 use super::writer::Tx;
-use super::{DbResult, chunks, format, index, read};
+use super::{DbResult, Store, chunks, format, index, read};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op, Value, ValueError, Version};
-use crate::schema::check_id;
 use crate::schema::sql::Cell;
+use crate::schema::{TableSchema, check_id};
 
 /// One operation on one record.
 #[derive(Clone, Debug)]
@@ -48,12 +48,49 @@ pub(crate) enum Existing {
 }
 
 /// Writes of one table that succeed or fail together.
-#[derive(Clone, Debug)]
-pub(crate) struct Batch {
+pub(crate) struct Batch<W = Vec<Write>> {
     pub(crate) table: u32,
-    pub(crate) writes: Vec<Write>,
+    pub(crate) writes: W,
     /// When it is one, and was answered before, nothing is written again.
     pub(crate) request: Option<Request>,
+}
+
+/// The writes of a batch, made before or while they are written.
+pub(crate) enum Writes<'r> {
+    Made(Vec<Write>),
+    /// So many, each made of the table's columns and its place. To make one,
+    /// write it and forget it keeps its values in the processor's cache, and a
+    /// large batch out of memory.
+    ToMake(usize, &'r dyn Fn(&TableSchema, usize) -> Result<Write>),
+}
+
+impl From<Batch> for Batch<Writes<'_>> {
+    fn from(batch: Batch) -> Self {
+        Batch {
+            table: batch.table,
+            writes: Writes::Made(batch.writes),
+            request: batch.request,
+        }
+    }
+}
+
+impl Writes<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Writes::Made(writes) => writes.is_empty(),
+            Writes::ToMake(count, _) => *count == 0,
+        }
+    }
+
+    /// All of them made, of a table's columns as this process knows them.
+    pub(crate) fn made(self, store: &Store, table: u32) -> Result<Vec<Write>> {
+        match self {
+            Writes::Made(writes) => Ok(writes),
+            Writes::ToMake(count, make) => store.with_columns(table, |schema| {
+                (0..count).map(|at| make(schema, at)).collect()
+            }),
+        }
+    }
 }
 
 /// The head of a record.
@@ -71,12 +108,15 @@ struct Statements<'c> {
 
 impl<'w> Tx<'w> {
     /// Applies a batch.
-    pub(crate) fn apply(&mut self, batch: Batch) -> Result<Vec<Version>> {
+    pub(crate) fn apply<'r>(
+        &mut self,
+        batch: impl Into<Batch<Writes<'r>>>,
+    ) -> Result<Vec<Version>> {
         let Batch {
             table,
             writes,
             request,
-        } = batch;
+        } = batch.into();
         let Some(request) = request else {
             return self.apply_all(table, writes);
         };
@@ -92,7 +132,7 @@ impl<'w> Tx<'w> {
         Ok(versions)
     }
 
-    fn apply_all(&mut self, table: u32, writes: Vec<Write>) -> Result<Vec<Version>> {
+    fn apply_all(&mut self, table: u32, writes: Writes<'_>) -> Result<Vec<Version>> {
         let meta = Arc::clone(self.catalog.by_number(table)?);
         self.heads.complete(self.conn, &meta)?;
         let conn = self.conn;
@@ -100,10 +140,13 @@ impl<'w> Tx<'w> {
             head: conn.prepare_cached(&meta.sql.folded_head).db()?,
             insert: conn.prepare_cached(&meta.sql.insert).db()?,
         };
-        writes
-            .into_iter()
-            .map(|write| self.write(&meta, &mut statements, write))
-            .collect()
+        let mut write = |write| self.write(&meta, &mut statements, write);
+        match writes {
+            Writes::Made(writes) => writes.into_iter().map(write).collect(),
+            Writes::ToMake(count, make) => (0..count)
+                .map(|at| write(make(&meta.schema, at)?))
+                .collect(),
+        }
     }
 
     fn write(
@@ -114,10 +157,8 @@ impl<'w> Tx<'w> {
     ) -> Result<Version> {
         check_id(meta.name(), &write.id)?;
         let number = meta.schema.number;
-        let head = match self.heads.get(number, &write.id) {
-            None => find_head(&mut statements.head, &write.id)?,
-            recent => recent,
-        };
+        let find = || find_head(&mut statements.head, &write.id);
+        let head = self.heads.head(number, &write.id, find)?;
         let live = head.filter(|head| !head.deleted);
         check_head(meta, &write, head)?;
         // The current row, where the index entries or the values kept need it.

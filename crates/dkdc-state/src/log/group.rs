@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::append::Batch;
+use super::append::{Batch, Writes};
 use super::writer::{Tx, Writer};
 use super::{DbResult, Store, recent, writer};
 use crate::error::{Error, Result};
@@ -146,15 +146,25 @@ impl Group {
     }
 
     /// Writes a batch and returns when it is durable.
-    pub(crate) fn submit(&self, store: &Store, batch: Batch) -> Answer {
+    ///
+    /// What is written by this thread is made as it is written; another thread
+    /// gets it made.
+    pub(crate) fn submit(&self, store: &Store, batch: Batch<Writes<'_>>) -> Answer {
         store.refuse_inside()?;
         store.refuse_unwritable()?;
         let since = Instant::now();
-        let mut queue = lock(&self.queue);
-        if !queue.led {
-            queue.led = true;
-            drop(queue);
+        if Self::leads(&mut lock(&self.queue)) {
             return self.lead(store, batch, since);
+        }
+        let batch = Batch {
+            table: batch.table,
+            writes: batch.writes.made(store, batch.table)?,
+            request: batch.request,
+        };
+        let mut queue = lock(&self.queue);
+        if Self::leads(&mut queue) {
+            drop(queue);
+            return self.lead(store, batch.into(), since);
         }
         let job = Arc::new(Job {
             batch: Mutex::new(Some(batch)),
@@ -165,11 +175,16 @@ impl Group {
         drop(queue);
         match job.wait() {
             Some(answer) => answer,
-            None => self.lead(store, job.take(), since),
+            None => self.lead(store, job.take().into(), since),
         }
     }
 
-    fn lead(&self, store: &Store, own: Batch, since: Instant) -> Answer {
+    /// True when nobody led: this thread does now.
+    fn leads(queue: &mut Queue) -> bool {
+        !std::mem::replace(&mut queue.led, true)
+    }
+
+    fn lead(&self, store: &Store, own: Batch<Writes<'_>>, since: Instant) -> Answer {
         // Also when this thread panics, the next one must lead.
         let _hand_over = HandOver(self);
         let mut jobs = Taken(Vec::new());
@@ -194,7 +209,7 @@ impl Group {
     fn write_group(
         &self,
         store: &Store,
-        own: Batch,
+        own: Batch<Writes<'_>>,
         since: Instant,
         jobs: &mut Vec<Arc<Job>>,
     ) -> Result<(Answer, Vec<Answer>)> {
@@ -206,7 +221,7 @@ impl Group {
             jobs.extend(queue.waiting.drain(..count));
         }
         let guarded = !jobs.is_empty();
-        let mut write = |batch: Batch| -> Result<Answer> {
+        let mut write = |batch: Batch<Writes<'_>>| -> Result<Answer> {
             let answer = tx.unit(guarded, |tx| {
                 tx.apply(batch).map_err(|error| tx.locate(error))
             });
@@ -219,7 +234,7 @@ impl Group {
         let answer = write(own)?;
         let others = jobs
             .iter()
-            .map(|job| write(job.take()))
+            .map(|job| write(job.take().into()))
             .collect::<Result<Vec<_>>>()?;
         if answer.is_ok() || others.iter().any(Result::is_ok) {
             tx.commit()?;

@@ -22,6 +22,7 @@ use rusqlite::Connection;
 use super::DbResult;
 use super::append::Head;
 use super::catalog::{Catalog, TableMeta};
+use super::known::{self, Known};
 use super::writer::run;
 use crate::error::Result;
 use crate::record::Idx;
@@ -187,9 +188,13 @@ pub(crate) struct Recent {
     complete: bool,
     /// The head table's `upto`.
     folded: i64,
-    /// The newest row that was taken from the log.
+    /// The newest row whose head is here, or folded.
     last: i64,
     heads: HashMap<Arc<str>, Head>,
+    /// The ids that the head table has, once they are worth knowing.
+    known: Option<Known>,
+    /// Look-ups in the head table that found nothing.
+    in_vain: usize,
 }
 
 impl Recent {
@@ -200,8 +205,16 @@ impl Recent {
         }
         let folded = folded(conn, meta)?;
         if folded != self.folded {
+            // Whoever folded no more than what is here put these ids into the
+            // head table, and no others.
+            let seen = self.folded < folded && folded <= self.last;
+            self.known = self.known.take().filter(|_| seen);
+            self.know_recent();
             self.heads.clear();
             (self.folded, self.last) = (folded, folded);
+        }
+        if self.known.is_none() && is_empty(conn, meta)? {
+            self.known = Some(Known::with_room(0));
         }
         let mut statement = conn.prepare_cached(&meta.sql.tail_heads).db()?;
         let mut rows = statement.query([self.last]).db()?;
@@ -216,12 +229,23 @@ impl Recent {
         Ok(())
     }
 
+    /// The recent ids are about to be in the head table.
+    fn know_recent(&mut self) {
+        let Some(known) = &mut self.known else { return };
+        if !self.heads.keys().all(|id| known.insert(id)) {
+            // Full: made anew, larger, when heads are folded next.
+            self.known = None;
+            self.in_vain = MANY;
+        }
+    }
+
     /// Puts them into the head table, inside a write transaction.
     fn fold(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
         assert!(
             self.complete,
             "BUG: heads that are not all there are folded"
         );
+        self.know_recent();
         // Most ids differ in their first bytes: these decide without a look at
         // the rest, which is somewhere else in memory.
         let heads = self.heads.drain();
@@ -240,8 +264,46 @@ impl Recent {
             (self.folded, self.last) = (upto, upto);
             set_folded(conn, meta.schema.number, Idx(upto))?;
         }
+        if self.known.is_none() && self.in_vain >= MANY {
+            self.known = know(conn, meta)?;
+            self.in_vain = 0;
+        }
         Ok(())
     }
+}
+
+/// True when a table has no head that is not recent.
+fn is_empty(conn: &Connection, meta: &TableMeta) -> Result<bool> {
+    conn.prepare_cached(&format!("SELECT 1 FROM {} LIMIT 1", meta.sql.head_table))
+        .and_then(|mut s| s.exists([]))
+        .map(|any| !any)
+        .db()
+}
+
+/// The ids of a head table, unless they are too many: then a look in the tree
+/// costs less than to go through it all.
+fn know(conn: &Connection, meta: &TableMeta) -> Result<Option<Known>> {
+    let head_table = &meta.sql.head_table;
+    let bounded = format!("SELECT count(*) FROM (SELECT 1 FROM {head_table} LIMIT ?1)");
+    let count: u32 = conn
+        .prepare_cached(&bounded)
+        .and_then(|mut s| s.query_row([known::MOST], |row| row.get(0)))
+        .db()?;
+    if count >= known::MOST / 2 {
+        return Ok(None);
+    }
+    let mut known = Known::with_room(count as usize);
+    let mut statement = conn
+        .prepare_cached(&format!("SELECT id FROM {head_table}"))
+        .db()?;
+    let mut rows = statement.query([]).db()?;
+    while let Some(row) = rows.next().db()? {
+        let id = row.get_ref(0).db()?.as_str().map_err(|_| {
+            super::damaged(format!("table {}: an id that is not text", meta.name()))
+        })?;
+        known.insert(id);
+    }
+    Ok(Some(known))
 }
 
 /// The first bytes of an id, as a number that sorts as they do.
@@ -259,8 +321,20 @@ fn prefix(id: &str) -> u64 {
 pub(crate) struct Heads {
     /// By table number minus one.
     tables: Vec<Recent>,
-    /// What each change replaced.
-    undo: Vec<(u32, Arc<str>, Option<Head>)>,
+    undo: Vec<Undo>,
+    /// A table was cleared in this transaction, which `undo` does not know of.
+    cleared: bool,
+}
+
+/// What a change replaced.
+#[derive(Debug)]
+struct Undo {
+    table: u32,
+    id: Arc<str>,
+    head: Option<Head>,
+    /// The table's `last`: the numbers of rows that are taken back may be given
+    /// to others.
+    last: i64,
 }
 
 impl Heads {
@@ -284,22 +358,48 @@ impl Heads {
         }
     }
 
-    /// A table's recent head of a record.
-    pub(crate) fn get(&self, table: u32, id: &str) -> Option<Head> {
-        let recent = self.tables.get(table as usize - 1)?;
-        recent.heads.get(id).copied()
+    /// The head of a record: the recent one, else what `find` finds in the head
+    /// table, which is not asked when it cannot have one.
+    pub(crate) fn head(
+        &mut self,
+        table: u32,
+        id: &str,
+        find: impl FnOnce() -> Result<Option<Head>>,
+    ) -> Result<Option<Head>> {
+        let recent = self.table(table);
+        if let Some(head) = recent.heads.get(id) {
+            return Ok(Some(*head));
+        }
+        if recent
+            .known
+            .as_ref()
+            .is_some_and(|known| !known.may_have(id))
+        {
+            return Ok(None);
+        }
+        let found = find()?;
+        recent.in_vain += usize::from(found.is_none());
+        Ok(found)
     }
 
     /// A record of a table has a new head.
     pub(crate) fn put(&mut self, table: u32, id: &str, head: Head) {
         let id: Arc<str> = Arc::from(id);
-        let before = self.table(table).heads.insert(Arc::clone(&id), head);
-        self.undo.push((table, id, before));
+        let recent = self.table(table);
+        let last = std::mem::replace(&mut recent.last, head.idx.as_micros());
+        let head = recent.heads.insert(Arc::clone(&id), head);
+        self.undo.push(Undo {
+            table,
+            id,
+            head,
+            last,
+        });
     }
 
     /// The table is empty now, and so is its head table.
     pub(crate) fn clear(&mut self, table: u32) {
         *self.table(table) = Recent::default();
+        self.cleared = true;
     }
 
     /// Where a part of a transaction begins.
@@ -309,11 +409,18 @@ impl Heads {
 
     /// Takes back everything since a mark.
     pub(crate) fn undo(&mut self, mark: usize) {
-        for (table, id, before) in self.undo.drain(mark..).rev() {
-            let heads = &mut self.tables[table as usize - 1].heads;
-            match before {
-                Some(head) => heads.insert(id, head),
-                None => heads.remove(&id),
+        if self.cleared {
+            // All is read again.
+            self.tables.clear();
+            self.undo.truncate(mark);
+            self.cleared = mark > 0;
+        }
+        for before in self.undo.drain(mark..).rev() {
+            let recent = &mut self.tables[before.table as usize - 1];
+            recent.last = before.last;
+            match before.head {
+                Some(head) => recent.heads.insert(before.id, head),
+                None => recent.heads.remove(&before.id),
             };
         }
     }
@@ -339,5 +446,6 @@ impl Heads {
     /// A transaction has been committed.
     pub(crate) fn committed(&mut self) {
         self.undo.clear();
+        self.cleared = false;
     }
 }

@@ -8,7 +8,7 @@ use super::versions::{self, Difference};
 use super::{Row, State};
 use crate::error::{Error, Result};
 use crate::log::Reader;
-use crate::log::append::{Action, Batch, Existing, Write};
+use crate::log::append::{Action, Batch, Existing, Write, Writes};
 use crate::log::catalog::TableMeta;
 use crate::log::list::{self, Scope};
 use crate::log::read::{self, LogRow};
@@ -217,7 +217,7 @@ impl<R> Table<R> {
 
     fn put(&self, record: &R, existing: Existing, expected: Option<Idx>) -> Result<Version> {
         let put = |schema: &_| self.shape.put(schema, record, existing, expected);
-        self.submit_one(self.with_columns(put)?)
+        self.submit_one(self.state.store().with_columns(self.shape.table, put)?)
     }
 
     fn put_all<'a>(
@@ -228,10 +228,9 @@ impl<R> Table<R> {
     where
         R: 'a,
     {
-        let put =
-            |record| self.with_columns(|schema| self.shape.put(schema, record, existing, None));
-        let writes = records.into_iter().map(put).collect::<Result<_>>()?;
-        self.submit(writes)
+        let records: Vec<&R> = records.into_iter().collect();
+        let put = |schema: &_, at: usize| self.shape.put(schema, records[at], existing, None);
+        self.submit(Writes::ToMake(records.len(), &put))
     }
 
     fn write(&self, id: &str, action: Action, expected: Option<Idx>) -> Result<Version> {
@@ -242,40 +241,30 @@ impl<R> Table<R> {
         })
     }
 
-    fn submit(&self, writes: Vec<Write>) -> Result<Vec<Version>> {
+    fn submit(&self, mut writes: Writes<'_>) -> Result<Vec<Version>> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
+        let store = self.state.writable()?;
         let table = self.shape.table;
-        let request = self.request.as_ref();
+        let mut request = None;
+        if let Some(key) = &self.request {
+            let made = writes.made(store, table)?;
+            request = Some(Request::new(key, table, &made));
+            writes = Writes::Made(made);
+        }
         let batch = Batch {
-            request: request.map(|key| Request::new(key, table, &writes)),
             table,
             writes,
+            request,
         };
-        let store = self.state.writable()?;
         store.group().submit(store, batch)
     }
 
     fn submit_one(&self, write: Write) -> Result<Version> {
-        self.submit(vec![write])?
+        self.submit(Writes::Made(vec![write]))?
             .pop()
             .ok_or_else(|| crate::log::damaged("BUG: a write without a version"))
-    }
-
-    /// Does something with the table's columns as this process knows them; a
-    /// name that it does not know may be that of a column which another process
-    /// has added since.
-    fn with_columns<T>(&self, run: impl Fn(&TableSchema) -> Result<T>) -> Result<T> {
-        let known = self.state.store().catalog();
-        match run(&known.by_number(self.shape.table)?.schema) {
-            Err(unknown @ Error::UnknownColumn { .. }) => match self.schema() {
-                Ok(fresh) => run(&fresh),
-                Err(Error::InsideTransaction) => Err(unknown),
-                Err(error) => Err(error),
-            },
-            done => done,
-        }
     }
 }
 
@@ -408,7 +397,9 @@ impl Table<Row> {
     /// # Errors
     /// [`Error::InvalidRow`], [`Error::UnknownColumn`], [`Error::InvalidValue`].
     pub fn row_from_json(&self, text: &str) -> Result<Row> {
-        self.with_columns(|schema| schema.row_from_json(text))
+        self.state
+            .store()
+            .with_columns(self.shape.table, |schema| schema.row_from_json(text))
     }
 
     /// The row that columns and their texts mean in this table, such as those
@@ -417,6 +408,8 @@ impl Table<Row> {
     /// # Errors
     /// As [`row_from_json`](Table::row_from_json).
     pub fn row_from_text(&self, fields: &[(&str, Option<&str>)]) -> Result<Row> {
-        self.with_columns(|schema| schema.row_from_text(fields))
+        self.state
+            .store()
+            .with_columns(self.shape.table, |schema| schema.row_from_text(fields))
     }
 }

@@ -10,7 +10,7 @@ use super::shape::Shape;
 use super::versions::{self, Difference};
 use crate::blob::Packed;
 use crate::error::Result;
-use crate::log::append::{Action, Batch, Existing, Write};
+use crate::log::append::{Action, Batch, Existing, Write, Writes};
 use crate::log::list::{self, Scope};
 use crate::log::request::{self, Request};
 use crate::log::writer::Tx;
@@ -336,11 +336,11 @@ impl<R> TxTable<'_, '_, '_, R> {
     where
         R: 'a,
     {
-        let schema = self.schema()?;
-        let put = |record| self.shape.put(&schema, record, existing, None);
+        let records: Vec<&R> = records.into_iter().collect();
+        let put = |schema: &_, at: usize| self.shape.put(schema, records[at], existing, None);
         let batch = Batch {
             table: self.shape.table,
-            writes: records.into_iter().map(put).collect::<Result<_>>()?,
+            writes: Writes::ToMake(records.len(), &put),
             request: None,
         };
         let mut tx = self.owner.tx.borrow_mut();
@@ -358,7 +358,7 @@ impl<R> TxTable<'_, '_, '_, R> {
     fn apply(&self, write: Write) -> Result<Version> {
         let batch = Batch {
             table: self.shape.table,
-            writes: vec![write],
+            writes: Writes::Made(vec![write]),
             request: None,
         };
         // One write is judged before its first row: when it is refused, nothing

@@ -4,7 +4,10 @@
 
 use dkdc_state::{Error, Row, Select, State};
 
-use crate::support::{Place, assert_sound, intruder, note, notes, quick};
+use crate::support::{
+    MINUTE, NOON, Place, TestClock, assert_sound, intruder, note, notes, quick, until,
+};
+use crate::workers::Worker;
 
 /// More than are folded at once.
 const MANY: i64 = 132_000;
@@ -45,6 +48,13 @@ fn folded(place: &Place) -> i64 {
         .expect("a count")
 }
 
+/// A record that is there cannot be new.
+fn assert_refused(state: &State, id: &str) {
+    let table = state.rows("notes").expect("the table");
+    let refused = table.append(&note(id, 0)).expect_err("it is there");
+    assert!(matches!(refused, Error::AlreadyExists { .. }), "{refused}");
+}
+
 #[test]
 fn many_heads_are_folded_and_answers_stay() {
     let place = Place::new();
@@ -73,6 +83,11 @@ fn many_heads_are_folded_and_answers_stay() {
     assert_eq!((after.got, after.deleted), (before.got, false));
     assert_eq!((&after.prefix, &after.gone), (&before.prefix, &before.gone));
     assert_eq!(after.by_index, before.by_index);
+    for id in ["k0", "k7", "m1999"] {
+        assert_refused(&state, id);
+    }
+    table.append(&note("k8", 8)).expect("it was deleted");
+    table.delete("k8").expect("there");
     assert_sound(&state);
     drop((table, state));
 
@@ -110,8 +125,7 @@ fn heads_of_a_process_that_was_killed_are_read_from_the_log() {
     let state = place.open();
     assert_eq!(answers(&state).expect("answers"), expected);
     let table = state.rows("notes").expect("the table");
-    let refused = table.append(&note("k7", 1)).expect_err("it is there");
-    assert!(matches!(refused, Error::AlreadyExists { .. }), "{refused}");
+    assert_refused(&state, "k7");
     table.append(&note("k8", 1)).expect("deleted before");
     drop((table, state));
     assert_eq!(folded(&place), 50);
@@ -173,4 +187,55 @@ fn counts_beside_a_writer_leave_no_old_heads_behind() {
             reader.join().expect("every answer was right");
         }
     });
+}
+
+#[test]
+fn what_was_folded_meanwhile_is_not_taken_for_new() {
+    let place = Place::new();
+    let state = quick().open(place.db()).expect("a store");
+    let table = state.define(&notes()).expect("a table");
+    table.append(&note("a", 1)).expect("new");
+    // By this process, in a pause.
+    until("the head is folded", || folded(&place) == 1);
+    assert_refused(&state, "a");
+    // By another one, which folds when it closes.
+    let mut other = Worker::start("write-one", &place.db(), &["b"]);
+    other.tell("go");
+    assert_eq!(other.finish().len(), 1);
+    assert_eq!(folded(&place), 2);
+    assert_refused(&state, "b");
+    assert_refused(&state, "a");
+    table.append(&note("c", 1)).expect("new");
+    until("the next head is folded", || folded(&place) == 3);
+    for id in ["a", "b", "c"] {
+        assert_refused(&state, id);
+    }
+    assert_eq!(table.count().expect("a count"), 3);
+    assert_sound(&state);
+}
+
+#[test]
+fn numbers_that_were_taken_back_may_be_given_to_another_process() {
+    let place = Place::new();
+    let clock = TestClock::new(NOON);
+    let state = place.open_at(&clock);
+    let table = state.define(&notes()).expect("a table");
+    table.append(&note("a", 1)).expect("new");
+    // The clock of the other process is behind this one's from here on.
+    clock.set(NOON + 4_000_000 * MINUTE);
+    let failed: Result<(), Error> = state.transaction(|tx| {
+        tx.rows("notes")?.append(&note("b", 2))?;
+        tx.rows("notes")?.append(&note("a", 2)).map(|_| ())
+    });
+    assert!(
+        matches!(failed, Err(Error::AlreadyExists { .. })),
+        "{failed:?}"
+    );
+    let mut other = Worker::start("write-one", &place.db(), &["b"]);
+    other.tell("go");
+    assert_eq!(other.finish().len(), 1);
+    assert_refused(&state, "b");
+    assert_refused(&state, "a");
+    assert_eq!(table.count().expect("a count"), 2);
+    assert_sound(&state);
 }

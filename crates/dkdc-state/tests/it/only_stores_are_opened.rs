@@ -10,7 +10,7 @@ use std::process::Command;
 use dkdc_state::{Error, ErrorKind, Moment, State};
 
 use crate::support::{
-    Place, assert_sound, intruder, note, notes, other_program, permit, quick, refusal,
+    Place, assert_sound, copy_outside, intruder, note, notes, other_program, permit, quick, refusal,
 };
 use crate::workers::{Worker, say};
 
@@ -253,6 +253,37 @@ fn a_read_only_handle_writes_nothing_also_beside_one_that_may() {
     table.append(&row).expect("new");
     assert_eq!(notes_read.get("b").expect("a read").expect("b").record, row);
     assert_sound(&reader);
+}
+
+#[test]
+fn a_file_whose_maker_died_is_taken_back_also_for_a_reader() {
+    let place = Place::new();
+    let maker = other_program(&place.at("made.db"));
+    // More than fits into memory: pages are in the file, and as they were in
+    // the journal.
+    maker
+        .execute_batch(
+            "PRAGMA cache_size = 1; CREATE TABLE before(a); BEGIN; CREATE TABLE after(a); \
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
+             INSERT INTO after SELECT hex(zeroblob(200)) FROM n",
+        )
+        .expect("half a transaction");
+    let journal = place.at("data.db-journal");
+    copy_outside(&place.at("made.db-journal"), &journal);
+    copy_outside(&place.at("made.db"), &place.db());
+    let opened = State::options().read_only(true).open(place.db());
+    assert_eq!(
+        refusal(opened),
+        "NotAStore",
+        "it holds no store, and can be read"
+    );
+    assert!(!journal.exists(), "it was played back");
+    let tables = other_program(&place.db())
+        .query_row("SELECT group_concat(name) FROM sqlite_schema", [], |row| {
+            row.get::<_, String>(0)
+        })
+        .expect("the file is whole");
+    assert_eq!(tables, "before");
 }
 
 /// Worker: opens a store and tells what can be done with it.

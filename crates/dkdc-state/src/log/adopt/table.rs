@@ -128,10 +128,8 @@ impl<'c> Adoption<'c> {
         values: &[Value],
     ) -> Result<()> {
         let number = self.meta.schema.number;
-        let head = match self.heads.get(number, id) {
-            None => find_head(&mut self.head, id)?,
-            recent => recent,
-        };
+        let find = || find_head(&mut self.head, id);
+        let head = self.heads.head(number, id, find)?;
         let version = Version {
             idx,
             prev: head.map(|head| head.idx),

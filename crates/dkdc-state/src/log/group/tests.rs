@@ -63,14 +63,14 @@ fn followers_of_a_leader_that_panics_are_told_and_wrote_nothing() {
         // No declaration lets such a value into an index: its key is a bug.
         let wrong = put("leader", Value::Json(serde_json::Value::Null));
         let leader = scope.spawn(|| {
-            let submit = || store.group().submit(store, wrong);
+            let submit = || store.group().submit(store, wrong.into());
             catch_unwind(AssertUnwindSafe(submit)).is_err()
         });
         has_arrived.recv().expect("it has the write lock");
         let followers: Vec<_> = (0..3)
             .map(|n| {
                 let batch = put(&format!("follower {n}"), Value::from("x"));
-                scope.spawn(|| store.group().submit(store, batch))
+                scope.spawn(|| store.group().submit(store, batch.into()))
             })
             .collect();
         while lock(&store.group().queue).waiting.len() < followers.len() {
@@ -85,7 +85,9 @@ fn followers_of_a_leader_that_panics_are_told_and_wrote_nothing() {
         }
     });
     assert_eq!(table.ids("", 9).expect("ids"), [""; 0]);
-    let next = store.group().submit(store, put("next", Value::from("x")));
+    let next = store
+        .group()
+        .submit(store, put("next", Value::from("x")).into());
     assert_eq!(next.expect("somebody leads").len(), 1);
     assert_eq!(table.ids("", 9).expect("ids"), ["next"]);
     assert!(state.check().expect("a check").is_sound());
