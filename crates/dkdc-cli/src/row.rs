@@ -5,6 +5,7 @@ mod list;
 
 use std::io::stdin;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use dkdc_state::{Error, Idx, Row, State, Table, Version};
 
@@ -110,7 +111,7 @@ pub(crate) struct Write {
 #[derive(Args, Debug)]
 pub(crate) struct RequestKey {
     /// Write once, however often this is tried with the same key
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     request_key: Option<String>,
 }
 

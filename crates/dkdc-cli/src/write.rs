@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use dkdc_state::{Row, State, TableDef, TableSchema, TxTable, Version};
+use dkdc_state::{Row, State, TableDef, TableSchema, Transaction, TxTable, Version};
 
 use crate::exit::{Code, Failure, Result};
 use crate::progress::Progress;
@@ -99,16 +99,22 @@ pub(crate) fn all(
         let (send, receive) = sync_channel(AHEAD);
         scope.spawn(move || read(rows, &send));
         state.transaction(|tx| {
-            if let Some(key) = what.key
-                && !tx.once(key)?
-            {
-                return Ok(None);
+            let name = match target {
+                Target::Known(schema) => &schema.name,
+                Target::New(def) => &def.name,
+            };
+            if let Some(key) = what.key {
+                tx.about(key, format!("{:?} {name}", what.how).as_bytes())?;
+                if !tx.once(key)? {
+                    compare(tx, key, &receive)?;
+                    return Ok(None);
+                }
             }
             let table = match target {
                 Target::Known(schema) => tx.rows(&schema.name)?,
                 Target::New(def) => tx.define(def)?,
             };
-            write(&table, what.how, place, &receive, progress).map(Some)
+            write(tx, &table, what, place, &receive, progress).map(Some)
         })
     })
 }
@@ -140,9 +146,29 @@ fn read(mut rows: impl Iterator<Item = Numbered>, send: &SyncSender<Part>) {
     }
 }
 
+/// Reads rows that were written before, so that it is known whether they are the
+/// same.
+fn compare(tx: &Transaction<'_, '_>, key: &str, parts: &Receiver<Part>) -> Result<()> {
+    for part in parts {
+        match part {
+            Part::Rows(rows) => rows.iter().try_for_each(|(_, row)| about(tx, key, row))?,
+            Part::Failed(failure) => return Err(failure),
+            Part::End => return Ok(()),
+        }
+    }
+    Err(Failure::new(Code::Failure, CUT))
+}
+
+fn about(tx: &Transaction<'_, '_>, key: &str, row: &Row) -> Result<()> {
+    Ok(tx.about(key, row.to_json().to_string().as_bytes())?)
+}
+
+const CUT: &str = "BUG: the rows ended before their end";
+
 fn write(
+    tx: &Transaction<'_, '_>,
     table: &TxTable<'_, '_, '_, Row>,
-    how: How,
+    what: What<'_>,
     place: &str,
     parts: &Receiver<Part>,
     progress: &Progress,
@@ -156,13 +182,14 @@ fn write(
         };
         count += rows.len() as u64;
         for (number, row) in rows {
-            how.put(table, &row)
+            if let Some(key) = what.key {
+                about(tx, key, &row)?;
+            }
+            what.how
+                .put(table, &row)
                 .map_err(|error| Failure::from(error).at(&format!("{place} {number}")))?;
         }
         progress.set(count);
     }
-    Err(Failure::new(
-        Code::Failure,
-        "BUG: the rows ended before their end",
-    ))
+    Err(Failure::new(Code::Failure, CUT))
 }

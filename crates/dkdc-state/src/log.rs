@@ -8,7 +8,8 @@
 //!   `prune` remove content, each leaving an event.
 //! - `idx` strictly increases over the whole store; it is drawn inside the
 //!   write transaction.
-//! - A row, its head, its index entries and its hash commit together.
+//! - A row, its index entries and its hash commit together; heads are made of rows
+//!   ([`recent`]).
 //! - Nothing is acknowledged unless the file and its `-wal` are still the ones
 //!   that were opened ([`identity`]).
 

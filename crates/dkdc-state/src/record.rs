@@ -223,7 +223,8 @@ pub trait Record: Sized {
     fn id(&self) -> Cow<'_, str>;
 
     /// The values of all columns except the id, in the order of
-    /// [`table`](Record::table)'s columns.
+    /// [`table`](Record::table)'s columns. Where many are written, called inside the
+    /// transaction: a use of the state in here is refused then.
     ///
     /// # Errors
     /// [`ValueError`] when a value cannot be kept exactly, such as a NaN.

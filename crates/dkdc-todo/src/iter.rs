@@ -1,8 +1,9 @@
-//! A list that is read as it is walked through: a page in memory at a time.
+//! A list that is read as it is walked through: a page in memory at a time, as
+//! long as nobody writes.
 //!
 //! What must hold: the todos are those of one moment. Pages are read by the
 //! index of the current todos as long as nobody writes; once somebody has, the
-//! rest comes from a snapshot, which takes no index but does not move.
+//! rest comes from a snapshot at once, which takes no index but does not move.
 
 use std::vec::IntoIter;
 

@@ -164,5 +164,15 @@ fn a_request_is_made_once() {
     for _ in 0..2 {
         shell.ok(&["import", "people", "more.ndjson", "--request-key", "3"]);
     }
+    // Another day's rows with the same key.
+    let other = shell.dkdc_reading("{\"id\": \"e\", \"name\": \"E\"}\n", &lines);
+    assert_eq!(other.code, 2, "{other:?}");
+    shell.write("more.ndjson", "{\"id\": \"f\", \"name\": \"F\"}\n");
+    let line = shell.fails(
+        2,
+        &["import", "people", "more.ndjson", "--request-key", "3"],
+    );
+    assert!(line.contains("request key \"3\""), "{line}");
+    shell.fails(2, &["import", "people", "more.ndjson", "--request-key", ""]);
     assert_eq!(shell.json(&["row", "ls", "people"]).len(), 3);
 }

@@ -2,8 +2,8 @@
 //! makes.
 //!
 //! Everything an operation may refuse is judged before its first row is
-//! written. The row, the head, the index entries and the hash are written
-//! together.
+//! written. The row, the index entries and the hash are written together; the
+//! head is remembered, and folded later ([`super::recent`]).
 
 use std::sync::Arc;
 
@@ -141,12 +141,15 @@ impl<'w> Tx<'w> {
             insert: conn.prepare_cached(&meta.sql.insert).db()?,
         };
         let mut write = |write| self.write(&meta, &mut statements, write);
-        match writes {
+        let versions: Result<Vec<Version>> = match writes {
             Writes::Made(writes) => writes.into_iter().map(write).collect(),
             Writes::ToMake(count, make) => (0..count)
                 .map(|at| write(make(&meta.schema, at)?))
                 .collect(),
-        }
+        };
+        let versions = versions?;
+        self.heads.fold_within(conn, &meta)?;
+        Ok(versions)
     }
 
     fn write(

@@ -125,11 +125,17 @@ impl Draft {
         match OpenOptions::new().write(true).create_new(true).open(to) {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                refuse_existing(to)?;
+                return Err(Error::FileExists {
+                    path: to.to_owned(),
+                });
             }
             Err(error) => return Err(failed(error)),
         }
-        fs::rename(&self.path, to).map_err(failed)?;
+        if let Err(error) = fs::rename(&self.path, to) {
+            // The claim must not outlive the attempt; the first error counts.
+            let _ = fs::remove_file(to);
+            return Err(failed(error));
+        }
         self.published = true;
         if cfg!(unix) {
             let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());

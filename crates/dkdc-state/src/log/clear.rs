@@ -12,9 +12,9 @@ use super::catalog::TableMeta;
 use super::event::EventKind;
 use super::writer::Tx;
 use super::{DbResult, Store};
-use super::{format, manifest, recent};
+use super::{format, manifest, recent, request};
 use crate::error::Result;
-use crate::record::hex;
+use crate::record::{Idx, hex};
 use crate::schema::TableSchema;
 use crate::schema::sql::quote;
 
@@ -56,6 +56,7 @@ impl Tx<'_> {
     fn clear(&mut self, meta: &TableMeta) -> Result<Cleared> {
         let number = meta.schema.number;
         let anchor = self.chain(number)?;
+        request::expire(self.conn, meta, Idx(i64::MAX))?;
         let versions = self.empty(&meta.sql.table)?;
         self.empty(&meta.sql.head_table)?;
         for index in &meta.schema.indexes {
@@ -64,11 +65,9 @@ impl Tx<'_> {
         self.conn
             .execute("DELETE FROM _dkdc_waypoints WHERE \"table\" = ?1", [number])
             .db()?;
-        for own in ["_dkdc_pruned", "_dkdc_requests"] {
-            self.conn
-                .execute(&format!("DELETE FROM {own} WHERE \"table\" = ?1"), [number])
-                .db()?;
-        }
+        self.conn
+            .execute("DELETE FROM _dkdc_pruned WHERE \"table\" = ?1", [number])
+            .db()?;
         self.forget(number)?;
         self.set_chain(number, None);
         let detail = json!({"versions": versions, "last_hash": hex(&anchor)});

@@ -11,7 +11,7 @@
 //! heads moves, by which every connection takes its recent heads anew, and the
 //! event makes every DuckDB drop the rows that it has in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -51,7 +51,9 @@ struct Doomed {
     idx: Idx,
     id: String,
     leaf: Hash,
-    /// For the record's newest version.
+    /// The record's current version: the others have no index entries, and their
+    /// values are not kept here.
+    current: bool,
     values: Vec<Value>,
 }
 
@@ -78,8 +80,9 @@ impl Tx<'_> {
         self.heads.clear(number);
         name_ids(self.conn, ids)?;
         let (doomed, blobs) = doomed(self.conn, &meta)?;
+        let found: HashSet<&str> = doomed.iter().map(|version| version.id.as_str()).collect();
         for id in ids {
-            if !doomed.iter().any(|version| version.id == *id) {
+            if !found.contains(id) {
                 return Err(Error::NotFound {
                     table: table.to_owned(),
                     id: (*id).to_owned(),
@@ -113,12 +116,7 @@ impl Tx<'_> {
 
     /// Takes what is derived from the records: index entries, heads, waypoints.
     fn take_entries(&self, meta: &TableMeta, doomed: &[Doomed]) -> Result<()> {
-        let mut head = self.conn.prepare_cached(&meta.sql.folded_head).db()?;
-        for version in doomed {
-            let newest = find_head(&mut head, &version.id)?;
-            if newest.is_none_or(|head| head.deleted || head.idx != version.idx) {
-                continue;
-            }
+        for version in doomed.iter().filter(|version| version.current) {
             for (at, def) in meta.schema.indexes.iter().enumerate() {
                 if let Some(key) = index::key(def, &version.id, version.idx, &version.values) {
                     self.conn
@@ -128,7 +126,6 @@ impl Tx<'_> {
                 }
             }
         }
-        drop(head);
         let them = "id IN (SELECT id FROM temp._dkdc_erased)";
         let number = meta.schema.number;
         let head_table = &meta.sql.head_table;
@@ -153,9 +150,8 @@ impl Tx<'_> {
         let mut stub = self.conn.prepare(&sql).db()?;
         for version in doomed {
             stub.execute((version.idx.as_micros(), version.leaf)).db()?;
-            request::forget(self.conn, version.idx)?;
         }
-        Ok(())
+        request::forget(self.conn, meta)
     }
 
     /// In an adopted file, takes the rows that the versions were made of.
@@ -197,6 +193,7 @@ fn doomed(conn: &Connection, meta: &TableMeta) -> Result<(Vec<Doomed>, Vec<BlobR
     );
     let mut statement = conn.prepare(&sql).db()?;
     let mut rows = statement.query([]).db()?;
+    let mut head = conn.prepare_cached(&meta.sql.folded_head).db()?;
     let mut leaf = Leaf::default();
     let (mut doomed, mut blobs) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next().db()? {
@@ -208,11 +205,14 @@ fn doomed(conn: &Connection, meta: &TableMeta) -> Result<(Vec<Doomed>, Vec<BlobR
             _ => None,
         });
         blobs.extend(named);
+        let head = find_head(&mut head, &row.id)?;
+        let current = head.is_some_and(|head| !head.deleted && head.idx == row.version.idx);
         doomed.push(Doomed {
             idx: row.version.idx,
             id: row.id,
             leaf: hash,
-            values: row.values,
+            current,
+            values: if current { row.values } else { Vec::new() },
         });
     }
     Ok((doomed, blobs))

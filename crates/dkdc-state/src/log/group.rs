@@ -154,6 +154,9 @@ impl Group {
         store.refuse_unwritable()?;
         let since = Instant::now();
         if Self::leads(&mut lock(&self.queue)) {
+            // Records are made inside the transaction: their code cannot use the
+            // state there, or would wait for itself.
+            let _inside = matches!(batch.writes, Writes::ToMake(..)).then(|| store.enter());
             return self.lead(store, batch, since);
         }
         let batch = Batch {
@@ -215,13 +218,7 @@ impl Group {
     ) -> Result<(Answer, Vec<Answer>)> {
         let mut lease = self.lease(store, since)?;
         let mut tx = Tx::begin(store, lease.writer(), since)?;
-        {
-            let mut queue = lock(&self.queue);
-            let count = queue.waiting.len().min(GROUP);
-            jobs.extend(queue.waiting.drain(..count));
-        }
-        let guarded = !jobs.is_empty();
-        let mut write = |batch: Batch<Writes<'_>>| -> Result<Answer> {
+        let mut write = |batch: Batch<Writes<'_>>, guarded| -> Result<Answer> {
             let answer = tx.unit(guarded, |tx| {
                 tx.apply(batch).map_err(|error| tx.locate(error))
             });
@@ -231,10 +228,20 @@ impl Group {
                 answer => Ok(answer),
             }
         };
-        let answer = write(own)?;
+        // Its own first: should that panic, nobody else waits for this thread.
+        let guarded = !lock(&self.queue).waiting.is_empty();
+        let answer = write(own, guarded)?;
+        if answer.is_err() && !guarded {
+            return Ok((answer, Vec::new()));
+        }
+        {
+            let mut queue = lock(&self.queue);
+            let count = queue.waiting.len().min(GROUP);
+            jobs.extend(queue.waiting.drain(..count));
+        }
         let others = jobs
             .iter()
-            .map(|job| write(job.take().into()))
+            .map(|job| write(job.take().into(), true))
             .collect::<Result<Vec<_>>>()?;
         if answer.is_ok() || others.iter().any(Result::is_ok) {
             tx.commit()?;
@@ -293,7 +300,7 @@ impl Group {
     pub(crate) fn checkpoint(&self) {
         let writer = lock(&self.writer);
         let now = Duration::ZERO;
-        let checkpointed = writer.as_ref().map(|w| writer::truncate(&w.conn, now));
+        let checkpointed = writer.as_ref().map(|w| writer::truncate(&w.conn, now, now));
         if let Some(Err(error)) = checkpointed {
             tracing::warn!(%error, "checkpoint on close failed");
         }

@@ -76,12 +76,9 @@ impl Store {
         if !idle.shared.asked.swap(false, Ordering::AcqRel) {
             return;
         }
-        let done = writer::truncate(conn, PATIENCE);
+        let done = writer::truncate(conn, PATIENCE, self.config.busy_timeout);
         let prevented = !done.is_ok_and(|checkpoint| checkpoint.complete);
         idle.shared.prevented.store(prevented, Ordering::Release);
-        if let Err(error) = conn.busy_timeout(self.config.busy_timeout) {
-            tracing::warn!(%error, "the writer's patience");
-        }
     }
 }
 

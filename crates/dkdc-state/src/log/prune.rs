@@ -65,10 +65,12 @@ impl Store {
         self.read(|conn, catalog| {
             let meta = catalog.table(table)?;
             find(conn, catalog, meta, keep, now)?;
+            let counted = count(conn, meta);
+            conn.execute_batch("DROP TABLE temp._dkdc_doomed").db()?;
             Ok(Pruned {
                 before: size,
                 after: size,
-                ..count(conn, meta)?
+                ..counted?
             })
         })
     }
@@ -97,7 +99,7 @@ impl Tx<'_> {
         let since = find(self.conn, &self.catalog, &meta, keep, self.now)?;
         let pruned = count(self.conn, &meta)?;
         if let Some(since) = since {
-            request::expire(self.conn, number, since)?;
+            request::expire(self.conn, &meta, since)?;
         }
         if pruned.versions == 0 {
             return Ok((pruned, Vec::new()));

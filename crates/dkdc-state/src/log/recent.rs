@@ -322,8 +322,9 @@ pub(crate) struct Heads {
     /// By table number minus one.
     tables: Vec<Recent>,
     undo: Vec<Undo>,
-    /// A table was cleared in this transaction, which `undo` does not know of.
-    cleared: bool,
+    /// Something was done in this transaction that `undo` does not know of: what
+    /// it takes back is read again from the log.
+    beyond_undo: bool,
 }
 
 /// What a change replaced.
@@ -399,7 +400,7 @@ impl Heads {
     /// The table is empty now, and so is its head table.
     pub(crate) fn clear(&mut self, table: u32) {
         *self.table(table) = Recent::default();
-        self.cleared = true;
+        self.beyond_undo = true;
     }
 
     /// Where a part of a transaction begins.
@@ -409,11 +410,9 @@ impl Heads {
 
     /// Takes back everything since a mark.
     pub(crate) fn undo(&mut self, mark: usize) {
-        if self.cleared {
-            // All is read again.
+        if self.beyond_undo {
             self.tables.clear();
             self.undo.truncate(mark);
-            self.cleared = mark > 0;
         }
         for before in self.undo.drain(mark..).rev() {
             let recent = &mut self.tables[before.table as usize - 1];
@@ -435,6 +434,17 @@ impl Heads {
         Ok(())
     }
 
+    /// Folds those of one table if they are many, within its transaction: one that
+    /// writes millions of rows must not keep the heads of all.
+    pub(crate) fn fold_within(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
+        if self.table(meta.schema.number).heads.len() < MANY {
+            return Ok(());
+        }
+        self.undo.clear();
+        self.beyond_undo = true;
+        self.table(meta.schema.number).fold(conn, meta)
+    }
+
     /// Folds those of one table, all of which were put.
     pub(crate) fn fold(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
         self.undo.clear();
@@ -443,9 +453,9 @@ impl Heads {
         recent.fold(conn, meta)
     }
 
-    /// A transaction has been committed.
-    pub(crate) fn committed(&mut self) {
+    /// A transaction has ended, committed or taken back.
+    pub(crate) fn ended(&mut self) {
         self.undo.clear();
-        self.cleared = false;
+        self.beyond_undo = false;
     }
 }

@@ -8,6 +8,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::append::{Action, Existing, Write, column_number};
+use super::catalog::TableMeta;
 use super::hash::{Hash, Leaf};
 use super::{DbResult, damaged};
 use crate::error::{Error, Result};
@@ -56,13 +57,72 @@ impl Request {
             print: hasher.finalize().into(),
         }
     }
+}
 
-    /// A request of which only the key is known: a transaction's.
-    pub(crate) fn of_key(key: &str) -> Request {
-        Request {
+/// A transaction that is made once: its key, and what it is about.
+pub(crate) struct Once {
+    key: String,
+    about: blake3::Hasher,
+    /// What it was about when it was made before.
+    before: Option<Hash>,
+}
+
+const TRANSACTION: &[u8] = b"dkdc transaction";
+
+impl Once {
+    /// Finds out whether a transaction with this key was made before.
+    pub(crate) fn begin(conn: &Connection, store: &uuid::Uuid, key: &str) -> Result<Once> {
+        let found = find(conn, store, key)?;
+        let before = found.map(|found| match (found.of_transaction, found.print) {
+            (true, Some(print)) => Ok(print),
+            _ => Err(differs(key)),
+        });
+        let mut about = blake3::Hasher::new();
+        about.update(TRANSACTION);
+        Ok(Once {
             key: key.to_owned(),
-            print: blake3::hash(b"dkdc transaction").into(),
+            about,
+            before: before.transpose()?,
+        })
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(crate) fn is_new(&self) -> bool {
+        self.before.is_none()
+    }
+
+    pub(crate) fn about(&mut self, what: &[u8]) {
+        self.about.update(&(what.len() as u64).to_le_bytes());
+        self.about.update(what);
+    }
+
+    /// The transaction ends: a new key is remembered, with the versions that were
+    /// made; an old one must be about the same.
+    pub(crate) fn end(self, conn: &Connection, store: &uuid::Uuid, at: (Idx, Idx)) -> Result<()> {
+        let print: Hash = self.about.finalize().into();
+        let nothing = blake3::hash(TRANSACTION);
+        match self.before {
+            None => {
+                let request = Request {
+                    key: self.key,
+                    print,
+                };
+                remember(conn, store, &request, None, at, &[])
+            }
+            // Either side may not have said what it is about.
+            Some(before) if [before, print].contains(nothing.as_bytes()) => Ok(()),
+            Some(before) if before == print => Ok(()),
+            Some(_) => Err(differs(&self.key)),
         }
+    }
+}
+
+fn differs(key: &str) -> Error {
+    Error::RequestDiffers {
+        key: key.to_owned(),
     }
 }
 
@@ -75,30 +135,45 @@ fn hashed(store: &uuid::Uuid, key: &str) -> Hash {
     hasher.finalize().into()
 }
 
+/// A request that was answered.
+struct Answered {
+    of_transaction: bool,
+    print: Option<Hash>,
+    answer: Vec<u8>,
+}
+
+fn find(conn: &Connection, store: &uuid::Uuid, key: &str) -> Result<Option<Answered>> {
+    conn.prepare_cached(
+        "SELECT \"table\" IS NULL, print, answer FROM _dkdc_requests WHERE key = ?1",
+    )
+    .and_then(|mut s| {
+        s.query_row([hashed(store, key)], |row| {
+            Ok(Answered {
+                of_transaction: row.get(0)?,
+                print: row.get(1)?,
+                answer: row.get(2)?,
+            })
+        })
+        .optional()
+    })
+    .db()
+}
+
 /// What a request was answered, if it was made before.
 pub(crate) fn answered(
     conn: &Connection,
     store: &uuid::Uuid,
     request: &Request,
 ) -> Result<Option<Vec<Version>>> {
-    let found: Option<(Option<Hash>, Vec<u8>)> = conn
-        .prepare_cached("SELECT print, answer FROM _dkdc_requests WHERE key = ?1")
-        .and_then(|mut s| {
-            s.query_row([hashed(store, &request.key)], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()
-        })
-        .db()?;
-    match found {
+    match find(conn, store, &request.key)? {
         None => Ok(None),
-        // What was asked is forgotten when a record is erased; the answer stays.
-        Some((print, answer)) if print.is_none_or(|print| print == request.print) => {
-            decode(&answer).map(Some)
+        // What was asked is forgotten when a record of it is erased.
+        Some(found)
+            if !found.of_transaction && found.print.is_none_or(|print| print == request.print) =>
+        {
+            decode(&found.answer).map(Some)
         }
-        Some(_) => Err(Error::RequestDiffers {
-            key: request.key.clone(),
-        }),
+        Some(_) => Err(differs(&request.key)),
     }
 }
 
@@ -130,21 +205,35 @@ pub(crate) fn remember(
     .db()
 }
 
-/// Forgets what was asked in the request that made a version, since that was
-/// erased; that it was answered stays known.
-pub(crate) fn forget(conn: &Connection, idx: Idx) -> Result<()> {
-    conn.prepare_cached("UPDATE _dkdc_requests SET print = NULL WHERE first <= ?1 AND last >= ?1")
-        .and_then(|mut s| s.execute([idx.as_micros()]))
-        .map(|_| ())
-        .db()
+/// Forgets what was asked in the requests that made versions of a table which are
+/// stubs now; that they were answered stays known. A transaction's says nothing.
+pub(crate) fn forget(conn: &Connection, meta: &TableMeta) -> Result<()> {
+    let (log, number, erased) = (&meta.sql.table, meta.schema.number, Op::Erased.code());
+    conn.execute(
+        &format!(
+            "UPDATE _dkdc_requests AS r SET print = NULL WHERE \"table\" = {number} AND EXISTS \
+             (SELECT 1 FROM {log} l WHERE l.idx BETWEEN r.first AND r.last AND l._op = {erased})"
+        ),
+        [],
+    )
+    .map(|_| ())
+    .db()
 }
 
-/// Forgets the requests of a table up to a version.
-pub(crate) fn expire(conn: &Connection, table: u32, upto: Idx) -> Result<()> {
-    conn.prepare_cached("DELETE FROM _dkdc_requests WHERE \"table\" = ?1 AND last <= ?2")
-        .and_then(|mut s| s.execute((table, upto.as_micros())))
-        .map(|_| ())
-        .db()
+/// Forgets the requests that wrote a table, up to a version; asked while the
+/// versions are there, since only they tell which tables a transaction wrote.
+pub(crate) fn expire(conn: &Connection, meta: &TableMeta, upto: Idx) -> Result<()> {
+    let (log, number) = (&meta.sql.table, meta.schema.number);
+    conn.execute(
+        &format!(
+            "DELETE FROM _dkdc_requests AS r WHERE r.last <= ?1 AND (\"table\" = {number} OR \
+             \"table\" IS NULL AND EXISTS \
+             (SELECT 1 FROM {log} l WHERE l.idx BETWEEN r.first AND r.last))"
+        ),
+        [upto.as_micros()],
+    )
+    .map(|_| ())
+    .db()
 }
 
 /// Bytes of one version: `idx`, `prev` or the least integer, `op`.

@@ -52,8 +52,7 @@ impl Store {
         }
         // Readers are not waited for; the writer waits for others as before.
         self.group.on_writer(self, |conn| {
-            writer::truncate(conn, Duration::ZERO)?;
-            conn.busy_timeout(self.config.busy_timeout).db()
+            writer::truncate(conn, Duration::ZERO, self.config.busy_timeout).map(|_| ())
         })
     }
 }

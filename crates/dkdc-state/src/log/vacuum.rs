@@ -65,16 +65,14 @@ impl Store {
         let patience = self.config.busy_timeout;
         let since = Instant::now();
         let turn = patience.min(super::idle::PATIENCE);
-        let emptied = loop {
-            match writer::truncate(conn, turn) {
-                Ok(checkpoint) if checkpoint.complete => break Ok(true),
-                Ok(_) if since.elapsed() >= patience => break Ok(false),
+        loop {
+            match writer::truncate(conn, turn, patience) {
+                Ok(checkpoint) if checkpoint.complete => return Ok(true),
+                Ok(_) if since.elapsed() >= patience => return Ok(false),
                 Ok(_) => std::thread::sleep(turn / 8),
-                Err(error) => break Err(error),
+                Err(error) => return Err(error),
             }
-        };
-        conn.busy_timeout(patience).db()?;
-        emptied
+        }
     }
 
     /// Bytes of the file and of what belongs to it.

@@ -15,6 +15,7 @@ use super::catalog::Catalog;
 use super::event::{self, EventKind};
 use super::hash::Hash;
 use super::recent::Heads;
+use super::request::Once;
 use super::{DbResult, Store, damaged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Idx;
@@ -53,16 +54,17 @@ impl Writer {
 }
 
 /// What one caller's transaction did so far.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Unit {
     first: Option<Idx>,
     rows: u64,
     /// Keys in unique indexes that were written.
     unique: Vec<Touched>,
+    /// Requests that the transaction answers as a whole.
+    once: Vec<Once>,
 }
 
 /// A key in a unique index that must belong to one record when the unit ends.
-#[derive(Clone)]
 struct Touched {
     table: u32,
     index: usize,
@@ -198,6 +200,20 @@ impl<'w> Tx<'w> {
         });
     }
 
+    /// What a transaction with this request key is known by, until it ends.
+    pub(crate) fn once(&mut self, key: &str) -> Result<&mut Once> {
+        let known = self.unit.once.iter().position(|once| once.key() == key);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let once = Once::begin(self.conn, &self.catalog.store_id, key)?;
+                self.unit.once.push(once);
+                self.unit.once.len() - 1
+            }
+        };
+        Ok(&mut self.unit.once[at])
+    }
+
     /// Writes an event, and makes the catalog one that includes it.
     pub(crate) fn event(
         &mut self,
@@ -240,11 +256,10 @@ impl<'w> Tx<'w> {
         write: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         let mark = self.heads.mark();
-        let before = (
-            self.tail.clone(),
-            Arc::clone(&self.catalog),
-            self.unit.clone(),
-        );
+        let before = (self.tail.clone(), Arc::clone(&self.catalog));
+        // Of what the unit has, only these go back: its keys are many.
+        let (first, rows, unique) = (self.unit.first, self.unit.rows, self.unit.unique.len());
+        let once = self.unit.once.len();
         run(self.conn, "SAVEPOINT part")?;
         let result = write(self);
         // Some errors end the whole transaction in SQLite.
@@ -252,7 +267,10 @@ impl<'w> Tx<'w> {
             return result;
         }
         if result.is_err() {
-            (*self.tail, self.catalog, self.unit) = before;
+            (*self.tail, self.catalog) = before;
+            (self.unit.first, self.unit.rows) = (first, rows);
+            self.unit.unique.truncate(unique);
+            self.unit.once.truncate(once);
             self.heads.undo(mark);
             // When even this fails, what was written so far must not commit.
             if let Err(error) = run(self.conn, "ROLLBACK TO part") {
@@ -303,6 +321,15 @@ impl<'w> Tx<'w> {
         self.refuse_broken()?;
         for touched in std::mem::take(&mut self.unit.unique) {
             self.judge(touched)?;
+        }
+        let last = self.tail.last;
+        // No version has the number zero.
+        let made = self
+            .unit
+            .first
+            .map_or((Idx::ZERO, Idx::ZERO), |first| (first, last));
+        for once in std::mem::take(&mut self.unit.once) {
+            once.end(self.conn, &self.catalog.store_id, made)?;
         }
         let Some(first) = self.unit.first else {
             return Ok(());
@@ -382,7 +409,7 @@ impl<'w> Tx<'w> {
             *self.heads = Heads::default();
             return Err(error);
         }
-        self.heads.committed();
+        self.heads.ended();
         self.store.publish(&self.catalog);
         self.store.wrote();
         self.store.tidy(self.conn);
@@ -396,6 +423,7 @@ impl Drop for Tx<'_> {
             return;
         }
         self.heads.undo(0);
+        self.heads.ended();
         let ended = !self.conn.is_autocommit() && roll_back(self.conn);
         if ended {
             *self.tail = std::mem::take(&mut self.before);
@@ -481,14 +509,20 @@ pub(crate) fn checkpoint(conn: &Connection) -> Result<Checkpointed> {
 }
 
 /// The same, and begins the `-wal` anew: writers wait meanwhile, and this call
-/// waits for readers so long.
-pub(crate) fn truncate(conn: &Connection, patience: Duration) -> Result<Checkpointed> {
+/// waits for readers so long. The connection then has its `usual` patience again.
+pub(crate) fn truncate(
+    conn: &Connection,
+    patience: Duration,
+    usual: Duration,
+) -> Result<Checkpointed> {
     conn.busy_timeout(patience).db()?;
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+    let done = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
         let busy: i64 = row.get(0)?;
         Ok(Checkpointed {
             complete: busy == 0,
         })
-    })
-    .db()
+    });
+    // Also when it failed.
+    conn.busy_timeout(usual).db()?;
+    done.db()
 }

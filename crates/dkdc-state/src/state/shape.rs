@@ -53,6 +53,16 @@ impl<R: Record> Shape<R> {
             encode: |record, places, schema| {
                 let invalid = |source| invalid(schema, &record.id(), source);
                 let values = record.to_values().map_err(invalid)?;
+                if values.len() != places.len() {
+                    return Err(Error::InvalidRow {
+                        table: schema.name.clone(),
+                        why: format!(
+                            "the record gives {} values for {} columns",
+                            values.len(),
+                            places.len()
+                        ),
+                    });
+                }
                 let mut cells = Vec::new();
                 cells.resize_with(schema.columns.len(), || None);
                 for (value, at) in values.into_iter().zip(places) {

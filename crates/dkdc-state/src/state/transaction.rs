@@ -12,7 +12,6 @@ use crate::blob::Packed;
 use crate::error::Result;
 use crate::log::append::{Action, Batch, Existing, Write, Writes};
 use crate::log::list::{self, Scope};
-use crate::log::request::{self, Request};
 use crate::log::writer::Tx;
 use crate::log::{chunks, damaged, read};
 use crate::record::{BlobRef, Idx, Record, Version, Versioned};
@@ -94,14 +93,23 @@ impl<'t, 'w> Transaction<'t, 'w> {
     /// that of a single write.
     pub fn once(&self, key: &str) -> Result<bool> {
         let mut tx = self.tx.borrow_mut();
+        tx.step(|tx| Ok(tx.once(key)?.is_new()))
+    }
+
+    /// Adds to what the transaction with this request key is about. All of it
+    /// together is compared, or remembered, when the transaction ends: one that was
+    /// made before and was about something else is refused, whatever
+    /// [`once`](Transaction::once) said.
+    ///
+    /// # Errors
+    /// [`Error::RequestDiffers`](crate::Error::RequestDiffers) when the key was
+    /// that of a single write; from the transaction, when it was about something
+    /// else.
+    pub fn about(&self, key: &str, what: &[u8]) -> Result<()> {
+        let mut tx = self.tx.borrow_mut();
         tx.step(|tx| {
-            let (store, request) = (tx.catalog.store_id, Request::of_key(key));
-            let known = request::answered(tx.conn, &store, &request)?.is_some();
-            if !known {
-                let at = (Idx::from_micros(tx.now), Idx::from_micros(tx.now));
-                request::remember(tx.conn, &store, &request, None, at, &[])?;
-            }
-            Ok(!known)
+            tx.once(key)?.about(what);
+            Ok(())
         })
     }
 

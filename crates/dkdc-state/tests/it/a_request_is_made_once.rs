@@ -104,6 +104,76 @@ fn a_transaction_is_made_once_or_not_at_all() {
     assert_eq!(table.count().expect("a count"), 2);
 }
 
+/// Imports are transactions: the next day's file with yesterday's key is an error.
+#[test]
+fn a_transaction_is_compared_by_what_it_is_about() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    let import = |ids: &[&str]| {
+        state.transaction(|tx| {
+            let new = tx.once("k")?;
+            for id in ids {
+                tx.about("k", id.as_bytes())?;
+                if new {
+                    tx.rows("notes")?.append(&note(id, 1))?;
+                }
+            }
+            Ok::<_, Error>(new)
+        })
+    };
+    assert!(import(&["a", "b"]).expect("new"));
+    assert!(!import(&["a", "b"]).expect("the same"));
+    for other in [&["a", "b", "c"][..], &["a"], &["ab"], &["b", "a"]] {
+        assert_eq!(refusal(import(other)), "RequestDiffers", "{other:?}");
+    }
+    let single = table.request("k").append(&note("c", 1));
+    assert_eq!(refusal(single), "RequestDiffers");
+    assert_eq!(table.count().expect("a count"), 2);
+}
+
+#[test]
+fn a_transactions_key_goes_with_the_tables_that_it_wrote() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    let mut other = notes();
+    other.name = "other".to_owned();
+    let other = state.define(&other).expect("a table");
+    let import = || {
+        state.transaction(|tx| {
+            let new = tx.once("k")?;
+            if new {
+                tx.rows("notes")?.upsert(&note("a", 1))?;
+            }
+            Ok::<_, Error>(new)
+        })
+    };
+    assert!(import().expect("new"));
+    other.append(&note("a", 1)).expect("new");
+    state.clear(&["other"]).expect("a table");
+    assert!(!import().expect("it wrote notes alone"));
+    // What an erased record was is not in the key of a transaction.
+    state.erase("notes", &["a"]).expect("there");
+    assert_eq!(
+        refusal(table.request("k").append(&note("b", 1))),
+        "RequestDiffers"
+    );
+    assert!(!import().expect("it was made"));
+    table.request("single").append(&note("c", 1)).expect("new");
+    state.erase("notes", &["c"]).expect("there");
+    let once = state.transaction(|tx| tx.once("single"));
+    assert_eq!(refusal(once), "RequestDiffers");
+    state.clear(&["notes"]).expect("a table");
+    assert!(import().expect("forgotten"));
+    let now = state.last().expect("a read");
+    table.upsert(&note("a", 2)).expect("there");
+    state
+        .prune("notes", Keep::Since(now.into()))
+        .expect("pruned");
+    assert!(import().expect("forgotten"));
+}
+
 /// Worker: makes one request, and says what it was answered.
 pub(crate) fn make_request(args: &[String]) {
     let state = crate::support::quick().open(&args[0]).expect("a store");

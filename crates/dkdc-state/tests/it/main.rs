@@ -2,6 +2,7 @@
 
 mod a_damaged_store_can_be_helped;
 mod a_name_means_one_thing;
+mod a_records_own_code_harms_nobody;
 mod a_request_is_made_once;
 mod acknowledged_writes_are_there;
 mod adoption;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use super::super::append::{Action, Batch, Existing, Write};
+use super::super::append::{Action, Batch, Existing, Write, Writes};
 use super::lock;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -59,29 +59,38 @@ fn followers_of_a_leader_that_panics_are_told_and_wrote_nothing() {
     let (arrived, has_arrived) = channel();
     let (let_go, go) = channel();
     *lock(&gate.0) = Some((arrived, go));
+    // No declaration lets such a value into an index: its key is a bug.
+    let wrong = || put("wrong", Value::Json(serde_json::Value::Null));
+    let told = |answer: Option<&super::Answer>| {
+        answer.is_some_and(|a| matches!(a, Err(error) if error.to_string().contains("panicked")))
+    };
     std::thread::scope(|scope| {
-        // No declaration lets such a value into an index: its key is a bug.
-        let wrong = put("leader", Value::Json(serde_json::Value::Null));
-        let leader = scope.spawn(|| {
-            let submit = || store.group().submit(store, wrong.into());
-            catch_unwind(AssertUnwindSafe(submit)).is_err()
-        });
+        // Each says whether it panicked itself.
+        let submit = |batch: Batch| {
+            let submit = move || store.group().submit(store, batch.into());
+            scope.spawn(move || catch_unwind(AssertUnwindSafe(submit)).ok())
+        };
+        let leader = submit(put("leader", Value::from("x")));
         has_arrived.recv().expect("it has the write lock");
-        let followers: Vec<_> = (0..3)
-            .map(|n| {
-                let batch = put(&format!("follower {n}"), Value::from("x"));
-                scope.spawn(|| store.group().submit(store, batch.into()))
-            })
-            .collect();
-        while lock(&store.group().queue).waiting.len() < followers.len() {
-            std::thread::yield_now();
-        }
+        let waiting = |count: usize| {
+            while lock(&store.group().queue).waiting.len() < count {
+                std::thread::yield_now();
+            }
+        };
+        let first = submit(put("first", Value::from("x")));
+        waiting(1);
+        let second = submit(wrong());
+        waiting(2);
+        let third = submit(put("third", Value::from("x")));
+        waiting(3);
         let_go.send(()).expect("it waits");
-        assert!(leader.join().expect("it was caught"), "it panicked");
-        for follower in followers {
-            let answer = follower.join().expect("no panic");
-            let told = matches!(&answer, Err(error) if error.to_string().contains("panicked"));
-            assert!(told, "{answer:?}");
+        assert!(
+            leader.join().expect("it was caught").is_none(),
+            "it panicked"
+        );
+        for follower in [first, second, third] {
+            let answer = follower.join().expect("no panic of its own");
+            assert!(told(answer.as_ref()), "{answer:?}");
         }
     });
     assert_eq!(table.ids("", 9).expect("ids"), [""; 0]);
@@ -93,4 +102,49 @@ fn followers_of_a_leader_that_panics_are_told_and_wrote_nothing() {
     assert!(state.check().expect("a check").is_sound());
     let inside = state.transaction(|_| Ok::<_, Error>(()));
     inside.expect("the writer was given back");
+}
+
+#[test]
+fn a_leader_that_panics_over_its_own_writes_takes_nobody_along() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = Arc::new(Gate::default());
+    let clock = Arc::clone(&gate) as Arc<dyn Clock>;
+    let state = State::options()
+        .clock(clock)
+        .open(folder.path().join("data.db"));
+    let state = state.expect("a store");
+    let def = TableDef::new("t").column(ColumnDef::new("body", ColumnType::Text));
+    let table = state.define(&def).expect("a table");
+    let store = state.store();
+    let (arrived, has_arrived) = channel();
+    let (let_go, go) = channel();
+    *lock(&gate.0) = Some((arrived, go));
+    std::thread::scope(|scope| {
+        let leader = scope.spawn(|| {
+            let make = |_: &_, _: usize| panic!("a record's own code");
+            let batch = Batch {
+                table: 1,
+                writes: Writes::ToMake(1, &make),
+                request: None,
+            };
+            catch_unwind(AssertUnwindSafe(|| store.group().submit(store, batch))).is_err()
+        });
+        has_arrived.recv().expect("it has the write lock");
+        let ids = ["a", "b", "c"];
+        let followers = ids.map(|id| {
+            let batch = put(id, Value::from("x"));
+            scope.spawn(|| store.group().submit(store, batch.into()))
+        });
+        while lock(&store.group().queue).waiting.len() < followers.len() {
+            std::thread::yield_now();
+        }
+        let_go.send(()).expect("it waits");
+        assert!(leader.join().expect("it was caught"), "it panicked");
+        for follower in followers {
+            let answer = follower.join().expect("no panic");
+            assert_eq!(answer.expect("written").len(), 1);
+        }
+    });
+    assert_eq!(table.ids("", 9).expect("ids"), ["a", "b", "c"]);
+    assert!(state.check().expect("a check").is_sound());
 }
