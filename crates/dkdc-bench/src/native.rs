@@ -78,7 +78,8 @@ impl Native {
 
 /// Writes rows into a Parquet file.
 pub(crate) fn export(state: &State, rows: &str, path: &Path) -> Result<()> {
-    let batches = state.sql(&format!("from {rows} order by idx"))?;
+    // In order of idx, as files and log have them.
+    let batches = state.sql(&format!("from {rows}"))?;
     let mut writer = ArrowWriter::try_new(File::create(path)?, batches.schema(), None)?;
     for batch in batches {
         writer.write(&batch?)?;

@@ -5,9 +5,11 @@ mod asof;
 mod command;
 mod indexed;
 mod lake;
+mod memory;
 mod post;
 mod python;
 mod reads;
+mod sealing;
 mod threads;
 mod writes;
 
@@ -19,7 +21,7 @@ use crate::sample::Plain;
 use crate::store::{BATCH, Filled, Pair};
 use crate::{Result, Suite};
 
-pub(crate) use analytics::peak_memory;
+pub(crate) use memory::peak_memory;
 
 /// What to run.
 pub(crate) struct Plan {

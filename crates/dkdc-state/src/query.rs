@@ -14,6 +14,8 @@ mod engine;
 mod files;
 mod hot;
 mod judge;
+mod pin;
+mod replaced;
 mod scan;
 mod stage;
 mod tail;

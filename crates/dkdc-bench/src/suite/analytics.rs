@@ -4,16 +4,15 @@
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dkdc_state::{Durability, Idx, State, Table};
 
 use super::command::run_one;
-use super::{Plan, leave, post, size};
+use super::{Plan, leave, memory, post, sealing, size};
 use crate::Result;
-use crate::measure::{alternate, micros};
-use crate::native::{self, Native};
+use crate::measure::{Side, alternate, micros};
+use crate::native::Native;
 use crate::report::{Limit, Outcome, Report};
 use crate::sample::{Feed, Plain};
 
@@ -22,20 +21,21 @@ const FILL: usize = 10_000;
 /// Versions for each record.
 const VERSIONS: usize = 4;
 
-const AGGREGATE: &str = "select user_id, count(*), avg(priority) from {} group by user_id";
+pub(super) const AGGREGATE: &str =
+    "select user_id, count(*), avg(priority) from {} group by user_id";
 const TOP: &str = "select id, body, priority from {} order by priority desc, id limit 20";
 
-fn over(question: &str, rows: &str) -> String {
+pub(super) fn over(question: &str, rows: &str) -> String {
     question.replace("{}", rows)
 }
 
 /// A store full of versions, and what was written.
-struct Filled {
-    state: State,
-    table: Table<Plain>,
+pub(super) struct Filled {
+    pub(super) state: State,
+    pub(super) table: Table<Plain>,
     ids: Vec<String>,
     middle: Idx,
-    feed: Feed,
+    pub(super) feed: Feed,
 }
 
 /// All questions, at each size.
@@ -48,145 +48,132 @@ pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn at_size(plan: &Plan, report: &mut Report, room: &Path, versions: usize) -> Result<()> {
-    let path = room.join("analytics.db");
-    let mut filled = fill(&path, versions)?;
-    let native = Native::load(&filled.state, "plain", room)?;
-    let size = size(versions);
-    let mut add = |operation: &str, dkdc, peer, against, limit| {
-        report.add(Outcome {
+/// dkdc and native tables that hold the same rows, asked in turns.
+struct Sides<'a> {
+    report: &'a mut Report,
+    native: &'a Native,
+    size: String,
+    rounds: usize,
+}
+
+impl Sides<'_> {
+    fn add(
+        &mut self,
+        operation: &str,
+        [dkdc, peer]: [f64; 2],
+        against: &'static str,
+        limit: Limit,
+    ) {
+        self.report.add(Outcome {
             operation: operation.to_owned(),
-            size: size.clone(),
+            size: self.size.clone(),
             unit: "ms",
             dkdc,
             peer,
             against,
             limit,
         });
+    }
+
+    /// One question, and the same to the native tables; returns the medians.
+    fn ask(
+        &mut self,
+        operation: &str,
+        (state, ours): (&State, &str),
+        theirs: &str,
+        (against, limit): (&'static str, Limit),
+    ) -> Result<[f64; 2]> {
+        let mut sides: [Side<'_>; 2] = [&mut || ask(state, ours), &mut || self.native.ask(theirs)];
+        let medians = alternate(self.rounds, &mut sides)?;
+        let medians = [medians[0], medians[1]];
+        self.add(operation, medians, against, limit);
+        Ok(medians)
+    }
+}
+
+const NATIVE: &str = "DuckDB, native";
+
+fn at_size(plan: &Plan, report: &mut Report, room: &Path, versions: usize) -> Result<()> {
+    let path = room.join("analytics.db");
+    let mut filled = fill(&path, versions)?;
+    let native = Native::load(&filled.state, "plain", room)?;
+    add_rows_written(report, &filled, versions);
+    let first = versions == plan.versions()[0];
+    let mut sides = Sides {
+        report,
+        native: &native,
+        size: size(versions),
+        // What takes long varies less.
+        rounds: if first {
+            plan.rounds()
+        } else {
+            plan.rounds() / 2
+        },
     };
+    let (current, theirs) = (over(AGGREGATE, "plain"), over(AGGREGATE, "current"));
 
-    add_rows_written(&mut add, &filled, versions);
+    let limit = (NATIVE, Limit::AtMost(1.5));
+    let what = "aggregate over current rows";
+    let steady = sides.ask(what, (&filled.state, &current), &theirs, limit)?;
 
-    let current = over(AGGREGATE, "plain");
-    let natively = over(AGGREGATE, "current");
-    let medians = alternate(
-        plan.rounds(),
-        &mut [&mut || ask(&filled.state, &current), &mut || {
-            native.ask(&natively)
-        }],
+    let changed = after_each_write(&mut filled, &sides, &current, &theirs)?;
+    let what = "the same after each write";
+    sides.add(what, changed, NATIVE, Limit::AtMost(2.0));
+
+    let state = &filled.state;
+    let ours = over(AGGREGATE, "history.plain");
+    let limit = (NATIVE, Limit::AtMost(2.0));
+    let what = "aggregate over all history";
+    sides.ask(what, (state, &ours), &over(AGGREGATE, "history"), limit)?;
+
+    let limit = (NATIVE, Limit::AtMost(3.0));
+    let what = "top 20 by a column without index";
+    sides.ask(
+        what,
+        (state, &over(TOP, "plain")),
+        &over(TOP, "current"),
+        limit,
     )?;
-    let steady = medians[0];
-    add(
-        "aggregate over current rows",
-        steady,
-        medians[1],
-        "DuckDB, native",
-        Limit::AtMost(1.5),
-    );
 
-    let changed = after_each_write(plan, &mut filled, &native, &current, &natively)?;
-    add(
-        "the same after each write",
-        changed.0,
-        changed.1,
-        "DuckDB, native",
-        Limit::AtMost(2.0),
-    );
-
-    let history = over(AGGREGATE, "history.plain");
-    let natively_all = over(AGGREGATE, "history");
-    let medians = alternate(
-        plan.rounds(),
-        &mut [&mut || ask(&filled.state, &history), &mut || {
-            native.ask(&natively_all)
-        }],
-    )?;
-    add(
-        "aggregate over all history",
-        medians[0],
-        medians[1],
-        "DuckDB, native",
-        Limit::AtMost(2.0),
-    );
-
-    let (top, natively_top) = (over(TOP, "plain"), over(TOP, "current"));
-    let medians = alternate(
-        plan.rounds(),
-        &mut [&mut || ask(&filled.state, &top), &mut || {
-            native.ask(&natively_top)
-        }],
-    )?;
-    add(
-        "top 20 by a column without index",
-        medians[0],
-        medians[1],
-        "DuckDB, native",
-        Limit::AtMost(3.0),
-    );
-
-    let then = over(
-        AGGREGATE,
-        &format!("plain_at({})", filled.middle.as_micros()),
-    );
-    let natively_then = over(AGGREGATE, &Native::as_of(filled.middle));
-    let medians = alternate(
-        plan.rounds(),
-        &mut [&mut || ask(&filled.state, &then), &mut || {
-            native.ask(&natively_then)
-        }],
-    )?;
-    add(
-        "aggregate as of the middle",
-        medians[0],
-        medians[1],
-        "DuckDB, anti-join",
-        Limit::AtMost(2.0),
-    );
+    let ours = format!("plain_at({})", filled.middle.as_micros());
+    let theirs_then = over(AGGREGATE, &Native::as_of(filled.middle));
+    let limit = ("DuckDB, anti-join", Limit::AtMost(2.0));
+    let what = "aggregate as of the middle";
+    sides.ask(what, (state, &over(AGGREGATE, &ours)), &theirs_then, limit)?;
 
     // A process that keeps no rows in memory.
     drop((filled.table, filled.state));
     let state = State::options().hot_rows_bytes(0).open(&path)?;
-    let medians = alternate(
-        plan.rounds(),
-        &mut [&mut || ask(&state, &current), &mut || native.ask(&natively)],
-    )?;
-    add(
-        "aggregate, no hot rows",
-        medians[0],
-        medians[1],
-        "DuckDB, native",
-        Limit::AtMost(3.0),
-    );
+    let limit = (NATIVE, Limit::AtMost(3.0));
+    let what = "aggregate, no hot rows";
+    sides.ask(what, (&state, &current), &theirs, limit)?;
     drop((state, native));
-    memory(report, room, &path, versions)?;
+    memory::run(report, room, &path, versions)?;
 
-    if versions == plan.versions()[0] {
-        post::aggregate(plan, report, steady, versions)?;
+    if first {
+        post::aggregate(plan, report, steady[0], versions)?;
         whole_process(plan, report, &path, &current)?;
-        beside_sealing(plan, report, room)?;
+        sealing::run(plan, report, room)?;
     }
     Ok(())
 }
 
 /// Rows in files for each version, with the mirror kept up to date all along.
-fn add_rows_written(
-    add: &mut impl FnMut(&str, f64, f64, &'static str, Limit),
-    filled: &Filled,
-    versions: usize,
-) {
+fn add_rows_written(report: &mut Report, filled: &Filled, versions: usize) {
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-    let [written, versions] = [filled.state.mirror_rows_written() as f64, versions as f64];
-    let what = "rows written by the mirror";
-    add(
-        what,
-        written / versions,
-        1.0,
-        "a row appended",
-        Limit::AtMost(6.0),
-    );
+    let written = filled.state.mirror_rows_written() as f64 / versions as f64;
+    report.add(Outcome {
+        operation: "rows written by the mirror".to_owned(),
+        size: size(versions),
+        unit: "",
+        dkdc: written,
+        peer: 1.0,
+        against: "a row appended",
+        limit: Limit::AtMost(6.0),
+    });
 }
 
-fn fill(path: &Path, versions: usize) -> Result<Filled> {
+pub(super) fn fill(path: &Path, versions: usize) -> Result<Filled> {
     let state = State::options()
         .durability(Durability::Relaxed)
         .open(path)?;
@@ -222,52 +209,8 @@ fn fill(path: &Path, versions: usize) -> Result<Filled> {
     })
 }
 
-/// The most memory that a process takes which asks for the aggregate, beside one
-/// that has the same rows in a native table.
-fn memory(report: &mut Report, room: &Path, path: &Path, versions: usize) -> Result<()> {
-    let rows = room.join("current.parquet");
-    let state = State::open(path)?;
-    native::export(&state, "plain", &rows)?;
-    drop(state);
-    let this = std::env::current_exe()?;
-    let peak = |side: &str, path: &Path| -> Result<f64> {
-        let mut command = Command::new(&this);
-        command.args(["--peak-memory", side]).arg(path);
-        let output = command.output()?;
-        let words = String::from_utf8(output.stdout)?;
-        words.trim().parse().map_err(|_| words.into())
-    };
-    report.add(Outcome {
-        operation: "memory of the aggregate".to_owned(),
-        size: size(versions),
-        unit: "MB",
-        dkdc: peak("dkdc", path)?,
-        peer: peak("native", &rows)?,
-        against: "DuckDB, native",
-        limit: Limit::Above(200.0),
-    });
-    Ok(std::fs::remove_file(&rows)?)
-}
-
-/// Asks for the aggregate until rows are in memory, and says how many megabytes
-/// this process took at most.
-pub(crate) fn peak_memory(side: &str, path: &Path) -> Result<f64> {
-    if side == "native" {
-        let native = Native::of_parquet(path)?;
-        for _ in 0..3 {
-            native.ask(&over(AGGREGATE, "current"))?;
-        }
-    } else {
-        let state = State::open(path)?;
-        for _ in 0..3 {
-            ask(&state, &over(AGGREGATE, "plain"))?;
-        }
-    }
-    crate::machine::peak_memory()
-}
-
 /// Milliseconds until the last row is there.
-fn ask(state: &State, question: &str) -> Result<f64> {
+pub(super) fn ask(state: &State, question: &str) -> Result<f64> {
     let started = Instant::now();
     for batch in state.sql(question)? {
         black_box(batch?);
@@ -277,12 +220,11 @@ fn ask(state: &State, question: &str) -> Result<f64> {
 
 /// The question after each of some appends and updates, on both sides.
 fn after_each_write(
-    plan: &Plan,
     filled: &mut Filled,
-    native: &Native,
+    sides: &Sides<'_>,
     ours: &str,
     theirs: &str,
-) -> Result<(f64, f64)> {
+) -> Result<[f64; 2]> {
     let Filled {
         state,
         table,
@@ -292,7 +234,7 @@ fn after_each_write(
     } = filled;
     let mut update = false;
     let medians = alternate(
-        2 * plan.rounds(),
+        2 * sides.rounds,
         &mut [
             &mut || {
                 update = !update;
@@ -303,10 +245,10 @@ fn after_each_write(
                 }
                 ask(state, ours)
             },
-            &mut || native.ask(theirs),
+            &mut || sides.native.ask(theirs),
         ],
     )?;
-    Ok((medians[0], medians[1]))
+    Ok([medians[0], medians[1]])
 }
 
 /// `dkdc sql`, from start to end, beside a process that opens DuckDB.
@@ -341,80 +283,4 @@ fn whole_process(plan: &Plan, report: &mut Report, path: &Path, question: &str) 
         limit: Limit::Above(60.0),
     });
     Ok(())
-}
-
-/// Writes beside the mirror's work: a second thread makes the mirror anew, again
-/// and again, which is more than sealing takes.
-fn beside_sealing(plan: &Plan, report: &mut Report, room: &Path) -> Result<()> {
-    let time = Duration::from_millis(if plan.quick { 300 } else { 2000 });
-    for (operation, batch, durability, limit) in [
-        ("append, Full, beside sealing", 1, Durability::Full, 0.8),
-        (
-            "append, 1000 a batch, beside sealing",
-            1000,
-            Durability::Full,
-            0.6,
-        ),
-    ] {
-        let path = room.join(format!("sealing-{batch}.db"));
-        let mut filled = fill(&path, plan.versions()[0] / 10)?;
-        let state = State::options().durability(durability);
-        drop((filled.table, filled.state));
-        let state = state.open(&path)?;
-        let table = state.table::<Plain>()?;
-        let feed = &mut filled.feed;
-        let mut rate = |sealing: bool| -> Result<f64> {
-            let done = AtomicBool::new(false);
-            let rate = std::thread::scope(|scope| {
-                let sealer = sealing.then(|| {
-                    scope.spawn(|| {
-                        while !done.load(Ordering::Relaxed) {
-                            state.rebuild_mirror()?;
-                        }
-                        Ok::<(), dkdc_state::Error>(())
-                    })
-                });
-                let rate = appends(&table, feed, batch, time);
-                done.store(true, Ordering::Relaxed);
-                match sealer.map(std::thread::ScopedJoinHandle::join) {
-                    Some(Ok(sealed)) => sealed.map_err(Into::into).and(rate),
-                    Some(Err(_)) => Err("the sealing thread panicked".into()),
-                    None => rate,
-                }
-            })?;
-            Ok(rate)
-        };
-        let mut rates = [Vec::new(), Vec::new()];
-        for _ in 0..5 {
-            rates[0].push(rate(true)?);
-            rates[1].push(rate(false)?);
-        }
-        let [with, without] = rates.map(|mut rates| crate::measure::median(&mut rates));
-        report.add(Outcome {
-            operation: operation.to_owned(),
-            size: size(plan.versions()[0] / 10),
-            unit: "/s",
-            dkdc: with,
-            peer: without,
-            against: "without sealing",
-            limit: Limit::AtLeast(limit),
-        });
-    }
-    Ok(())
-}
-
-/// Rows a second, for so long.
-fn appends(table: &Table<Plain>, feed: &mut Feed, batch: usize, time: Duration) -> Result<f64> {
-    let mut rows = 0_u32;
-    let mut spent = Duration::ZERO;
-    while spent < time {
-        let records: Vec<Plain> = feed.take(batch.max(100));
-        let started = Instant::now();
-        for records in records.chunks(batch) {
-            table.append_all(records)?;
-        }
-        spent += started.elapsed();
-        rows += u32::try_from(records.len())?;
-    }
-    Ok(f64::from(rows) / spent.as_secs_f64())
 }

@@ -12,8 +12,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::catalog::Catalog;
 use super::hash::{self, Hash, Leaf};
-use super::{DbResult, damaged};
-use crate::error::Result;
+use super::{DbResult, Store, damaged};
+use crate::error::{Error, Result};
 use crate::record::{Idx, Op};
 use crate::schema::sql::Cell;
 
@@ -140,6 +140,22 @@ pub(crate) fn took(conn: &Connection, table: u32, since: Idx) -> Result<bool> {
     )
     .and_then(|mut s| s.exists((since.as_micros(), table)))
     .db()
+}
+
+/// Refuses to go on with what was read of a table when something was taken from it
+/// between two events.
+pub(crate) fn check(
+    conn: &Connection,
+    store: &Store,
+    table: u32,
+    (since, last): (Idx, Idx),
+) -> Result<()> {
+    if last != since && took(conn, table, since)? {
+        return Err(Error::Changed {
+            path: store.path.clone(),
+        });
+    }
+    Ok(())
 }
 
 /// The events after one `idx` up to another, oldest first.

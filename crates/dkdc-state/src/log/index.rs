@@ -71,7 +71,7 @@ fn push_int(key: &mut Vec<u8>, descending: bool, int: i64) {
     finish(key, start, descending);
 }
 
-fn push_text(key: &mut Vec<u8>, descending: bool, text: &str) {
+pub(super) fn push_text(key: &mut Vec<u8>, descending: bool, text: &str) {
     push_bytes(key, descending, text.as_bytes());
 }
 

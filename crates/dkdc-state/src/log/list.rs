@@ -51,14 +51,14 @@ pub(crate) fn list(
     recent::catch_up(conn, meta)?;
     let mut params = Vec::new();
     let source = match scope {
-        Scope::Current => current_source(meta, &checked, &mut params),
+        Scope::Current => current_source(meta, &checked, select.limit, &mut params),
         Scope::AsOf(asof) => {
             moment::check_floor(meta, asof)?;
             collect_as_of(conn, meta, asof)?;
             let log = &meta.sql.table;
             Source {
                 from: format!("temp._dkdc_asof a CROSS JOIN {log} l ON l.idx = a.idx WHERE 1"),
-                order: None,
+                order: Order::BySql,
             }
         }
         Scope::Deleted => Source {
@@ -68,7 +68,7 @@ pub(crate) fn list(
                 meta.sql.heads,
                 log = meta.sql.table
             ),
-            order: None,
+            order: Order::BySql,
         },
     };
     let mut sql = format!("SELECT {} FROM {}", meta.sql.row_columns, source.from);
@@ -76,10 +76,14 @@ pub(crate) fn list(
         sql += " AND ";
         sql += &condition_sql(meta, condition, &mut params);
     }
-    sql += " ORDER BY ";
-    match source.order {
-        Some(order) => sql += &order,
-        None => {
+    match &source.order {
+        Order::Given(order) => {
+            sql += " ORDER BY ";
+            sql += order;
+        }
+        Order::Here => {}
+        Order::BySql => {
+            sql += " ORDER BY ";
             for part in &checked.order {
                 sql += &expression(meta, part.key, &mut params);
                 sql += if part.descending { " DESC, " } else { ", " };
@@ -97,13 +101,41 @@ pub(crate) fn list(
     while let Some(row) = rows.next().db()? {
         found.push(read::decode(&meta.schema, row)?);
     }
+    if matches!(source.order, Order::Here) {
+        found.sort_by_cached_key(|row| sort_key(&checked.order, row));
+    }
     Ok(found)
 }
 
-/// Where rows come from; `order`: they come in the order asked for by this.
+/// Where rows come from, and how they get into the order asked for.
 struct Source {
     from: String,
-    order: Option<String>,
+    order: Order,
+}
+
+enum Order {
+    /// They come in it, by this.
+    Given(String),
+    /// SQLite sorts them.
+    BySql,
+    /// They are sorted here: SQLite would carry each whole row through its sorter.
+    Here,
+}
+
+/// Bytes that order rows as asked for; among equals, by id.
+fn sort_key(order: &[IndexPart], row: &LogRow) -> Vec<u8> {
+    let mut key = Vec::with_capacity(9 * order.len() + 18);
+    for part in order {
+        match part.key {
+            PartKey::Idx => index::push(&mut key, *part, &Value::Int(row.version.idx.as_micros())),
+            PartKey::Id => index::push_text(&mut key, part.descending, &row.id),
+            PartKey::Column(number) => {
+                index::push(&mut key, *part, &row.values[number as usize - 1]);
+            }
+        }
+    }
+    key.extend_from_slice(row.id.as_bytes());
+    key
 }
 
 fn check(meta: &TableMeta, select: &Select) -> Result<Checked> {
@@ -233,12 +265,26 @@ struct Fit<'m> {
     at: usize,
     /// Leading parts that a condition fixes.
     fixed: usize,
+    /// The part after them has a condition.
+    ranged: bool,
     /// The order asked for, forwards or backwards.
     backwards: Option<bool>,
     score: usize,
 }
 
-fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) -> Source {
+impl Fit<'_> {
+    /// True when not every entry is looked at.
+    fn narrows(&self) -> bool {
+        self.fixed > 0 || self.ranged
+    }
+}
+
+fn current_source(
+    meta: &TableMeta,
+    checked: &Checked,
+    limit: Option<u64>,
+    params: &mut Vec<Sql>,
+) -> Source {
     let (heads, log) = (&meta.sql.heads, &meta.sql.table);
     let by_id = checked
         .conditions
@@ -251,6 +297,18 @@ fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) ->
         .enumerate()
         .filter_map(|(at, index)| fit(index, at, checked))
         .max_by_key(|fit| (fit.score, usize::MAX - fit.at));
+    let narrows = by_id || best.as_ref().is_some_and(Fit::narrows);
+    if limit.is_none() && !narrows && checked.order.iter().all(|part| has_key(meta, *part)) {
+        // Each index entry would have its head looked up, and each row then is
+        // anywhere in the log. A LIMIT keeps SQLite from leaving the order away.
+        return Source {
+            from: format!(
+                "(SELECT idx FROM {heads} WHERE deleted = 0 ORDER BY idx LIMIT -1) h \
+                 CROSS JOIN {log} l ON l.idx = h.idx WHERE 1"
+            ),
+            order: Order::Here,
+        };
+    }
     if let Some(fit) = best.filter(|_| !by_id) {
         let name = quote(&format::index_name(meta.name(), fit.index.number));
         let bounds = bounds(&fit, checked, params);
@@ -258,13 +316,11 @@ fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) ->
             "{name} i CROSS JOIN {log} l ON l.idx = {} WHERE {bounds}",
             format::head_idx(&meta.schema, "i.id")
         );
-        let order = fit.backwards.map(|backwards| {
-            if backwards {
-                "i.key DESC, i.id".to_owned()
-            } else {
-                "i.key, i.id".to_owned()
-            }
-        });
+        let order = match fit.backwards {
+            Some(true) => Order::Given("i.key DESC, i.id".to_owned()),
+            Some(false) => Order::Given("i.key, i.id".to_owned()),
+            None => Order::BySql,
+        };
         return Source { from, order };
     }
     // By `idx`, the log itself has the order.
@@ -285,7 +341,7 @@ fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) ->
                 format::head_idx(&meta.schema, "l.id"),
                 format::DEAD
             ),
-            order: Some(format!("l.idx{down}")),
+            order: Order::Given(format!("l.idx{down}")),
         };
     }
     let mut from = format!("{heads} h CROSS JOIN {log} l ON l.idx = h.idx WHERE h.deleted = 0");
@@ -295,7 +351,19 @@ fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) ->
             params.push(sql_value(&condition.value));
         }
     }
-    Source { from, order: None }
+    Source {
+        from,
+        order: Order::BySql,
+    }
+}
+
+/// True when values of a part have bytes that order them.
+fn has_key(meta: &TableMeta, part: IndexPart) -> bool {
+    let PartKey::Column(number) = part.key else {
+        return true;
+    };
+    let ty = meta.schema.columns[number as usize - 1].ty;
+    !matches!(ty, ColumnType::Json | ColumnType::List(_))
 }
 
 fn fit<'m>(index: &'m Index, at: usize, checked: &Checked) -> Option<Fit<'m>> {
@@ -326,6 +394,7 @@ fn fit<'m>(index: &'m Index, at: usize, checked: &Checked) -> Option<Fit<'m>> {
         index,
         at,
         fixed,
+        ranged,
         backwards,
         score,
     })

@@ -1,8 +1,9 @@
 //! The mirror as its owner sees and orders it: what there is, bring it up to
 //! date, make it anew, take it away.
 
-use super::Mirror;
 use super::keeper::{Keeper, Seen};
+use super::publish::nothing_in_the_way;
+use super::{Mirror, folder};
 use crate::error::{Error, Result};
 use crate::log::{Store, manifest};
 use crate::record::Idx;
@@ -78,6 +79,7 @@ impl State {
         let store = self.store();
         store.refuse_inside()?;
         store.refuse_unwritable()?;
+        nothing_in_the_way(&folder(&store.path))?;
         Keeper::open(store.keeper.site.clone())?.seal_all()
     }
 
@@ -98,6 +100,8 @@ impl State {
     pub fn drop_mirror(&self) -> Result<()> {
         let store = self.store();
         store.refuse_inside()?;
+        store.refuse_unwritable()?;
+        nothing_in_the_way(&folder(&store.path))?;
         let files = store.write(|tx| {
             let files = manifest::read(tx.conn)?.files;
             let tables = tx.catalog.tables.len();

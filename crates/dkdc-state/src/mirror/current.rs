@@ -8,6 +8,8 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, BooleanArray, RecordBatch};
+#[cfg(feature = "query")]
+use arrow_buffer::BooleanBuffer;
 use arrow_select::filter::filter_record_batch;
 
 use super::keeper::Keeper;
@@ -98,16 +100,50 @@ impl Keeper {
 }
 
 /// Versions, in order.
+#[derive(Default)]
 pub(crate) struct Superseded(Vec<i64>);
 
 impl Superseded {
-    pub(super) fn new(mut all: Vec<i64>) -> Superseded {
+    pub(crate) fn new(mut all: Vec<i64>) -> Superseded {
         all.sort_unstable();
         Superseded(all)
     }
 
     pub(crate) fn has(&self, idx: i64) -> bool {
         self.0.binary_search(&idx).is_ok()
+    }
+
+    /// These, and more.
+    #[cfg(feature = "query")]
+    pub(crate) fn and(&self, more: Vec<i64>) -> Superseded {
+        let mut all = Vec::with_capacity(self.0.len() + more.len());
+        all.extend_from_slice(&self.0);
+        all.extend(more);
+        // Two runs in order are merged, not sorted anew.
+        all.sort();
+        Superseded(all)
+    }
+
+    /// Which of some versions are none of these. It is quick when they are in
+    /// order, and right in any.
+    #[cfg(feature = "query")]
+    pub(crate) fn spares(&self, versions: &[i64]) -> BooleanArray {
+        let mut at = 0;
+        let spared = |idx: &i64| {
+            if at > 0 && self.0[at - 1] >= *idx {
+                at = 0;
+            }
+            // Most often the next is near.
+            let mut step = 1;
+            while self.0.get(at + step - 1).is_some_and(|next| next < idx) {
+                at += step;
+                step *= 2;
+            }
+            let end = self.0.len().min(at + step - 1);
+            at += self.0[at..end].partition_point(|next| next < idx);
+            self.0.get(at) != Some(idx)
+        };
+        BooleanBuffer::from_iter(versions.iter().map(spared)).into()
     }
 }
 

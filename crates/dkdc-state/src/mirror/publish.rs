@@ -18,6 +18,18 @@ pub(super) struct Draft {
     published: bool,
 }
 
+/// Refuses when something else is where the folder is, or would be made.
+pub(super) fn nothing_in_the_way(folder: &Path) -> Result<()> {
+    if folder.is_dir() || fs::symlink_metadata(folder).is_err() {
+        return Ok(());
+    }
+    let why = "it is no folder, and the mirror's files go into one of this name: move it away";
+    Err(Error::io(
+        folder,
+        io::Error::new(io::ErrorKind::NotADirectory, why),
+    ))
+}
+
 /// What was published.
 pub(super) struct Published {
     pub(super) bytes: u64,
@@ -32,6 +44,7 @@ pub(super) const DRAFT: &str = "draft-";
 impl Draft {
     /// A new file in the folder, which is made if it is not there.
     pub(super) fn create(folder: &Path) -> Result<Draft> {
+        nothing_in_the_way(folder)?;
         fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
         let mut random = [0; 8];
         hash::random(&mut random)?;

@@ -152,11 +152,8 @@ impl Versions {
                     let page = self.store.read(|conn, catalog| {
                         let meta = catalog.by_number(self.table.number)?;
                         moment::check_floor(meta, range.1)?;
-                        if event::took(conn, self.table.number, self.since)? {
-                            return Err(Error::Changed {
-                                path: self.store.path.clone(),
-                            });
-                        }
+                        let events = (self.since, catalog.event);
+                        event::check(conn, &self.store, self.table.number, events)?;
                         scan::batch(conn, meta, &self.columns, range, PAGE)
                     })?;
                     page.map(|(batch, last)| {

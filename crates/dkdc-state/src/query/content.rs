@@ -22,7 +22,8 @@ use duckdb::vtab::{
     to_duckdb_logical_type,
 };
 
-use super::scan::{self, Failure, Pin};
+use super::pin::{self, Failure, Pin};
+use super::scan;
 use crate::error::{Error, Result};
 use crate::log::Store;
 use crate::record::{BlobRef, Idx, VALUE_LIMIT, Value};
@@ -58,7 +59,7 @@ impl VArrowScalar for Content {
                 contents.append_null();
                 continue;
             }
-            let pin = scan::pin(tokens.value(row))?;
+            let pin = pin::of(tokens.value(row))?;
             let read = content_of(&pin.store, hashes.value(row), sizes.value(row));
             contents.append_value(read.map_err(|error| pin.fail(error))?);
         }

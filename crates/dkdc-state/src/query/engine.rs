@@ -9,7 +9,8 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use duckdb::{Config, Connection};
 
 use super::judge::Judge;
-use super::scan::{self, Pinned};
+use super::pin::Pinned;
+use super::scan;
 use super::stage::Stage;
 use super::{Answer, Setup, files, views};
 use crate::error::{Error, Result};

@@ -13,12 +13,13 @@ use duckdb::Connection;
 
 use super::engine::refused;
 use super::judge::Judged;
-use super::scan::Pinned;
+use super::pin::Pinned;
 use super::views;
 use crate::error::Result;
 use crate::log::catalog::TableMeta;
 use crate::mirror::Pieces;
 use crate::record::Idx;
+use crate::schema::ColumnType;
 
 /// Questions about a table until its rows are loaded.
 const ASKED: u32 = 2;
@@ -64,8 +65,16 @@ struct Ahead<'a> {
     upto: Idx,
 }
 
+/// The database of these tables. In memory too, it compresses what it holds at a
+/// checkpoint: a column of few values is then grouped by their numbers, several
+/// times as fast as by the values.
+const DATABASE: &str = "dkdc_hot";
+/// Rows that are looked at for columns of few values, and so many have one each.
+const SAMPLE: u64 = 20_480;
+const FEW_VALUES: u64 = SAMPLE / 8;
+
 fn name(number: u32) -> String {
-    format!("dkdc.current_{number}")
+    format!("{DATABASE}.main.current_{number}")
 }
 
 impl Hot {
@@ -161,11 +170,18 @@ impl Hot {
         let number = ahead.meta.schema.number;
         let table = name(number);
         let select = views::current_at(ahead.meta, ahead.pieces, ahead.upto);
-        let sql = format!(
-            "CREATE SCHEMA IF NOT EXISTS dkdc; CREATE OR REPLACE TABLE {table} AS {select}"
-        );
         self.tables.remove(&number);
-        connection.execute_batch(&sql).map_err(refused)?;
+        let few = of_few_values(connection, ahead.meta, &select)?;
+        let columns = views::declared(ahead.meta, |name| few.contains(name));
+        connection
+            .execute_batch(&format!(
+                "ATTACH IF NOT EXISTS ':memory:' AS {DATABASE} (COMPRESS); \
+                 CREATE OR REPLACE TABLE {table} ({columns}); INSERT INTO {table} {select}"
+            ))
+            .map_err(refused)?;
+        if let Err(error) = connection.execute_batch(&format!("CHECKPOINT {DATABASE}")) {
+            tracing::debug!(%error, "current rows stay as they were loaded");
+        }
         let count = connection
             .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
                 row.get(0)
@@ -234,6 +250,36 @@ impl Hot {
         }
         Ok(self.tables.contains_key(&number))
     }
+}
+
+/// The columns of text that have few values, as far as a sample shows.
+fn of_few_values(
+    connection: &Connection,
+    meta: &TableMeta,
+    select: &str,
+) -> Result<HashSet<String>> {
+    let columns = meta.schema.columns.iter();
+    let texts: Vec<&str> = columns
+        .filter(|column| column.ty == ColumnType::Text)
+        .map(|column| column.name.as_str())
+        .collect();
+    if texts.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let counts: Vec<String> = texts
+        .iter()
+        .map(|name| format!("approx_count_distinct({})", views::quote(name)))
+        .collect();
+    let counts = counts.join(", ");
+    let sql = format!("SELECT {counts} FROM (SELECT * FROM ({select}) LIMIT {SAMPLE})");
+    let counts: Vec<u64> = connection
+        .query_row(&sql, [], |row| {
+            (0..texts.len()).map(|at| row.get(at)).collect()
+        })
+        .map_err(refused)?;
+    let few = texts.into_iter().zip(counts);
+    let few = few.filter(|(_, count)| *count <= FEW_VALUES);
+    Ok(few.map(|(name, _)| name.to_owned()).collect())
 }
 
 /// The bytes that DuckDB may have, which it says as people do: `18.6 GiB`.

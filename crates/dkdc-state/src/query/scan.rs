@@ -2,29 +2,24 @@
 //!
 //! `dkdc_scan(table, token, after, upto)` gives a table's log rows of a range, up
 //! to the snapshot that the token stands for; `dkdc_scan_at` up to a moment
-//! within it, which `dkdc_moment` gives as a row. A token is random, one for each
-//! connection, and means something only while a question is asked there.
+//! within it, which `dkdc_moment` gives as a row. What a token stands for, [`pin`](super::pin)
+//! knows.
 
-use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
 use duckdb::core::{DataChunkHandle, LogicalTypeHandle, LogicalTypeId};
 use duckdb::vtab::{
     BindInfo, InitInfo, TableFunctionInfo, VTab, record_batch_to_duckdb_data_chunk,
     to_duckdb_logical_type,
 };
 
+use super::pin::{self, Failure, NOT_OURS, Pin};
 use crate::error::{Error, Result};
-use crate::log::catalog::{Catalog, TableMeta};
-use crate::log::scan::newest;
 use crate::log::scan::{self, Scanned};
-use crate::log::{Store, event, manifest, moment};
-use crate::mirror::{Held, Pieces};
+use crate::log::{event, moment};
 use crate::record::Idx;
 use crate::time::Moment;
 
@@ -35,186 +30,12 @@ const FIRST_PAGE: usize = VECTOR;
 /// Rows read from the log at a time.
 const PAGE: usize = 8 * VECTOR;
 
-pub(super) type Failure = Box<dyn std::error::Error>;
-
-/// Snapshots of questions under way, by token.
-static PINNED: LazyLock<Mutex<HashMap<i64, Arc<Pin>>>> = LazyLock::new(Mutex::default);
-
-/// What a question's table functions read.
-pub(super) struct Pin {
-    pub(super) store: Arc<Store>,
-    idx: Idx,
-    now: i64,
-    /// The tables that the views are made of: a column renamed since has here
-    /// the name that the views use.
-    pub(super) catalog: Arc<Catalog>,
-    /// Tails are kept in memory: it is the question that reads, and not what
-    /// brings other things up to date for it.
-    keeps_tails: AtomicBool,
-    /// The error behind the text that DuckDB reports.
-    error: Mutex<Option<Error>>,
-}
-
-impl Pin {
-    /// Keeps the error, and gives DuckDB its text.
-    pub(super) fn fail(&self, error: Error) -> Failure {
-        let text = error.to_string();
-        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        text.into()
-    }
-}
-
-/// A snapshot, for as long as its question takes.
-pub(super) struct Pinned {
-    token: i64,
-    pin: Arc<Pin>,
-    pub(super) catalog: Arc<Catalog>,
-    /// From where each table is read, by number minus one.
-    pub(super) pieces: Vec<Pieces>,
-    /// The newest version of each table, of whatever snapshot.
-    pub(super) newest: Vec<Idx>,
-    /// The newest version or event of all.
-    last: Idx,
-    /// The pieces' files, which stay while this is there.
-    held: Vec<Held>,
-}
-
-impl Pinned {
-    /// Of a snapshot, or of the state as it is now. The token is one that no
-    /// other question has.
-    pub(super) fn new(store: &Arc<Store>, idx: Option<Idx>, token: i64) -> Result<Pinned> {
-        let read = store.read(|conn, catalog| {
-            let newest = catalog.tables.iter().map(|meta| newest(conn, meta));
-            let newest = newest.collect::<Result<Vec<_>>>()?;
-            Ok((Arc::clone(catalog), manifest::read(conn)?, newest))
-        });
-        let (catalog, manifest, newest) = read?;
-        let last = newest.iter().copied().fold(catalog.event, Idx::max);
-        let idx = idx.unwrap_or(last);
-        let mut held = Vec::new();
-        let numbers = catalog.tables.iter().map(|meta| meta.schema.number);
-        let pieces = numbers
-            .map(|number| store.mirror().pieces(&manifest, number, &mut held))
-            .collect();
-        let pin = Arc::new(Pin {
-            now: store.config.clock.now(),
-            store: Arc::clone(store),
-            idx,
-            catalog: Arc::clone(&catalog),
-            keeps_tails: AtomicBool::new(false),
-            error: Mutex::new(None),
-        });
-        lock().insert(token, Arc::clone(&pin));
-        Ok(Pinned {
-            token,
-            pin,
-            catalog,
-            pieces,
-            newest,
-            last,
-            held,
-        })
-    }
-
-    /// The versions that those of a range replace; `None` when it has too many.
-    pub(super) fn replaced(
-        &self,
-        meta: &TableMeta,
-        range: (Idx, Idx),
-        limit: usize,
-    ) -> Result<Option<Vec<Idx>>> {
-        let read = self.pin.store.read(|conn, catalog| {
-            let meta = catalog.by_number(meta.schema.number)?;
-            moment::check_floor(meta, range.1)?;
-            scan::batch(conn, meta, &[Scanned::Prev], range, limit)
-        })?;
-        let Some((batch, _)) = read else {
-            return Ok(Some(Vec::new()));
-        };
-        let replaced = batch.column(0).as_primitive::<TimestampMicrosecondType>();
-        let replaced = replaced.iter().flatten().map(Idx::from_micros);
-        Ok((batch.num_rows() < limit).then(|| replaced.collect()))
-    }
-
-    /// True when the snapshot is the newest there is.
-    pub(super) fn is_last(&self) -> bool {
-        self.pin.idx == self.last
-    }
-
-    /// Runs something as if the snapshot were the newest: views are made for
-    /// every table, also for those whose history begins after the snapshot.
-    pub(super) fn at_last<T>(&self, run: impl FnOnce() -> T) -> T {
-        let last = Pin {
-            now: self.pin.now,
-            store: Arc::clone(&self.pin.store),
-            idx: self.last,
-            catalog: Arc::clone(&self.catalog),
-            keeps_tails: AtomicBool::new(false),
-            error: Mutex::new(None),
-        };
-        lock().insert(self.token, Arc::new(last));
-        let done = run();
-        lock().insert(self.token, Arc::clone(&self.pin));
-        done
-    }
-
-    /// From here on, tails that are read are kept for the questions to come.
-    pub(super) fn keep_tails(&self) {
-        self.pin.keeps_tails.store(true, Ordering::Relaxed);
-    }
-
-    /// Refuses what was read of files that somebody altered meanwhile.
-    pub(super) fn verify(&self) -> Result<()> {
-        match self.held.iter().find(|held| held.is_altered()) {
-            Some(held) => Err(changed(held)),
-            None => Ok(()),
-        }
-    }
-
-    /// The error behind what DuckDB reported: the log's, or that a file is gone.
-    pub(super) fn cause(&self, error: Error) -> Error {
-        let of_log = self.take_error();
-        let gone = || self.held.iter().find(|held| !held.is_there());
-        of_log.unwrap_or_else(|| gone().map_or(error, changed))
-    }
-
-    /// The snapshot's version.
-    pub(super) fn idx(&self) -> Idx {
-        self.pin.idx
-    }
-
-    /// The error behind what DuckDB reported.
-    pub(super) fn take_error(&self) -> Option<Error> {
-        let mut error = self
-            .pin
-            .error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        error.take()
-    }
-}
-
-fn changed(held: &Held) -> Error {
-    Error::Changed {
-        path: held.path.clone(),
-    }
-}
-
-impl Drop for Pinned {
-    fn drop(&mut self) {
-        lock().remove(&self.token);
-    }
-}
-
-fn lock() -> std::sync::MutexGuard<'static, HashMap<i64, Arc<Pin>>> {
-    PINNED.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Registers the table functions.
 pub(super) fn register(connection: &duckdb::Connection) -> duckdb::Result<()> {
     connection.register_table_function::<Scan<false>>("dkdc_scan")?;
     connection.register_table_function::<Scan<true>>("dkdc_scan_at")?;
-    connection.register_table_function::<At>("dkdc_moment")?;
+    connection.register_table_function::<Resolved>("dkdc_moment")?;
+    super::replaced::register(connection)?;
     super::content::register(connection)
 }
 
@@ -325,21 +146,13 @@ impl<const AT: bool> VTab for Scan<AT> {
     }
 }
 
-const NOT_OURS: &str = "dkdc's table functions serve only its own views";
-
-/// What a token stands for.
-pub(super) fn pin(token: i64) -> Result<Arc<Pin>, Failure> {
-    let pin = lock().get(&token).cloned();
-    pin.ok_or_else(|| NOT_OURS.into())
-}
-
 /// The snapshot and the table that the first parameters name.
 pub(super) fn pin_of(bind: &BindInfo) -> Result<(Arc<Pin>, u32), Failure> {
     let token = bind.get_parameter(1);
     if token.is_null() {
         return Err(NOT_OURS.into());
     }
-    let pin = pin(token.to_int64())?;
+    let pin = pin::of(token.to_int64())?;
     let table = u32::try_from(bind.get_parameter(0).to_int64())?;
     Ok((pin, table))
 }
@@ -353,12 +166,12 @@ fn moment_of(bind: &BindInfo, place: u64) -> Result<String, Failure> {
 }
 
 /// The table function that resolves a moment: one row, the version it means.
-struct At;
+struct Resolved;
 
 /// One row, once.
 struct Once(AtomicBool);
 
-impl VTab for At {
+impl VTab for Resolved {
     type BindData = Idx;
     type InitData = Once;
 
@@ -437,7 +250,11 @@ fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<
         .collect();
     if bound.is_tail && cursor.after.is_none() && bound.pin.keeps_tails.load(Ordering::Relaxed) {
         let (store, range) = (&bound.pin.store, (bound.after, bound.upto));
-        if let Some(batches) = store.tails.read(store, bound.table, range, &columns)? {
+        let since = bound.pin.catalog.event;
+        if let Some(batches) = store
+            .tails
+            .read(store, bound.table, range, since, &columns)?
+        {
             batches.iter().for_each(|batch| cursor.add(batch));
             cursor.done = true;
             return Ok(());
@@ -449,12 +266,8 @@ fn read_page(bound: &Bound, position: &Position, cursor: &mut Cursor) -> Result<
         let meta = catalog.by_number(bound.table)?;
         moment::check_floor(meta, bound.upto)?;
         // Pages before this one may hold what it supersedes no longer.
-        let since = bound.pin.catalog.event;
-        if catalog.event != since && event::took(conn, bound.table, since)? {
-            return Err(Error::Changed {
-                path: bound.pin.store.path.clone(),
-            });
-        }
+        let events = (bound.pin.catalog.event, catalog.event);
+        event::check(conn, &bound.pin.store, bound.table, events)?;
         scan::batch(conn, meta, &columns, range, limit)
     })?;
     cursor.page = PAGE;

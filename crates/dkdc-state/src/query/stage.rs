@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::engine::{Session, refused};
 use super::hot::Hot;
 use super::judge::Judged;
-use super::scan::Pinned;
+use super::pin::Pinned;
 use super::views::{self, For};
 use crate::error::{Error, Result};
 use crate::log::Store;

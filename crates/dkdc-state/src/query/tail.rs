@@ -13,10 +13,11 @@ use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::ArrowError;
 
+use super::replaced::Replaced;
 use crate::error::{Error, Result};
 use crate::log::catalog::TableMeta;
 use crate::log::scan::{self, Scanned};
-use crate::log::{Reader, Store, damaged, moment};
+use crate::log::{Reader, Store, damaged, event, moment};
 use crate::record::Idx;
 use crate::schema::TableSchema;
 
@@ -30,6 +31,8 @@ const BYTES: usize = 64 << 20;
 /// The tails of a store's tables.
 #[derive(Default)]
 pub(crate) struct Tails {
+    /// What newer versions replaced.
+    pub(super) replaced: Replaced,
     tables: Mutex<HashMap<u32, Arc<Mutex<Tail>>>>,
 }
 
@@ -55,12 +58,14 @@ struct Page {
 
 impl Tails {
     /// The rows of a table's tail after one version, up to another, if they are
-    /// kept; `after` is where the tail begins.
+    /// kept; `after` is where the tail begins, `since` the newest event that whoever
+    /// asks knows.
     pub(super) fn read(
         &self,
         store: &Store,
         table: u32,
         (after, upto): (Idx, Idx),
+        since: Idx,
         columns: &[Scanned],
     ) -> Result<Option<Vec<RecordBatch>>> {
         let tail = {
@@ -71,6 +76,7 @@ impl Tails {
         let read = store.read(|conn, catalog| {
             let meta = catalog.by_number(table)?;
             moment::check_floor(meta, upto)?;
+            event::check(conn, store, table, (since, catalog.event))?;
             if (tail.event, tail.after) != (catalog.event, after) {
                 *tail = Tail {
                     event: catalog.event,
@@ -129,7 +135,8 @@ impl Tail {
                 return Ok(());
             }
         }
-        let mut wanted = columns.to_vec();
+        // What tells current rows from others is wanted with whatever is.
+        let mut wanted = [columns, &[Scanned::Prev, Scanned::Op]].concat();
         wanted.retain(|column| *column != Scanned::Idx);
         if let Some(last) = self.pages.last() {
             let known = scan::all_columns(&meta.schema).into_iter();

@@ -43,7 +43,7 @@ pub(super) fn current(
     let now = Cut::snapshot(meta.schema.number, "getvariable('dkdc_idx')");
     let current = match which {
         For::One(table) => format!("SELECT * FROM {table}"),
-        For::Newer => current_newer(meta, pieces, &now, None),
+        For::Newer => current_newer(meta, pieces, &now),
         For::Any => current_any(meta, pieces, &now),
     };
     let files = if files_is_free && has_files(meta) {
@@ -129,7 +129,7 @@ fn of_files(meta: &TableMeta) -> String {
 pub(super) fn current_at(meta: &TableMeta, pieces: &Pieces, idx: Idx) -> String {
     let upto = format!("make_timestamp({idx})");
     let cut = Cut::snapshot(meta.schema.number, &upto);
-    current_newer(meta, pieces, &cut, None)
+    current_newer(meta, pieces, &cut)
 }
 
 /// The current rows among those after a version, up to another; `among_them`
@@ -169,33 +169,62 @@ pub(super) fn list(versions: &[Idx]) -> String {
 /// From the file of current rows, for a cut that is not older than it; else
 /// from history: one of them gives nothing, and is not read.
 fn current_any(meta: &TableMeta, pieces: &Pieces, cut: &Cut) -> String {
-    let Some(Current { upto, .. }) = &pieces.current else {
+    let Some(current) = &pieces.current else {
         return unsuperseded(meta, &cut.source(meta, pieces), None);
     };
+    let upto = current.upto;
     let not_older = format!("{} >= make_timestamp({upto})", cut.upto);
     let older = format!("{} < make_timestamp({upto})", cut.upto);
     format!(
         "{} UNION ALL {}",
-        current_newer(meta, pieces, cut, Some(&not_older)),
-        unsuperseded(meta, &cut.before(*upto).source(meta, pieces), Some(&older)),
+        current_joined(meta, pieces, cut, current, &not_older),
+        unsuperseded(meta, &cut.before(upto).source(meta, pieces), Some(&older)),
     )
 }
 
-/// From the file of current rows and what is newer, for a cut that is not older
-/// than the file; nothing unless a condition holds.
-fn current_newer(meta: &TableMeta, pieces: &Pieces, cut: &Cut, when: Option<&str>) -> String {
-    let Some(Current { path, upto, .. }) = &pieces.current else {
-        return unsuperseded(meta, &cut.source(meta, pieces), when);
+/// From the file of current rows and what is newer, for the question's own snapshot,
+/// which is not older than the file: `dkdc_is_current` knows what was replaced.
+fn current_newer(meta: &TableMeta, pieces: &Pieces, cut: &Cut) -> String {
+    let Some(current) = &pieces.current else {
+        return unsuperseded(meta, &cut.source(meta, pieces), None);
     };
-    let newer = cut.source(meta, &pieces.newer(*upto));
-    let file = literal(&path.to_string_lossy());
+    let number = meta.schema.number;
+    let is_current = format!("dkdc_is_current({number}, getvariable('dkdc'), l.idx)");
     format!(
-        "SELECT {} FROM read_parquet([{file}], schema = MAP {{{}}}) l {} WHERE {} UNION ALL {}",
+        "SELECT {} FROM {} l WHERE {is_current} UNION ALL \
+         SELECT {} FROM {} l WHERE l._op NOT IN (3, 5) AND {is_current}",
         columns(meta, true),
-        fields(meta, &scan::current_columns(&meta.schema)),
+        file_of(meta, current),
+        columns(meta, false),
+        cut.source(meta, &pieces.newer(current.upto)),
+    )
+}
+
+/// The same for a cut that is another than the question's snapshot; nothing unless a
+/// condition holds.
+fn current_joined(
+    meta: &TableMeta,
+    pieces: &Pieces,
+    cut: &Cut,
+    current: &Current,
+    when: &str,
+) -> String {
+    let newer = cut.source(meta, &pieces.newer(current.upto));
+    format!(
+        "SELECT {} FROM {} l {} WHERE {when} UNION ALL {}",
+        columns(meta, true),
+        file_of(meta, current),
         not_superseded_in(&newer),
-        when.unwrap_or("true"),
-        unsuperseded(meta, &newer, when),
+        unsuperseded(meta, &newer, Some(when)),
+    )
+}
+
+/// The mirror's file of current rows.
+fn file_of(meta: &TableMeta, current: &Current) -> String {
+    format!(
+        "read_parquet([{}], schema = MAP {{{}}})",
+        literal(&current.path.to_string_lossy()),
+        fields(meta, &scan::current_columns(&meta.schema)),
     )
 }
 
@@ -293,6 +322,30 @@ fn type_name(ty: ColumnType) -> String {
         ColumnType::Date => "DATE".to_owned(),
         ColumnType::List(item) => format!("{}[]", type_name(item.as_column())),
     }
+}
+
+/// The columns of a table in memory that holds current rows. Those of text are
+/// compressed where they have few values; to decompress others takes longer than to
+/// read them.
+pub(super) fn declared(meta: &TableMeta, has_few_values: impl Fn(&str) -> bool) -> String {
+    const AS_IT_IS: &str = "USING COMPRESSION uncompressed";
+    let columns = meta.schema.columns.iter().map(|column| {
+        let (name, ty) = (quote(&column.name), type_name(column.ty));
+        match column.ty {
+            ColumnType::Int
+            | ColumnType::Float
+            | ColumnType::Bool
+            | ColumnType::Timestamp
+            | ColumnType::Date
+            | ColumnType::Blob => format!(", {name} {ty}"),
+            _ if has_few_values(&column.name) => format!(", {name} {ty}"),
+            _ => format!(", {name} {ty} {AS_IT_IS}"),
+        }
+    });
+    format!(
+        "idx TIMESTAMP, id VARCHAR {AS_IT_IS}{}",
+        columns.collect::<String>()
+    )
 }
 
 /// What a record is, of `l`; all of it live, or not.

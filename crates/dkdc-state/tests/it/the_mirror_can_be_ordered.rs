@@ -154,6 +154,29 @@ fn a_read_only_store_takes_no_orders() {
 }
 
 #[test]
+fn what_is_in_the_way_of_the_folder_is_named() {
+    let place = Place::new();
+    let state = sealed(&place);
+    let folder = place.at("data.db-mirror");
+    std::fs::remove_dir_all(&folder).expect("removed");
+    std::fs::write(&folder, "mine").expect("a file");
+    for refused in [
+        state.seal_mirror(),
+        state.drop_mirror(),
+        state.rebuild_mirror(),
+    ] {
+        let error = refused.expect_err("there is no folder").to_string();
+        assert!(error.contains("data.db-mirror"), "{error}");
+        assert!(error.contains("it is no folder"), "{error}");
+    }
+    assert_eq!(std::fs::read(&folder).expect("a file"), b"mine");
+    // Questions need no mirror.
+    let batches = state.sql("from notes").expect("an answer");
+    let rows: usize = batches.map(|b| b.expect("rows").num_rows()).sum();
+    assert_eq!(rows, 999);
+}
+
+#[test]
 fn files_that_are_older_than_a_column_are_sound() {
     let place = Place::new();
     let state = sealed(&place);

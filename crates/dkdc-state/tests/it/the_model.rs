@@ -9,7 +9,7 @@
 mod compare;
 mod model;
 mod ops;
-mod questions;
+pub(crate) mod questions;
 
 use std::sync::Arc;
 
@@ -147,6 +147,11 @@ impl World {
                 let found = self.handles().state.clear(&names).expect("a clear");
                 let found: Vec<u64> = found.iter().map(|table| table.versions).collect();
                 assert_eq!(found, self.model.clear(which), "versions cleared");
+            }
+            Op::Erase(at, id) => {
+                let found = self.handles().state.erase(["things", "others"][*at], &[id]);
+                let found = found.map(|erased| erased.versions);
+                same(op, found, self.model.erase(*at, id));
             }
             Op::AddColumn(at, name, default) => {
                 let mut def = ColumnDef::new(*name, dkdc_state::ColumnType::Int);

@@ -9,12 +9,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-#[cfg(feature = "query")]
-use crate::what_is_erased_is_gone;
 use crate::{
     a_request_is_made_once, many_processes_share_a_store, nobody_waits_for_ever,
     only_stores_are_opened, who_may_only_read,
 };
+#[cfg(feature = "query")]
+use crate::{the_model, what_is_erased_is_gone};
 
 const ROLE: &str = "DKDC_TEST_WORKER_ROLE";
 const ARGS: &str = "DKDC_TEST_WORKER_ARGS";
@@ -26,6 +26,8 @@ const ROLES: &[(&str, Role)] = &[
     ("evolve", many_processes_share_a_store::evolve),
     ("hold-lock", nobody_waits_for_ever::hold_lock),
     ("increment", many_processes_share_a_store::increment),
+    #[cfg(feature = "query")]
+    ("make-the-mirror", the_model::questions::make_the_mirror),
     ("make-request", a_request_is_made_once::make_request),
     ("open-and-tell", only_stores_are_opened::open_and_tell),
     ("read-again", who_may_only_read::read_again),

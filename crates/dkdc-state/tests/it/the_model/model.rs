@@ -214,6 +214,32 @@ impl Model {
         cleared.expect("a clear")
     }
 
+    /// Every version of a record becomes a stub: how many there were.
+    pub(super) fn erase(&mut self, at: usize, id: &str) -> Result<u64, Refused> {
+        self.unit(|unit| {
+            let log = &mut unit.tables[at].log;
+            let mut versions = 0;
+            // The stubs have no id, and nobody can ask for theirs.
+            for entry in log.iter_mut().filter(|e| e.id == id && !id.is_empty()) {
+                versions += 1;
+                *entry = Entry {
+                    id: String::new(),
+                    version: Version {
+                        prev: None,
+                        op: dkdc_state::Op::Erased,
+                        ..entry.version
+                    },
+                    values: Vec::new(),
+                };
+            }
+            if versions == 0 {
+                return Err(Refused::NotFound);
+            }
+            unit.event(EventKind::Erase, at);
+            Ok(versions)
+        })
+    }
+
     pub(super) fn row_op(&mut self, op: &RowOp) -> Result<Version, Refused> {
         let ids = self.version_picker();
         match op {

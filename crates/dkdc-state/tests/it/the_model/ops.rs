@@ -16,6 +16,7 @@ pub(super) enum Op {
     Batch(usize, Put, Vec<Row>),
     Transaction { ops: Vec<TxOp>, gives_up: bool },
     Clear(Vec<usize>),
+    Erase(usize, String),
     AddColumn(usize, &'static str, Option<i64>),
     Rename(usize, &'static str, &'static str),
     Clock(i64),
@@ -74,6 +75,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         3 => (vec(tx_op(), 0..6), prop::bool::weighted(0.2))
             .prop_map(|(ops, gives_up)| Op::Transaction { ops, gives_up }),
         1 => one_of(vec![vec![], vec![0], vec![1], vec![1, 0]]).prop_map(Op::Clear),
+        1 => (0usize..2, id()).prop_map(|(at, id)| Op::Erase(at, id)),
         1 => (0usize..2, one_of(&ADDED), option::of(-1i64..3))
             .prop_map(|(at, name, default)| Op::AddColumn(at, name, default)),
         1 => (one_of(vec!["title", "heading", "n"]), one_of(vec!["title", "heading", "n", "N"]))

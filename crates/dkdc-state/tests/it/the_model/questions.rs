@@ -13,6 +13,8 @@ use proptest::prelude::*;
 
 use super::World;
 use super::model::{Entry, Model, TableModel};
+use crate::support::quick;
+use crate::workers::{Worker, say};
 
 const NAMES: [&str; 2] = ["things", "others"];
 
@@ -24,6 +26,9 @@ pub(super) enum Between {
     Keep,
     /// Somebody asks for the current rows, and has them in memory then.
     Ask,
+    /// Another process makes the mirror anew, and is killed in the middle of it:
+    /// after so many times, and a while.
+    Kill(usize, usize),
     /// A file of the mirror is damaged, or gone.
     Damage(usize, usize),
     /// The whole folder is gone.
@@ -37,6 +42,7 @@ pub(super) fn between() -> impl Strategy<Value = Between> {
         4 => Just(Between::Ask),
         2 => (0..8usize, 0..3usize).prop_map(|(file, how)| Between::Damage(file, how)),
         1 => Just(Between::Lose),
+        1 => (0..2usize, 0..400usize).prop_map(|(times, looks)| Between::Kill(times, looks)),
     ]
 }
 
@@ -49,6 +55,12 @@ impl Between {
             // Another process may be at it: then it is not done here.
             Between::Keep => drop(state.keep_mirror()),
             Between::Ask => now(state, &world.model),
+            Between::Kill(times, looks) => {
+                let mut worker = Worker::start("make-the-mirror", &world.place.db(), &[]);
+                (0..=times).for_each(|_| drop(worker.answer()));
+                (0..looks).for_each(|_| drop(fs::read_dir(&folder)));
+                drop(worker);
+            }
             Between::Damage(file, how) => {
                 let files = fs::read_dir(&folder).into_iter().flatten();
                 let mut files: Vec<PathBuf> =
@@ -61,6 +73,16 @@ impl Between {
             // A file may come while the others go.
             Between::Lose => drop(fs::remove_dir_all(&folder)),
         }
+    }
+}
+
+/// A worker that makes the mirror anew until it is killed.
+pub(crate) fn make_the_mirror(args: &[String]) {
+    let state = quick().seal_rows(3).open(&args[0]).expect("a store");
+    loop {
+        say("it begins");
+        // The files are the other process's too.
+        drop(state.rebuild_mirror());
     }
 }
 
@@ -117,6 +139,13 @@ pub(super) fn every_moment(state: &State, model: &Model) {
                 false,
             );
             assert_eq!(found, expected, "{name}_at({point})");
+            let of_times = model.resolve_time(point);
+            if of_times.as_ref().is_ok_and(|idx| *idx >= table.floor) {
+                let idx = of_times.expect("a version");
+                let time = format!("{name}_at(make_timestamp({point}))");
+                let found = rows(state.sql(&format!("from {time} order by idx")), false);
+                assert_eq!(found, current(table, idx), "{time}");
+            }
             let history = then.sql(&format!("from history.{name} order by idx"));
             assert_eq!(rows(history, true), versions(table, idx), "history {idx}");
         }
