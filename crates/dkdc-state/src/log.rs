@@ -21,6 +21,7 @@ pub(crate) mod backup;
 pub(crate) mod catalog;
 pub(crate) mod changes;
 pub(crate) mod check;
+mod checkpoint;
 pub(crate) mod chunks;
 pub(crate) mod clear;
 pub(crate) mod erase;

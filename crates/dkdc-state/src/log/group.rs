@@ -15,7 +15,7 @@ use rusqlite::Connection;
 
 use super::append::{Batch, Writes};
 use super::writer::{Tx, Writer};
-use super::{DbResult, Store, recent, writer};
+use super::{DbResult, Store, checkpoint, recent};
 use crate::error::{Error, Result};
 use crate::record::Version;
 
@@ -300,7 +300,9 @@ impl Group {
     pub(crate) fn checkpoint(&self) {
         let writer = lock(&self.writer);
         let now = Duration::ZERO;
-        let checkpointed = writer.as_ref().map(|w| writer::truncate(&w.conn, now, now));
+        let checkpointed = writer
+            .as_ref()
+            .map(|w| checkpoint::truncate(&w.conn, now, now));
         if let Some(Err(error)) = checkpointed {
             tracing::warn!(%error, "checkpoint on close failed");
         }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::identity::{FileKey, beside};
-use super::{Config, Store, open, recent, writer};
+use super::{Config, Store, checkpoint, open, recent};
 use crate::mirror::keeper::Background;
 
 /// A pause of this length makes a store idle.
@@ -76,7 +76,7 @@ impl Store {
         if !idle.shared.asked.swap(false, Ordering::AcqRel) {
             return;
         }
-        let done = writer::truncate(conn, PATIENCE, self.config.busy_timeout);
+        let done = checkpoint::truncate(conn, PATIENCE, self.config.busy_timeout);
         let prevented = !done.is_ok_and(|checkpoint| checkpoint.complete);
         idle.shared.prevented.store(prevented, Ordering::Release);
     }
@@ -151,7 +151,7 @@ impl Shared {
             let complete = conn.as_ref().is_some_and(|conn| {
                 let folded = recent::fold_all(conn, || open::is_file(&path, key))
                     .inspect_err(|error| tracing::debug!(%error, "the heads are folded later"));
-                writer::checkpoint(conn)
+                checkpoint::passive(conn)
                     .is_ok_and(|checkpoint| checkpoint.complete && folded.is_ok())
             });
             if complete {

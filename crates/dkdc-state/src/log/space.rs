@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::{DbResult, Store, writer};
+use super::{DbResult, Store, checkpoint};
 use crate::error::Result;
 
 /// Pages given back in one transaction: others write in between.
@@ -52,7 +52,7 @@ impl Store {
         }
         // Readers are not waited for; the writer waits for others as before.
         self.group.on_writer(self, |conn| {
-            writer::truncate(conn, Duration::ZERO, self.config.busy_timeout).map(|_| ())
+            checkpoint::truncate(conn, Duration::ZERO, self.config.busy_timeout).map(|_| ())
         })
     }
 }

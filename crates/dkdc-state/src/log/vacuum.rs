@@ -12,7 +12,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 
 use super::identity::beside;
-use super::{DbResult, Store, erase, writer};
+use super::{DbResult, Store, checkpoint, erase};
 use crate::error::Result;
 
 /// What a vacuum achieved.
@@ -66,7 +66,7 @@ impl Store {
         let since = Instant::now();
         let turn = patience.min(super::idle::PATIENCE);
         loop {
-            match writer::truncate(conn, turn, patience) {
+            match checkpoint::truncate(conn, turn, patience) {
                 Ok(checkpoint) if checkpoint.complete => return Ok(true),
                 Ok(_) if since.elapsed() >= patience => return Ok(false),
                 Ok(_) => std::thread::sleep(turn / 8),
