@@ -49,6 +49,9 @@ struct Args {
     /// Where the databases live [default: beside this program]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
+    /// How many versions the stores of `analytics` have [default: 1000000,10000000]
+    #[arg(long, value_name = "COUNT", value_delimiter = ',')]
+    versions: Vec<usize>,
     /// Only open DuckDB and select 42: what every process that asks pays
     #[arg(long, hide = true)]
     select_42: bool,
@@ -75,6 +78,8 @@ enum Suite {
     Asof,
     /// Questions over many rows
     Analytics,
+    /// The post's todo list
+    Post,
     /// The Python packages
     Python,
     /// Appends to a table with two indexes
@@ -120,6 +125,7 @@ fn run(args: &Args) -> Result<()> {
         folder: folder.path().to_owned(),
         only: args.only.clone(),
         quick: args.quick,
+        sizes: args.versions.clone(),
         beside: beside.clone(),
         dkdc: args.dkdc.clone().unwrap_or_else(|| beside.join("dkdc")),
     };

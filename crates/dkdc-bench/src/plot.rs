@@ -20,8 +20,8 @@ const WIDTH: i32 = 1000;
 const REACHED: RGBColor = RGBColor(70, 130, 180);
 const MISSED: RGBColor = RGBColor(200, 90, 60);
 
-/// Draws outcomes into an SVG; nothing when none has a limit.
-pub(crate) fn draw(path: &Path, outcomes: &[&Outcome]) -> Result<()> {
+/// Draws a suite's outcomes into an SVG of its name; nothing when none has a limit.
+pub(crate) fn draw(folder: &Path, suite: &str, outcomes: &[&Outcome]) -> Result<()> {
     let bars = outcomes
         .iter()
         .filter_map(|o| Some((o.used()?, o.labels())));
@@ -32,14 +32,13 @@ pub(crate) fn draw(path: &Path, outcomes: &[&Outcome]) -> Result<()> {
     let rows = i32::try_from(bars.len())?;
     let height = TOP + ROW * rows + 12;
     let size = (u32::try_from(WIDTH)?, u32::try_from(height)?);
-    let area = SVGBackend::new(path, size).into_drawing_area();
+    let path = folder.join(format!("{suite}.svg"));
+    let area = SVGBackend::new(&path, size).into_drawing_area();
     area.fill(&WHITE)?;
     let font = ("sans-serif", 13).into_font();
     let text = |words: &str, at: (i32, i32)| Text::new(words.to_owned(), at, font.clone());
-    area.draw(&text(
-        "share of the limit that is used; less is better",
-        (12, 12),
-    ))?;
+    let title = format!("{suite}: share of the limit that is used; less is better");
+    area.draw(&text(&title, (12, 12)))?;
     area.draw(&text("limit", (LEFT + LIMIT - 12, 28)))?;
     let line = [(LEFT + LIMIT, TOP - 2), (LEFT + LIMIT, height - 8)];
     for (row, (used, [what, ratio])) in (0..).zip(&bars) {

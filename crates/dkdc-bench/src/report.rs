@@ -54,7 +54,7 @@ impl Outcome {
     pub(crate) fn labels(&self) -> [String; 2] {
         let [operation, size, _, _, against, ratio, limit, _] = self.cells();
         [
-            format!("{operation}, {size}, beside {against}"),
+            format!("{operation}, {size} ({against})"),
             format!("{ratio} ({limit})"),
         ]
     }
@@ -166,7 +166,7 @@ impl Report {
         std::fs::create_dir_all(folder)?;
         for suite in self.outcomes.chunk_by(|a, b| a.0 == b.0) {
             let outcomes: Vec<&Outcome> = suite.iter().map(|(_, outcome)| outcome).collect();
-            plot::draw(&folder.join(format!("{}.svg", suite[0].0)), &outcomes)?;
+            plot::draw(folder, suite[0].0, &outcomes)?;
         }
         Ok(())
     }

@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     /// Empty: everything.
     pub(crate) only: Vec<Suite>,
     pub(crate) quick: bool,
+    /// Versions that are asked about; empty: the sizes that the limits are for.
+    pub(crate) sizes: Vec<usize>,
     /// The program `dkdc`.
     pub(crate) dkdc: PathBuf,
     /// The folder of this program, where the Python of a peer is kept.
@@ -51,7 +53,9 @@ impl Plan {
 
     /// Versions that are asked about.
     fn versions(&self) -> Vec<usize> {
-        if self.quick {
+        if !self.sizes.is_empty() {
+            self.sizes.clone()
+        } else if self.quick {
             vec![100_000]
         } else {
             vec![1_000_000, 10_000_000]
@@ -106,6 +110,9 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<()> {
     if plan.wants(Suite::Analytics) {
         report.begin("analytics");
         analytics::run(plan, report)?;
+    }
+    if plan.wants(Suite::Post) {
+        report.begin("post");
         post::todos(plan, report)?;
     }
     if plan.wants(Suite::Lake) {

@@ -4,6 +4,9 @@
 //! at and gives the order, so that a wrong choice of index costs time only. An
 //! index whose entries are damaged could hide a row: `check` compares them.
 
+mod as_of;
+
+pub(crate) use as_of::count_as_of;
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
 
@@ -54,7 +57,7 @@ pub(crate) fn list(
         Scope::Current => current_source(meta, &checked, select.limit, &mut params),
         Scope::AsOf(asof) => {
             moment::check_floor(meta, asof)?;
-            collect_as_of(conn, meta, asof)?;
+            as_of::collect_as_of(conn, meta, asof)?;
             let log = &meta.sql.table;
             Source {
                 from: format!("temp._dkdc_asof a CROSS JOIN {log} l ON l.idx = a.idx WHERE 1"),
@@ -486,43 +489,4 @@ fn is_lower(test: Test) -> bool {
 
 fn is_upper(test: Test) -> bool {
     matches!(test, Test::Lt | Test::Le)
-}
-
-/// Fills `temp._dkdc_asof` with the rows that were current at a version: going back
-/// from it, those that no row met before has replaced.
-fn collect_as_of(conn: &Connection, meta: &TableMeta, asof: Idx) -> Result<()> {
-    conn.execute_batch(
-        "CREATE TEMP TABLE IF NOT EXISTS _dkdc_asof(idx INTEGER PRIMARY KEY); DELETE FROM temp._dkdc_asof",
-    )
-    .db()?;
-    let sql = format!(
-        "SELECT idx, _prev, _op FROM {} WHERE idx <= ?1 ORDER BY idx DESC",
-        meta.sql.table
-    );
-    let mut statement = conn.prepare_cached(&sql).db()?;
-    let mut insert = conn
-        .prepare_cached("INSERT INTO temp._dkdc_asof(idx) VALUES (?1)")
-        .db()?;
-    let mut rows = statement.query([asof.as_micros()]).db()?;
-    let mut replaced = std::collections::HashSet::new();
-    while let Some(row) = rows.next().db()? {
-        let (idx, prev, op): (i64, Option<i64>, i64) =
-            (row.get(0).db()?, row.get(1).db()?, row.get(2).db()?);
-        replaced.extend(prev);
-        let live = crate::record::Op::from_code(op).is_some_and(crate::record::Op::is_live);
-        if !replaced.remove(&idx) && live {
-            insert.execute([idx]).db()?;
-        }
-    }
-    Ok(())
-}
-
-/// How many records were current at a version.
-pub(crate) fn count_as_of(conn: &Connection, meta: &TableMeta, asof: Idx) -> Result<u64> {
-    moment::check_floor(meta, asof)?;
-    collect_as_of(conn, meta, asof)?;
-    let count: i64 = conn
-        .query_row("SELECT count(*) FROM temp._dkdc_asof", [], |row| row.get(0))
-        .db()?;
-    Ok(u64::try_from(count).unwrap_or(0))
 }
