@@ -20,7 +20,10 @@ MODULES = [
     "dkdc_state",
     "dkdc_state.errors",
     "dkdc_state.schema",
+    "dkdc_state.snapshot",
     "dkdc_state.state",
+    "dkdc_state.table",
+    "dkdc_state.transaction",
     "dkdc_todo",
     "dkdc_util",
 ]
@@ -69,6 +72,12 @@ def test_every_public_thing_says_what_it_is():
             if not name.startswith("_"):
                 attribute = getattr(thing, name)
                 assert not callable(attribute) or attribute.__doc__, f"{thing.__name__}.{name}"
+
+
+def test_one_wheel_is_for_all_versions_of_python():
+    from dkdc_state import _core
+
+    assert ".abi3." in _core.__file__ or sys.platform == "win32"
 
 
 def test_the_types_are_what_a_type_checker_sees(tmp_path):
