@@ -49,6 +49,13 @@ def test_the_page_runs_from_its_first_line_to_its_last(tmp_path, monkeypatch):
     for number, snippet in enumerate(snippets, 1):
         name = f"docs/python.md, snippet {number}"
         exec(compile(snippet, name, "exec", dont_inherit=True), vars(module))
+    assert (tmp_path / "notes.png").read_bytes().startswith(b"\x89PNG")
+    bars = {text.get_text(): bar.get_height() for text, bar in _bars(module.axes)}
+    assert bars == {"append": 7, "delete": 1, "restore": 1, "update": 2}
+
+
+def _bars(axes):
+    return zip(axes.get_xticklabels(), axes.patches, strict=True)
 
 
 def test_the_readmes_python_runs(tmp_path, monkeypatch):
