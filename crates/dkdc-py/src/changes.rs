@@ -6,9 +6,9 @@ use dkdc_state::{Change, ChangeKind};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::dicts::{datetime, record};
 use crate::errors::state_error;
 use crate::handle::{Handle, Kept};
-use crate::value::{datetime, record};
 
 /// Every version and event of every table after a point, in order.
 #[pyclass(module = "dkdc_state._core", frozen)]

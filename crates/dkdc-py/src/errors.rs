@@ -4,7 +4,7 @@ use dkdc_state::{Error, ErrorKind, Idx};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::value::datetime;
+use crate::dicts::datetime;
 
 /// The exception for an error of the state, with its data as attributes.
 pub(crate) fn state_error(py: Python<'_>, error: &Error) -> PyErr {
@@ -24,7 +24,7 @@ pub(crate) fn state_error(py: Python<'_>, error: &Error) -> PyErr {
             Error::AlreadyExists { table, id, idx } => {
                 value.setattr("table", table)?;
                 value.setattr("id", id)?;
-                value.setattr("idx", datetime(py, *idx)?)?;
+                value.setattr("idx", number(py, *idx)?)?;
             }
             Error::Conflict {
                 table,
@@ -34,8 +34,8 @@ pub(crate) fn state_error(py: Python<'_>, error: &Error) -> PyErr {
             } => {
                 value.setattr("table", table)?;
                 value.setattr("id", id)?;
-                value.setattr("expected", datetime(py, *expected)?)?;
-                let actual = actual.map(|idx: Idx| datetime(py, idx)).transpose()?;
+                value.setattr("expected", number(py, *expected)?)?;
+                let actual = actual.map(|idx| number(py, idx)).transpose()?;
                 value.setattr("actual", actual)?;
             }
             _ => {}
@@ -43,6 +43,15 @@ pub(crate) fn state_error(py: Python<'_>, error: &Error) -> PyErr {
         Ok(exception)
     });
     described.unwrap_or_else(|error| error)
+}
+
+/// A version's number as a datetime; one that is none, which only a caller can have
+/// made up, in microseconds.
+fn number(py: Python<'_>, idx: Idx) -> PyResult<Bound<'_, PyAny>> {
+    match datetime(py, idx) {
+        Ok(datetime) => Ok(datetime),
+        Err(_) => Ok(idx.as_micros().into_pyobject(py)?.into_any()),
+    }
 }
 
 /// The exception for an error of the lake.

@@ -187,6 +187,12 @@ impl<T> Kept<T> {
         kept.filter(|_| self.process == std::process::id())
     }
 
+    /// Gives it away, once; `None` in a child.
+    pub(crate) fn take(&mut self) -> Option<T> {
+        let own = self.process == std::process::id();
+        own.then(|| self.kept.take()).flatten()
+    }
+
     pub(crate) fn refused(&self, py: Python<'_>) -> PyErr {
         forked(py, &self.path)
     }

@@ -1,7 +1,7 @@
 //! The file lake, with the post's columns.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dkdc_lake::{BlobRef, Error, File, FileName, NewFile};
@@ -9,11 +9,13 @@ use dkdc_state::Versioned;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
+use crate::args::{self, Part, Pattern, extracted};
+use crate::dicts::datetime;
 use crate::errors::{lake_error, raise, state_error};
 use crate::handle::Handle;
 use crate::state::moment;
 use crate::transaction;
-use crate::value::{datetime, idx};
+use crate::value::idx;
 
 /// The lake of a store.
 #[pyclass(module = "dkdc_state._core", frozen)]
@@ -22,14 +24,35 @@ pub(crate) struct Lake {
 }
 
 /// A file's row: what is written beside its name and its content.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
 struct Said {
     filetype: Option<String>,
     version: Option<i64>,
     status: Option<String>,
     description: Option<String>,
     labels: Option<Vec<String>>,
+}
+
+impl<'py> FromPyObject<'_, 'py> for Said {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Said> {
+        let item = |name| given.get_item(name);
+        let text = |name| {
+            let meant = format!("{name} is a str of UTF-8, or None");
+            extracted(item(name)?.as_borrowed(), &meant)
+        };
+        let (version, labels) = (item("version")?, item("labels")?);
+        Ok(Said {
+            filetype: text("filetype")?,
+            version: extracted(
+                version.as_borrowed(),
+                "version is a 64-bit integer, or None",
+            )?,
+            status: text("status")?,
+            description: text("description")?,
+            labels: extracted(labels.as_borrowed(), "labels are a list of str, or None")?,
+        })
+    }
 }
 
 impl Lake {
@@ -64,11 +87,11 @@ impl Lake {
     }
 }
 
-fn name(user: Option<String>, path: Option<String>, filename: String) -> FileName {
+fn name(Part(user): Part, Part(path): Part, filename: args::FileName) -> FileName {
     FileName {
         user,
         path,
-        filename,
+        filename: filename.0,
     }
 }
 
@@ -106,9 +129,9 @@ impl Lake {
     fn append_file<'py>(
         &self,
         py: Python<'py>,
-        user: Option<String>,
-        path: Option<String>,
-        filename: String,
+        user: Part,
+        path: Part,
+        filename: args::FileName,
         data: &Bound<'py, PyAny>,
         said: Said,
     ) -> PyResult<Bound<'py, PyDict>> {
@@ -121,9 +144,9 @@ impl Lake {
     fn update_file<'py>(
         &self,
         py: Python<'py>,
-        user: Option<String>,
-        path: Option<String>,
-        filename: String,
+        user: Part,
+        path: Part,
+        filename: args::FileName,
         data: &Bound<'py, PyAny>,
         said: Said,
     ) -> PyResult<Bound<'py, PyDict>> {
@@ -136,9 +159,9 @@ impl Lake {
     fn get_file<'py>(
         &self,
         py: Python<'py>,
-        user: Option<String>,
-        path: Option<String>,
-        filename: String,
+        user: Part,
+        path: Part,
+        filename: args::FileName,
     ) -> PyResult<Bound<'py, PyDict>> {
         let name = name(user, path, filename);
         let (file, data): Found = self.call(py, |lake| {
@@ -152,24 +175,24 @@ impl Lake {
     fn contains_file(
         &self,
         py: Python<'_>,
-        user: Option<String>,
-        path: Option<String>,
-        filename: String,
+        user: Part,
+        path: Part,
+        filename: args::FileName,
     ) -> PyResult<bool> {
         let name = name(user, path, filename);
         self.call(py, |lake| lake.contains_file(&name))
     }
 
-    fn contains_path(&self, py: Python<'_>, path: &str, user: Option<&str>) -> PyResult<bool> {
-        self.call(py, |lake| lake.contains_path(path, user))
+    fn contains_path(&self, py: Python<'_>, path: args::Path, user: Part) -> PyResult<bool> {
+        self.call(py, |lake| lake.contains_path(&path.0, user.0.as_deref()))
     }
 
     fn delete_file<'py>(
         &self,
         py: Python<'py>,
-        user: Option<String>,
-        path: Option<String>,
-        filename: String,
+        user: Part,
+        path: Part,
+        filename: args::FileName,
     ) -> PyResult<Bound<'py, PyAny>> {
         let name = name(user, path, filename);
         let version = self.call(py, |lake| lake.delete(&name))?;
@@ -179,9 +202,9 @@ impl Lake {
     fn restore_file<'py>(
         &self,
         py: Python<'py>,
-        user: Option<String>,
-        path: Option<String>,
-        filename: String,
+        user: Part,
+        path: Part,
+        filename: args::FileName,
         version: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let name = name(user, path, filename);
@@ -199,18 +222,21 @@ impl Lake {
     fn spool(
         &self,
         py: Python<'_>,
-        pattern: &str,
-        user: Option<&str>,
+        pattern: Pattern,
+        user: Part,
         when: Option<&Bound<'_, PyAny>>,
         folder: PathBuf,
     ) -> PyResult<Vec<(PathBuf, String)>> {
         let when = when.map(moment).transpose()?;
+        let user = user.0.as_deref();
         self.call(py, |lake| {
             let files = match when {
                 None => lake.list(user, None)?,
                 Some(when) => lake.at(when)?.list(user, None)?,
             };
-            let files = dkdc_lake::matching(files, pattern)?.into_iter().enumerate();
+            let files = dkdc_lake::matching(files, &pattern.0)?
+                .into_iter()
+                .enumerate();
             let written = files.map(|(at, file)| {
                 // What follows the first dot says how it is read.
                 let ending = file.filename.find('.').map(|dot| &file.filename[dot..]);
@@ -226,9 +252,9 @@ impl Lake {
     fn history<'py>(
         &self,
         py: Python<'py>,
-        user: Option<String>,
-        path: Option<String>,
-        filename: String,
+        user: Part,
+        path: Part,
+        filename: args::FileName,
     ) -> PyResult<Bound<'py, PyList>> {
         let name = name(user, path, filename);
         let versions = self.call(py, |lake| {
@@ -259,7 +285,7 @@ impl Lake {
     }
 }
 
-fn spool(lake: &dkdc_lake::Lake, file: &File, path: &Path) -> dkdc_lake::Result<()> {
+fn spool(lake: &dkdc_lake::Lake, file: &File, path: &std::path::Path) -> dkdc_lake::Result<()> {
     let mut content = lake.read_file(file)?;
     let written = std::fs::File::create_new(path);
     let written = written.and_then(|mut to| std::io::copy(&mut content, &mut to));

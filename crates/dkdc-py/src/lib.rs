@@ -6,10 +6,13 @@
 //! What must hold: no call waits with Python's lock held, and nothing that was
 //! open when the process forked is used, or even closed, in the child.
 
+mod args;
 mod arrow;
 mod changes;
+mod dicts;
 mod errors;
 mod handle;
+mod incoming;
 mod lake;
 mod snapshot;
 mod state;

@@ -6,11 +6,12 @@ use dkdc_state::{Idx, Row};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::args::{Id, Limit, Order, TableName};
 use crate::arrow::{Rows, Stream};
+use crate::dicts::{self, datetime, record};
 use crate::errors::state_error;
 use crate::handle::{Handle, Kept};
 use crate::table::select;
-use crate::value::{self, datetime, record};
 
 /// The state at one version.
 #[pyclass(module = "dkdc_state._core", frozen)]
@@ -40,7 +41,8 @@ impl Snapshot {
         Ok(self.snapshot.get(py)?.idx().as_micros())
     }
 
-    fn table(&self, py: Python<'_>, name: String) -> PyResult<SnapshotTable> {
+    fn table(&self, py: Python<'_>, name: TableName) -> PyResult<SnapshotTable> {
+        let TableName(name) = name;
         let snapshot = self.snapshot.get(py)?;
         let table = py.detach(|| snapshot.rows(&name));
         let table = table.map_err(|error| state_error(py, &error))?;
@@ -75,17 +77,17 @@ pub(crate) struct SnapshotTable {
 
 #[pymethods]
 impl SnapshotTable {
-    fn get<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
+    fn get<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Option<Bound<'py, PyDict>>> {
         let table = self.table.get(py)?;
-        let found = py.detach(|| table.get(id));
+        let found = py.detach(|| table.get(&id.0));
         let found = found.map_err(|error| state_error(py, &error))?;
         let found = found.map(|found| record(py, &found.version, &found.record));
         found.transpose()
     }
 
-    fn contains(&self, py: Python<'_>, id: &str) -> PyResult<bool> {
+    fn contains(&self, py: Python<'_>, id: Id) -> PyResult<bool> {
         let table = self.table.get(py)?;
-        py.detach(|| table.contains(id))
+        py.detach(|| table.contains(&id.0))
             .map_err(|error| state_error(py, &error))
     }
 
@@ -100,24 +102,24 @@ impl SnapshotTable {
         &self,
         py: Python<'py>,
         equal: &Bound<'py, PyDict>,
-        order: Vec<String>,
-        limit: Option<usize>,
+        order: Order,
+        limit: Option<Limit>,
     ) -> PyResult<Bound<'py, PyList>> {
         let known = self.handle.table(py, &self.name)?;
-        let select = select(&known, equal, &order, limit)?;
+        let select = select(&known, equal, order, limit)?;
         let table = self.table.get(py)?;
-        let rows = py.detach(|| table.list(&select));
+        let rows = py.detach(|| table.list_values(&select));
         let rows = rows.map_err(|error| state_error(py, &error))?;
-        value::records(py, &rows)
+        dicts::records(py, &rows)
     }
 
-    fn history<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Bound<'py, PyList>> {
+    fn history<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Bound<'py, PyList>> {
         let known = self.handle.fresh_table(py, &self.name)?;
         let table = self.table.get(py)?;
-        let versions = py.detach(|| table.history(id));
+        let versions = py.detach(|| table.history(&id.0));
         let list = PyList::empty(py);
         for version in &versions.map_err(|error| state_error(py, &error))? {
-            list.append(value::version(py, &known.schema, id, version)?)?;
+            list.append(dicts::version(py, &known.schema, &id.0, version)?)?;
         }
         Ok(list)
     }

@@ -8,14 +8,16 @@ use dkdc_state::{ColumnDef, ColumnType, Durability, IndexDef, Moment, Nulls, Tab
 use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyDict, PyList};
 
+use crate::args::{Columns, Flag, Level, Seconds, StorePath, TableName, TableNames};
 use crate::changes::Changes;
+use crate::dicts::datetime;
 use crate::errors::{raise, state_error};
 use crate::handle::Handle;
 use crate::lake::Lake;
 use crate::snapshot::Snapshot;
 use crate::table::Table;
 use crate::transaction::{self, Transaction};
-use crate::value::{datetime, idx, moment_of};
+use crate::value::{idx, moment_of, shown};
 
 /// A store, open.
 #[pyclass(module = "dkdc_state._core", frozen, weakref)]
@@ -23,22 +25,19 @@ pub(crate) struct State {
     handle: Arc<Handle>,
 }
 
-/// How a column is declared: name, type, whether it is required.
-type ColumnSpec = (String, String, bool);
-
 #[pymethods]
 impl State {
     #[new]
-    #[pyo3(signature = (path, *, create=true, read_only=false, durability="full", busy_timeout=30.0))]
+    #[pyo3(signature = (path, *, create=Flag(true), read_only=Flag(false), durability=Level("full".to_owned()), busy_timeout=Seconds(30.0)))]
     fn new(
         py: Python<'_>,
-        path: PathBuf,
-        create: bool,
-        read_only: bool,
-        durability: &str,
-        busy_timeout: f64,
+        path: StorePath,
+        create: Flag,
+        read_only: Flag,
+        durability: Level,
+        busy_timeout: Seconds,
     ) -> PyResult<State> {
-        let durability = match durability {
+        let durability = match durability.0.as_str() {
             "full" => Durability::Full,
             "relaxed" => Durability::Relaxed,
             other => {
@@ -46,16 +45,16 @@ impl State {
                 return Err(raise(py, "Invalid", &message));
             }
         };
-        let Ok(busy_timeout) = Duration::try_from_secs_f64(busy_timeout) else {
-            let message = format!("busy_timeout is seconds, not {busy_timeout}");
+        let Ok(busy_timeout) = Duration::try_from_secs_f64(busy_timeout.0) else {
+            let message = format!("busy_timeout is seconds, not {}", busy_timeout.0);
             return Err(raise(py, "Invalid", &message));
         };
         let options = dkdc_state::State::options()
-            .create(create)
-            .read_only(read_only)
+            .create(create.0)
+            .read_only(read_only.0)
             .durability(durability)
             .busy_timeout(busy_timeout);
-        let handle = Handle::open(py, &path, || options.open(&path))?;
+        let handle = Handle::open(py, &path.0, || options.open(&path.0))?;
         Ok(State {
             handle: Arc::new(handle),
         })
@@ -87,8 +86,8 @@ impl State {
     }
 
     /// A table's columns besides idx and id, and their types' names.
-    fn schema(&self, py: Python<'_>, name: &str) -> PyResult<Vec<(String, String)>> {
-        let known = self.handle.fresh_table(py, name)?;
+    fn schema(&self, py: Python<'_>, name: TableName) -> PyResult<Vec<(String, String)>> {
+        let known = self.handle.fresh_table(py, &name.0)?;
         let columns = known.schema.columns.iter();
         let columns = columns.map(|column| (column.name.clone(), column.ty.to_string()));
         Ok(columns.collect())
@@ -98,14 +97,14 @@ impl State {
     fn define(
         &self,
         py: Python<'_>,
-        name: String,
-        columns: Vec<ColumnSpec>,
+        name: TableName,
+        columns: Columns,
         defaults: Option<&Bound<'_, PyDict>>,
         indexes: Vec<Vec<String>>,
         unique: Vec<Vec<String>>,
     ) -> PyResult<()> {
-        let mut def = TableDef::new(name);
-        for (name, ty, required) in columns {
+        let mut def = TableDef::new(name.0);
+        for (name, ty, required) in columns.0 {
             let ty: ColumnType = ty
                 .parse()
                 .map_err(|why| raise(py, "Invalid", &format!("column {name}: {why}")))?;
@@ -147,12 +146,12 @@ impl State {
         Lake::on(py, &self.handle)
     }
 
-    fn table(&self, py: Python<'_>, name: String) -> PyResult<Table> {
-        Table::new(py, Arc::clone(&self.handle), name)
+    fn table(&self, py: Python<'_>, name: TableName) -> PyResult<Table> {
+        Table::new(py, Arc::clone(&self.handle), name.0)
     }
 
-    fn clear(&self, py: Python<'_>, tables: Vec<String>) -> PyResult<()> {
-        let names: Vec<&str> = tables.iter().map(String::as_str).collect();
+    fn clear(&self, py: Python<'_>, tables: TableNames) -> PyResult<()> {
+        let names: Vec<&str> = tables.0.iter().map(String::as_str).collect();
         self.call(py, |state| state.clear(&names).map(|_| ()))
     }
 
@@ -207,9 +206,11 @@ pub(crate) fn moment(when: &Bound<'_, PyAny>) -> PyResult<Moment> {
         return text.parse().map_err(|error| state_error(py, &error));
     }
     if when.is_instance_of::<PyDateTime>() {
-        let time = moment_of(when)?;
-        let time = time.ok_or_else(|| raise(py, "Invalid", "NaT is no time"))?;
-        return Ok(Moment::Time(time));
+        let time = moment_of(when).ok().flatten();
+        let none = || format!("{} is no time that can be kept", shown(when));
+        return Ok(Moment::Time(
+            time.ok_or_else(|| raise(py, "Invalid", &none()))?,
+        ));
     }
     Ok(Moment::Idx(idx(when)?))
 }

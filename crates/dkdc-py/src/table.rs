@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use dkdc_state::{Error, Idx, Result as StateResult, Row, Select, Table as RustTable};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::arrow::{Incoming, Mode};
+use crate::args::{Id, Limit, Order, extracted};
+use crate::dicts::{self, datetime, record};
 use crate::errors::state_error;
 use crate::handle::{Handle, Known};
+use crate::incoming::{Incoming, Mode};
 use crate::transaction;
-use crate::value::{self, compared, datetime, idx, record};
+use crate::value::{self, compared, idx};
 
 /// A table of a store.
 #[pyclass(module = "dkdc_state._core", frozen)]
@@ -72,9 +74,12 @@ impl Table {
 
 fn knows(known: &Known, given: &Bound<'_, PyDict>) -> bool {
     let known = &known.schema.columns;
-    given.keys().iter().all(|name| {
-        let name = name.extract::<String>().unwrap_or_default();
-        name == "id" || name == "idx" || known.iter().any(|column| column.name == name)
+    given.iter().all(|(name, _)| {
+        let name = name.cast::<PyString>().ok();
+        let name = name.and_then(|name| name.to_str().ok());
+        name.is_some_and(|name| {
+            name == "id" || name == "idx" || known.iter().any(|column| column.name == name)
+        })
     })
 }
 
@@ -120,21 +125,21 @@ impl Table {
         self.put(given, |table, row| table.update_if(row, expected))
     }
 
-    fn delete<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Bound<'py, PyAny>> {
-        let version = self.read(py, |known| known.table.delete(id))?;
+    fn delete<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Bound<'py, PyAny>> {
+        let version = self.read(py, |known| known.table.delete(&id.0))?;
         datetime(py, version.idx)
     }
 
     fn restore<'py>(
         &self,
         py: Python<'py>,
-        id: &str,
+        id: Id,
         version: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let version = idx(version)?;
         let (version, row) = self.read(py, |known| {
-            let restored = known.table.restore(id, version)?;
-            written(&known.table, id, restored.idx)
+            let restored = known.table.restore(&id.0, version)?;
+            written(&known.table, &id.0, restored.idx)
         })?;
         record(py, &version, &row)
     }
@@ -149,14 +154,14 @@ impl Table {
         incoming.write(py, &state, &self.name, mode)
     }
 
-    fn get<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let found = self.read(py, |known| known.table.get(id))?;
+    fn get<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let found = self.read(py, |known| known.table.get(&id.0))?;
         let found = found.map(|found| record(py, &found.version, &found.record));
         found.transpose()
     }
 
-    fn contains(&self, py: Python<'_>, id: &str) -> PyResult<bool> {
-        self.read(py, |known| known.table.contains(id))
+    fn contains(&self, py: Python<'_>, id: Id) -> PyResult<bool> {
+        self.read(py, |known| known.table.contains(&id.0))
     }
 
     fn count(&self, py: Python<'_>) -> PyResult<u64> {
@@ -169,22 +174,22 @@ impl Table {
         &self,
         py: Python<'py>,
         equal: &Bound<'py, PyDict>,
-        order: Vec<String>,
-        limit: Option<usize>,
+        order: Order,
+        limit: Option<Limit>,
     ) -> PyResult<Bound<'py, PyList>> {
         let known = self.known(py)?;
-        let select = select(&known, equal, &order, limit)?;
-        let rows = self.read(py, |known| known.table.list(&select))?;
-        value::records(py, &rows)
+        let select = select(&known, equal, order, limit)?;
+        let rows = self.read(py, |known| known.table.list_values(&select))?;
+        dicts::records(py, &rows)
     }
 
-    fn history<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Bound<'py, PyList>> {
+    fn history<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Bound<'py, PyList>> {
         let (schema, versions) = self.read(py, |known| {
-            Ok((known.table.schema()?, known.table.history(id)?))
+            Ok((known.table.schema()?, known.table.history(&id.0)?))
         })?;
         let list = PyList::empty(py);
         for version in &versions {
-            list.append(value::version(py, &schema, id, version)?)?;
+            list.append(dicts::version(py, &schema, &id.0, version)?)?;
         }
         Ok(list)
     }
@@ -194,22 +199,22 @@ impl Table {
 pub(crate) fn select(
     known: &Known,
     equal: &Bound<'_, PyDict>,
-    order: &[String],
-    limit: Option<usize>,
+    Order(order): Order,
+    limit: Option<Limit>,
 ) -> PyResult<Select> {
     let mut select = Select::new();
     for (name, given) in equal {
-        let name: String = name.extract()?;
+        let name: String = extracted(name.as_borrowed(), "a column's name is a str of UTF-8")?;
         select = select.eq(&name, compared(&known.schema, &name, &given)?);
     }
-    for name in order {
+    for name in &order {
         select = match name.strip_prefix('-') {
             Some(name) => select.order_desc(name),
             None => select.order(name),
         };
     }
     Ok(match limit {
-        Some(limit) => select.limit(limit),
+        Some(Limit(limit)) => select.limit(limit),
         None => select,
     })
 }

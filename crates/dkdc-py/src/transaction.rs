@@ -16,9 +16,11 @@ use dkdc_state::{Error, Idx, Result as StateResult, Row, TableSchema, TxTable as
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::args::{Id, TableName};
+use crate::dicts::{datetime, record};
 use crate::errors::{raise, state_error};
 use crate::handle::Handle;
-use crate::value::{self, datetime, idx, record};
+use crate::value::{self, idx};
 
 type Job = Box<dyn FnOnce(&dkdc_state::Transaction<'_, '_>) + Send>;
 
@@ -201,7 +203,8 @@ impl Drop for Transaction {
 
 #[pymethods]
 impl Transaction {
-    fn table(&self, py: Python<'_>, name: String) -> PyResult<TxTable> {
+    fn table(&self, py: Python<'_>, name: TableName) -> PyResult<TxTable> {
+        let TableName(name) = name;
         let table = name.clone();
         let schema = self.link.run(py, move |tx| tx.rows(&table)?.schema())?;
         Ok(TxTable {
@@ -295,34 +298,34 @@ impl TxTable {
         self.put(given, move |table, row| table.update_if(row, expected))
     }
 
-    fn delete<'py>(&self, py: Python<'py>, id: String) -> PyResult<Bound<'py, PyAny>> {
-        let version = self.read(py, move |table| table.delete(&id))?;
+    fn delete<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Bound<'py, PyAny>> {
+        let version = self.read(py, move |table| table.delete(&id.0))?;
         datetime(py, version.idx)
     }
 
     fn restore<'py>(
         &self,
         py: Python<'py>,
-        id: String,
+        id: Id,
         version: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let version = idx(version)?;
         let name = self.name.clone();
         let (version, row) = self.read(py, move |table| {
-            let restored = table.restore(&id, version)?;
-            current(table, &name, &id, restored.idx)
+            let restored = table.restore(&id.0, version)?;
+            current(table, &name, &id.0, restored.idx)
         })?;
         record(py, &version, &row)
     }
 
-    fn get<'py>(&self, py: Python<'py>, id: String) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let found = self.read(py, move |table| table.get(&id))?;
+    fn get<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let found = self.read(py, move |table| table.get(&id.0))?;
         let found = found.map(|found| record(py, &found.version, &found.record));
         found.transpose()
     }
 
-    fn contains(&self, py: Python<'_>, id: String) -> PyResult<bool> {
-        self.read(py, move |table| table.contains(&id))
+    fn contains(&self, py: Python<'_>, id: Id) -> PyResult<bool> {
+        self.read(py, move |table| table.contains(&id.0))
     }
 
     fn count(&self, py: Python<'_>) -> PyResult<u64> {

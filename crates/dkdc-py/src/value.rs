@@ -1,47 +1,20 @@
-//! Values, rows and versions, to Python and back: exact, or refused.
+//! Values and rows that Python gives: exact, or refused.
 
 use dkdc_state::jiff::Timestamp;
 use dkdc_state::jiff::civil::{Date, DateTime};
 use dkdc_state::jiff::tz::TimeZone;
 use dkdc_state::{
-    Column, ColumnType, Error, Idx, Row, TableSchema, Value, ValueError, Version, Versioned,
-    serde_json, uuid::Uuid,
+    Column, ColumnType, Error, Idx, Row, TableSchema, Value, ValueError, serde_json, uuid::Uuid,
 };
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDate, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyMemoryView,
     PyString, PyTuple,
 };
 
+use crate::args::{Id, extracted};
 use crate::errors::{raise, state_error};
-
-/// A version's number as the naive UTC datetime that it is.
-pub(crate) fn datetime(py: Python<'_>, idx: Idx) -> PyResult<Bound<'_, PyAny>> {
-    timestamp(py, idx.timestamp())
-}
-
-/// Python's `datetime.datetime`.
-static DATETIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-
-fn timestamp(py: Python<'_>, time: Timestamp) -> PyResult<Bound<'_, PyAny>> {
-    let class = DATETIME.get_or_try_init(py, || {
-        let class = py.import("datetime")?.getattr("datetime")?;
-        Ok::<_, PyErr>(class.unbind())
-    })?;
-    let civil = TimeZone::UTC.to_datetime(time);
-    let (date, clock) = (civil.date(), civil.time());
-    class.bind(py).call1((
-        date.year(),
-        date.month(),
-        date.day(),
-        clock.hour(),
-        clock.minute(),
-        clock.second(),
-        clock.subsec_nanosecond() / 1000,
-    ))
-}
 
 /// The number of a version: as a datetime, or in microseconds.
 pub(crate) fn idx(given: &Bound<'_, PyAny>) -> PyResult<Idx> {
@@ -85,63 +58,6 @@ pub(crate) fn moment_of(given: &Bound<'_, PyAny>) -> PyResult<Option<Timestamp>>
     }))
 }
 
-/// A value as Python's own.
-pub(crate) fn to_py<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
-    Ok(match value {
-        Value::Null => py.None().into_bound(py),
-        Value::Bool(b) => PyBool::new(py, *b).to_owned().into_any(),
-        Value::Int(i) => i.into_pyobject(py)?.into_any(),
-        Value::Float(f) => PyFloat::new(py, *f).into_any(),
-        Value::Text(t) => PyString::new(py, t).into_any(),
-        Value::Bytes(b) => PyBytes::new(py, b).into_any(),
-        Value::Blob(blob) => {
-            let dict = PyDict::new(py);
-            dict.set_item("hash", blob.hex())?;
-            dict.set_item("size", blob.size)?;
-            dict.into_any()
-        }
-        Value::Timestamp(t) => timestamp(py, *t)?,
-        Value::Date(d) => d.into_pyobject(py)?.into_any(),
-        Value::Uuid(u) => u.into_pyobject(py)?.into_any(),
-        Value::Json(json) => json_to_py(py, json)?,
-        Value::List(items) => {
-            let list = PyList::empty(py);
-            for item in items {
-                list.append(to_py(py, item)?)?;
-            }
-            list.into_any()
-        }
-    })
-}
-
-fn json_to_py<'py>(py: Python<'py>, json: &serde_json::Value) -> PyResult<Bound<'py, PyAny>> {
-    use serde_json::Value as Json;
-    Ok(match json {
-        Json::Null => py.None().into_bound(py),
-        Json::Bool(b) => PyBool::new(py, *b).to_owned().into_any(),
-        Json::Number(n) => match (n.as_i64(), n.as_u64()) {
-            (Some(int), _) => int.into_pyobject(py)?.into_any(),
-            (None, Some(int)) => int.into_pyobject(py)?.into_any(),
-            (None, None) => PyFloat::new(py, n.as_f64().unwrap_or(f64::NAN)).into_any(),
-        },
-        Json::String(s) => PyString::new(py, s).into_any(),
-        Json::Array(items) => {
-            let list = PyList::empty(py);
-            for item in items {
-                list.append(json_to_py(py, item)?)?;
-            }
-            list.into_any()
-        }
-        Json::Object(fields) => {
-            let dict = PyDict::new(py);
-            for (name, value) in fields {
-                dict.set_item(name, json_to_py(py, value)?)?;
-            }
-            dict.into_any()
-        }
-    })
-}
-
 /// A value of Python's for a column of a type. What is of another type is left
 /// to the state to refuse, with the names of table, record and column.
 fn from_py(given: &Bound<'_, PyAny>, ty: ColumnType) -> PyResult<Result<Value, ValueError>> {
@@ -159,13 +75,10 @@ fn from_py(given: &Bound<'_, PyAny>, ty: ColumnType) -> PyResult<Result<Value, V
         return Ok(Ok(Value::Bool(b.is_true())));
     }
     if let Ok(text) = given.cast::<PyString>() {
-        let Ok(text) = text.to_str() else {
-            return Ok(Err(refused("text that is UTF-8")));
-        };
-        if ty == ColumnType::Uuid {
-            return Ok(uuid_of(text).map(Value::Uuid));
-        }
-        return Ok(Ok(Value::Text(text.to_owned())));
+        return Ok(utf8(text).and_then(|text| match ty {
+            ColumnType::Uuid => uuid_of(&text).map(Value::Uuid),
+            _ => Ok(Value::Text(text)),
+        }));
     }
     if let Ok(int) = given.cast::<PyInt>() {
         return Ok(int_of(int)?.map(Value::Int));
@@ -184,8 +97,8 @@ fn from_py(given: &Bound<'_, PyAny>, ty: ColumnType) -> PyResult<Result<Value, V
         return from_py(&bytes, ty);
     }
     if given.is_instance_of::<PyDateTime>() {
-        let time = moment_of(given)?;
-        return Ok(Ok(time.map_or(Value::Null, Value::Timestamp)));
+        let time = moment_of(given).map_err(|_| ValueError::OutOfRange(shown(given)));
+        return Ok(time.map(|time| time.map_or(Value::Null, Value::Timestamp)));
     }
     if given.is_instance_of::<PyDate>() {
         return Ok(Ok(Value::Date(given.extract::<Date>()?)));
@@ -215,6 +128,15 @@ fn from_py(given: &Bound<'_, PyAny>, ty: ColumnType) -> PyResult<Result<Value, V
         Some(plain) => from_py(&plain, ty),
         None => Ok(Err(refused(&ty.to_string()))),
     }
+}
+
+/// The text, unless it has a surrogate.
+fn utf8(text: &Bound<'_, PyString>) -> Result<String, ValueError> {
+    let utf8 = text.to_str().map(str::to_owned);
+    utf8.map_err(|_| ValueError::WrongType {
+        expected: "text that is UTF-8".to_owned(),
+        found: shown(text),
+    })
 }
 
 fn uuid_of(text: &str) -> Result<Uuid, ValueError> {
@@ -252,7 +174,7 @@ fn json_from_py(
         return Ok(Ok(Json::Bool(b.is_true())));
     }
     if let Ok(text) = given.cast::<PyString>() {
-        return Ok(Ok(Json::String(text.to_str()?.to_owned())));
+        return Ok(utf8(text).map(Json::String));
     }
     if let Ok(int) = given.cast::<PyInt>() {
         if let Ok(int) = int.extract::<u64>() {
@@ -274,9 +196,9 @@ fn json_from_py(
                     found: shown(&name),
                 }));
             };
-            match json_from_py(&value, depth + 1)? {
-                Ok(value) => fields.insert(name.to_str()?.to_owned(), value),
-                Err(error) => return Ok(Err(error)),
+            match (utf8(name), json_from_py(&value, depth + 1)?) {
+                (Ok(name), Ok(value)) => fields.insert(name, value),
+                (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
             };
         }
         return Ok(Ok(Json::Object(fields)));
@@ -298,10 +220,12 @@ fn json_from_py(
 }
 
 /// The type and the beginning of a value, for messages.
-fn shown(given: &Bound<'_, PyAny>) -> String {
+pub(crate) fn shown(given: &Bound<'_, PyAny>) -> String {
     let kind = given.get_type().name().map(|name| name.to_string());
     let text = given.repr().map(|text| text.to_string_lossy().into_owned());
-    let text: String = text.unwrap_or_default().chars().take(40).collect();
+    let text = text.unwrap_or_default();
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let text: String = text.chars().map(plain).take(40).collect();
     format!("{} {text}", kind.unwrap_or_default())
 }
 
@@ -314,13 +238,11 @@ pub(crate) fn row(schema: &TableSchema, given: &Bound<'_, PyDict>) -> PyResult<R
         let table = schema.name.clone();
         return Err(state_error(py, &Error::InvalidRow { table, why }));
     };
-    let Ok(id) = id.cast::<PyString>() else {
-        let message = format!("{}: an id is a str, not {}", schema.name, shown(&id));
-        return Err(raise(py, "Invalid", &message));
-    };
-    let mut row = Row::new(id.to_str()?);
+    let Id(id) = id.extract()?;
+    let mut row = Row::new(id);
+    row.fields.reserve(given.len());
     for (name, value) in given {
-        let name = name.cast::<PyString>()?.to_str()?.to_owned();
+        let name: String = extracted(name.as_borrowed(), "a column's name is a str of UTF-8")?;
         if name == "id" || name == "idx" {
             continue;
         }
@@ -357,104 +279,4 @@ pub(crate) fn compared(
 
 fn column<'s>(schema: &'s TableSchema, name: &str) -> Option<&'s Column> {
     schema.columns.iter().find(|column| column.name == name)
-}
-
-/// Records as dicts, as [`record`] makes them; their names are made once.
-pub(crate) fn records<'py>(
-    py: Python<'py>,
-    rows: &[Versioned<Row>],
-) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    let Some(first) = rows.first() else {
-        return Ok(list);
-    };
-    let _paused = Paused::collector(py, rows.len())?;
-    let name = |name: &str| PyString::intern(py, name);
-    let (idx, id) = (name("idx"), name("id"));
-    let names = first.record.fields.iter().map(|(field, _)| name(field));
-    let names: Vec<_> = names.collect();
-    for row in rows {
-        let dict = PyDict::new(py);
-        dict.set_item(&idx, datetime(py, row.version.idx)?)?;
-        dict.set_item(&id, &row.record.id)?;
-        // All of one list have the columns of one moment.
-        for (name, (_, value)) in names.iter().zip(&row.record.fields) {
-            dict.set_item(name, to_py(py, value)?)?;
-        }
-        list.append(dict)?;
-    }
-    Ok(list)
-}
-
-/// Python's cycle collector, switched off until this is dropped: it would look
-/// through all that is being made, again and again, and find nothing.
-struct Paused<'py>(Option<Bound<'py, PyModule>>);
-
-impl<'py> Paused<'py> {
-    /// From so many objects on it is worth it.
-    const MANY: usize = 1000;
-
-    fn collector(py: Python<'py>, count: usize) -> PyResult<Paused<'py>> {
-        if count < Self::MANY {
-            return Ok(Paused(None));
-        }
-        let gc = py.import("gc")?;
-        let enabled = gc.call_method0("isenabled")?.is_truthy()?;
-        if enabled {
-            gc.call_method0("disable")?;
-        }
-        Ok(Paused(enabled.then_some(gc)))
-    }
-}
-
-impl Drop for Paused<'_> {
-    fn drop(&mut self) {
-        if let Some(gc) = &self.0
-            && let Err(error) = gc.call_method0("enable")
-        {
-            error.write_unraisable(gc.py(), None);
-        }
-    }
-}
-
-/// A record as a dict: `idx`, `id`, and the columns in the table's order.
-pub(crate) fn record<'py>(
-    py: Python<'py>,
-    version: &Version,
-    row: &Row,
-) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("idx", datetime(py, version.idx)?)?;
-    dict.set_item("id", &row.id)?;
-    for (name, value) in &row.fields {
-        dict.set_item(name, to_py(py, value)?)?;
-    }
-    Ok(dict)
-}
-
-/// One version of history: the record, what made it (`op`) and what it replaced
-/// (`prev`). A delete has the id, and no values.
-pub(crate) fn version<'py>(
-    py: Python<'py>,
-    schema: &TableSchema,
-    id: &str,
-    versioned: &Versioned<Option<Row>>,
-) -> PyResult<Bound<'py, PyDict>> {
-    let version = &versioned.version;
-    let dict = match &versioned.record {
-        Some(row) => record(py, version, row)?,
-        None => {
-            let dict = PyDict::new(py);
-            dict.set_item("idx", datetime(py, version.idx)?)?;
-            dict.set_item("id", id)?;
-            for column in &schema.columns {
-                dict.set_item(&column.name, py.None())?;
-            }
-            dict
-        }
-    };
-    dict.set_item("op", version.op.name())?;
-    let prev = version.prev.map(|prev| datetime(py, prev)).transpose()?;
-    dict.set_item("prev", prev)?;
-    Ok(dict)
 }

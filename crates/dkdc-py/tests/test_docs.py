@@ -20,7 +20,10 @@ MODULES = [
     "dkdc_state",
     "dkdc_state.errors",
     "dkdc_state.schema",
+    "dkdc_state.snapshot",
     "dkdc_state.state",
+    "dkdc_state.table",
+    "dkdc_state.transaction",
     "dkdc_todo",
     "dkdc_util",
 ]
@@ -46,6 +49,13 @@ def test_the_page_runs_from_its_first_line_to_its_last(tmp_path, monkeypatch):
     for number, snippet in enumerate(snippets, 1):
         name = f"docs/python.md, snippet {number}"
         exec(compile(snippet, name, "exec", dont_inherit=True), vars(module))
+    assert (tmp_path / "notes.png").read_bytes().startswith(b"\x89PNG")
+    bars = {text.get_text(): bar.get_height() for text, bar in _bars(module.axes)}
+    assert bars == {"append": 7, "delete": 1, "restore": 1, "update": 2}
+
+
+def _bars(axes):
+    return zip(axes.get_xticklabels(), axes.patches, strict=True)
 
 
 def test_the_readmes_python_runs(tmp_path, monkeypatch):
@@ -69,6 +79,12 @@ def test_every_public_thing_says_what_it_is():
             if not name.startswith("_"):
                 attribute = getattr(thing, name)
                 assert not callable(attribute) or attribute.__doc__, f"{thing.__name__}.{name}"
+
+
+def test_one_wheel_is_for_all_versions_of_python():
+    from dkdc_state import _core
+
+    assert ".abi3." in _core.__file__ or sys.platform == "win32"
 
 
 def test_the_types_are_what_a_type_checker_sees(tmp_path):

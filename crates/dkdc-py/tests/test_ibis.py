@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 
+import duckdb
 import expressions
 import ibis
 import pandas as pd
@@ -245,9 +246,24 @@ def test_tables_join_with_others_of_duckdb(state):
 
 def test_results_are_taken_by_the_capsule_interface(state):
     state.table("notes").append_all({"id": ["a", "b"], "n": [1, 2]})
-    t = state.table("notes").t()
-    assert pl.DataFrame(t).height == 2
-    assert pa.table(t).num_rows == 2
+    rows = [("a", 1), ("b", 2)]
+    for given in (state.table("notes").t(), state.table("notes"), state.at("now").table("notes")):
+        assert pl.DataFrame(given).sort("id").select("id", "n").rows() == rows
+        assert pa.table(given).column_names == ["idx", "id", "body", "n"]
+        frame = pd.DataFrame.from_arrow(given).sort_values("id")
+        assert list(zip(frame["id"], frame["n"], strict=True)) == rows
+        stream = pa.RecordBatchReader.from_stream(given)
+        assert duckdb.sql("SELECT id, n FROM stream ORDER BY id").fetchall() == rows
+
+
+def test_a_table_goes_into_another_store_as_it_is(state, tmp_path):
+    notes = state.table("notes")
+    notes.append_all({"id": ["a", "b"], "n": [1, 2]})
+    notes.delete("a")
+    other = Notes(dbpath=tmp_path / "other.db").table("notes")
+    assert other.append_all(notes) == 1
+    assert other.upsert_all(state.at(idx=notes.history("a")[0]["idx"]).table("notes")) == 2
+    assert [(row["id"], row["n"]) for row in other.list(order="id")] == [("a", 1), ("b", 2)]
 
 
 def test_tables_are_shown_interactively(state, monkeypatch):
@@ -269,11 +285,13 @@ def test_a_question_sees_one_snapshot_of_all_tables(dbpath):
     done = threading.Event()
 
     def write():
-        for n in range(100):
-            with state.transaction() as tx:
-                tx.table("x").append(id=str(n))
-                tx.table("y").append(id=str(n))
-        done.set()
+        try:
+            for n in range(100):
+                with state.transaction() as tx:
+                    tx.table("x").append(id=str(n))
+                    tx.table("y").append(id=str(n))
+        finally:
+            done.set()
 
     writer = threading.Thread(target=write)
     writer.start()

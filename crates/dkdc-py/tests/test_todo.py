@@ -135,6 +135,21 @@ def test_state_todo_and_lake_share_a_file(dbpath):
         state._clear(["nothing"])
 
 
+def test_files_of_any_kind_are_read_as_text(lake):
+    first = lake.append_file(path="r", filename="a.txt", data="grün\n".encode())
+    lake.append_file(path="r", filename="b.bin", data=b"\xff\x00")
+    lake.append_file(path="r", filename="c", data=b"")
+    lake.update_file(None, "r", "a.txt", None, b"late", None, None, None)
+    rows = lake.text("r/*").order_by("file").to_pyarrow().to_pylist()
+    assert rows == [
+        {"file": "r/a.txt", "size": 4, "text": "late", "_file": "r/a.txt"},
+        {"file": "r/b.bin", "size": 2, "text": None, "_file": "r/b.bin"},
+        {"file": "r/c", "size": 0, "text": "", "_file": "r/c"},
+    ]
+    (then,) = lake.text("r/*.txt", at=first["idx"]).to_pyarrow().to_pylist()
+    assert (then["text"], then["size"]) == ("grün\n", 6)
+
+
 def test_the_default_stores_are_in_dkdcs_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DKDC_DIR", str(tmp_path / "made"))
     assert get_dkdc_dir() == str(tmp_path / "made")
@@ -187,7 +202,8 @@ def test_tables_are_read_out_of_files_now_and_as_they_were(lake, tmp_path):
     lake.csv("r/b.csv").drop("_file").to_parquet(tmp_path / "b.parquet")
     lake.append_file(filename="b.parquet", data=(tmp_path / "b.parquet").read_bytes())
     assert lake.parquet("b.parquet").drop("_file").n.execute().tolist() == [3]
-    with pytest.raises(errors.NotFound, match="no file matches"):
-        lake.csv("none/*.csv")
+    for read in (lake.csv, lake.json, lake.parquet, lake.text):
+        with pytest.raises(errors.NotFound, match="no file matches"):
+            read("none/*")
     with pytest.raises(errors.Invalid, match="no pattern"):
         lake.csv("r/{a")

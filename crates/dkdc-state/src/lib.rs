@@ -79,7 +79,8 @@ pub use schema::{
 };
 pub use snapshot::{Scan, Snapshot, SnapshotTable};
 pub use state::{
-    Difference, Durability, OpenOptions, Row, Select, State, Table, Transaction, TxTable,
+    Difference, Durability, Listed, ListedRecord, OpenOptions, Row, Select, State, Table,
+    Transaction, TxTable,
 };
 pub use time::Moment;
 

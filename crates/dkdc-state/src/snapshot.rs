@@ -16,7 +16,7 @@ use crate::log::list::{self, Scope};
 use crate::log::{Reader, Store, moment, read};
 use crate::record::{Idx, Record, Versioned};
 use crate::state::shape::Shape;
-use crate::state::{Row, Select};
+use crate::state::{Listed, Row, Select};
 use crate::time::Moment;
 
 /// The state at one version, from [`State::at`](crate::State::at) or
@@ -190,6 +190,20 @@ impl<R> SnapshotTable<R> {
             let meta = catalog.by_number(self.shape.table)?;
             self.snapshot.check_floor(meta)?;
             read(conn, meta)
+        })
+    }
+}
+
+impl SnapshotTable<Row> {
+    /// As [`list`](SnapshotTable::list), with the columns' names once.
+    ///
+    /// # Errors
+    /// As [`list`](SnapshotTable::list).
+    pub fn list_values(&self, select: &Select) -> Result<Listed> {
+        let scope = Scope::AsOf(self.snapshot.idx);
+        self.read(|conn, meta| {
+            let rows = list::list(conn, meta, select, scope)?;
+            Ok(Listed::new(Arc::clone(&meta.schema), rows))
         })
     }
 }

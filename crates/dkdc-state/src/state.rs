@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use row::Row;
+pub use row::{Listed, ListedRecord, Row};
 pub use select::Select;
 pub use table::Table;
 pub use transaction::{Transaction, TxTable};

@@ -12,6 +12,8 @@ b'hello world'
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -187,6 +189,56 @@ class Lake(State):
         """As ``csv``, of Parquet files."""
         return self._read("read_parquet", glob, at, user_id, options)
 
+    def text(
+        self,
+        glob: str,
+        at: str | datetime | int | None = None,
+        user_id: str | None = None,
+    ) -> ir.Table:
+        """Files of any kind, a row each: ``file``, ``size``, and ``text`` if it is UTF-8.
+
+        ``glob`` and ``at`` are as in ``csv``.
+        """
+        import pyarrow as pa
+
+        rows: list[tuple[str, int, str | None]] = []
+        with self._spooled(glob, at, user_id) as names:
+            for path, name in names.items():
+                with open(path, "rb") as file:
+                    content = file.read()
+                try:
+                    text = content.decode()
+                except UnicodeDecodeError:
+                    text = None
+                rows.append((name, len(content), text))
+        files, sizes, texts = zip(*rows, strict=True)
+        columns = {
+            "file": pa.array(files, pa.string()),
+            "size": pa.array(sizes, pa.int64()),
+            "text": pa.array(texts, pa.string()),
+            "_file": pa.array(files, pa.string()),
+        }
+        return self._temporary(pa.table(columns))
+
+    @contextmanager
+    def _spooled(
+        self, glob: str, at: str | datetime | int | None, user_id: str | None
+    ) -> Iterator[dict[str, str]]:
+        """The files that match, in a folder for a while: where each is, and its name."""
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="dkdc-lake-") as folder:
+            found = self._files.spool(glob, user_id, at, folder)
+            if not found:
+                raise errors.NotFound(f"no file matches {glob}")
+            yield {os.fspath(path): name for path, name in found}
+
+    def _temporary(self, rows: Any) -> ir.Table:
+        from ibis.util import gen_name
+
+        table: ir.Table = self.rcon.create_table(gen_name("lake"), rows, temp=True)
+        return table
+
     def _read(
         self,
         how: str,
@@ -195,21 +247,13 @@ class Lake(State):
         user_id: str | None,
         options: dict[str, Any],
     ) -> ir.Table:
-        import tempfile
-
         import ibis
-        from ibis.util import gen_name
 
         options = {"union_by_name": True, "filename": "_file", **options}
-        with tempfile.TemporaryDirectory(prefix="dkdc-lake-") as folder:
-            found = self._files.spool(glob, user_id, at, folder)
-            names = {os.fspath(path): name for path, name in found}
-            if not names:
-                raise errors.NotFound(f"no file matches {glob}")
+        with self._spooled(glob, at, user_id) as names:
             rows = getattr(self.rcon, how)(list(names), **options)
             named = ibis.literal(names, type="map<string, string>").get(rows["_file"])
-            shown = rows.mutate(_file=named)
-            table: ir.Table = self.rcon.create_table(gen_name("lake"), shown, temp=True)
+            table = self._temporary(rows.mutate(_file=named))
             self.rcon.drop_view(rows.get_name())
         return table
 

@@ -189,7 +189,9 @@ class Live:
             stream = snapshot.current(table.name)
         else:
             stream = snapshot.scan(table.name, after)
-        if stream.event != table.event:
+        if table.event is None and stream.columns == table.columns:
+            table.event = stream.event
+        elif stream.event != table.event:
             # Rows may be gone for good, columns may be others.
             table.columns = stream.columns
             self._anew(cur, table)

@@ -86,10 +86,10 @@ def declaration(table: str, declared: Any) -> Declaration:
     return Declaration(columns, defaults)
 
 
-def record(given: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+def record(given: Any, values: dict[str, Any]) -> dict[str, Any]:
     """A record as a dict: one that was given, and columns named beside it."""
     if given is None:
-        return dict(values)
+        return values
     if isinstance(given, Mapping):
         fields = dict(given)
     elif dataclasses.is_dataclass(given) and not isinstance(given, type):

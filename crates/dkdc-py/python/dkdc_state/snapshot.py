@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from . import errors
+from .table import SHOWN, page, selection
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -19,7 +23,17 @@ Records = list[Record]
 
 
 class Snapshot:
-    """The state at one version: what is written later does not change it."""
+    """The state at one version: what is written later does not change it.
+
+    >>> from dkdc_state import State
+    >>> class Notes(State):
+    ...     tables = {"notes": {"id": str, "body": str}}
+    >>> state = Notes(dbpath="data.db")
+    >>> first = state.table("notes").append(id="n1", body="draft")
+    >>> second = state.table("notes").update(id="n1", body="done")
+    >>> state.at(idx=first["idx"]).table("notes").get("n1")["body"]
+    'draft'
+    """
 
     def __init__(self, state: State, core: _core.Snapshot) -> None:
         self._state = state
@@ -68,7 +82,7 @@ class SnapshotTable:
         limit: int | None = None,
     ) -> Records:
         """As ``Table.list``."""
-        return self._core.list(dict(where or {}), list(order), limit)
+        return self._core.list(*selection(where, order), limit)
 
     def history(self, id: str) -> Records:
         """Every version that the record had by then, oldest first."""
@@ -78,8 +92,26 @@ class SnapshotTable:
         """The records as an Ibis table."""
         return self._snapshot.rcon._live_table(self.name, "current")
 
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The records, as Arrow."""
+        return self._snapshot._core.current(self.name).__arrow_c_stream__(requested_schema)
+
     def __contains__(self, id: object) -> bool:
         return isinstance(id, str) and self.contains(id)
 
     def __len__(self) -> int:
         return self._core.count()
+
+    def __repr__(self) -> str:
+        try:
+            return f"SnapshotTable({self.name!r}: {len(self)} records, {self._snapshot!r})"
+        except errors.Error as error:
+            return f"SnapshotTable({self.name!r}: {error})"
+
+    def _repr_html_(self) -> str:
+        try:
+            columns = [column for column, _ in self._snapshot._core.current(self.name).columns]
+            newest = self.list(order=["-idx"], limit=SHOWN)
+            return page(self.name, columns, newest, len(self))
+        except errors.Error as error:
+            return f"<b>{html.escape(self.name)}</b>: {html.escape(str(error))}"

@@ -118,7 +118,7 @@ class State:
         elif isinstance(table_names, str):
             table_names = [table_names]
         if table_names:
-            store.clear(list(table_names))
+            store.clear(table_names)
         if type(self)._cons is not State._cons:
             self.wcon, self.rcon = self._cons()
 
@@ -189,17 +189,23 @@ class State:
         name, path = type(self).__name__, os.fspath(self.dbpath)
         if not self._store.is_open:
             return f"{name}({path!r}, closed)"
-        counts = ", ".join(f"{table}: {count}" for table, count in self._counts())
+        try:
+            counts = ", ".join(f"{table}: {count}" for table, count in self._counts())
+        except errors.Error as error:
+            counts = str(error)
         return f"{name}({path!r}{', ' if counts else ''}{counts})"
 
     def _repr_html_(self) -> str:
         title = html.escape(f"{type(self).__name__}: {os.fspath(self.dbpath)}")
         if not self._store.is_open:
             return f"<b>{title}</b> (closed)"
-        rows = "".join(
-            f"<tr><td>{html.escape(table)}</td><td>{count}</td></tr>"
-            for table, count in self._counts()
-        )
+        try:
+            rows = "".join(
+                f"<tr><td>{html.escape(table)}</td><td>{count}</td></tr>"
+                for table, count in self._counts()
+            )
+        except errors.Error as error:
+            return f"<b>{title}</b>: {html.escape(str(error))}"
         head = "<tr><th>table</th><th>records</th></tr>"
         return f"<b>{title}</b><table>{head}{rows}</table>"
 
@@ -208,6 +214,8 @@ def _micros(idx: datetime | int) -> int:
     """A version's number in microseconds."""
     if isinstance(idx, int):
         return idx
+    if not isinstance(idx, datetime):
+        raise errors.Invalid(f"an idx is a datetime or microseconds, not {idx!r}")
     from datetime import timedelta, timezone
 
     if idx.tzinfo is not None:

@@ -16,7 +16,7 @@ _open: weakref.WeakSet[Store] = weakref.WeakSet()
 def open_store(path: str | os.PathLike[str], **options: Any) -> Store:
     """The store at a path; one that is not there is made."""
     guard.install()
-    store = Store(os.fspath(path), **options)
+    store = Store(path, **options)
     _open.add(store)
     return store
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import html
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,23 @@ class Table:
 
     Every write is a version, durable when it returns. A record is given as a
     dict, a dataclass, a pydantic model, or as keywords.
+
+    >>> from dkdc_state import State
+    >>> class Notes(State):
+    ...     tables = {"notes": {"id": str, "body": str, "priority": int}}
+    >>> notes = Notes(dbpath="data.db").table("notes")
+    >>> notes.append_all({"id": ["n1", "n2"], "body": ["a", "b"], "priority": [2, 1]})
+    2
+    >>> [note["id"] for note in notes.list(order=["priority"])]
+    ['n2', 'n1']
+    >>> notes.update(id="n1", body="c")["priority"]
+    2
+    >>> [note["body"] for note in notes.history("n1")]
+    ['a', 'c']
+    >>> "n2" in notes, len(notes)
+    (True, 2)
+
+    Arrow takes its records by the PyCapsule interface: ``polars.DataFrame(notes)``.
     """
 
     def __init__(self, state: State, core: _core.Table) -> None:
@@ -114,7 +132,7 @@ class Table:
 
         ``order`` names columns; one that begins with ``-`` is descending.
         """
-        return self._core.list(dict(where or {}), list(order), limit)
+        return self._core.list(*selection(where, order), limit)
 
     def history(self, id: str) -> Records:
         """Every version of a record, oldest first, with its ``op`` and ``prev``."""
@@ -128,6 +146,11 @@ class Table:
         """Every version as an Ibis table, live, with its ``op`` and ``prev``."""
         return self._state.rcon._live_table(self.name, "history")
 
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The current records, as Arrow."""
+        records = self._state._store.snapshot().current(self.name)
+        return records.__arrow_c_stream__(requested_schema)
+
     def __contains__(self, id: object) -> bool:
         return isinstance(id, str) and self.contains(id)
 
@@ -135,27 +158,52 @@ class Table:
         return self._core.count()
 
     def __repr__(self) -> str:
-        columns = ", ".join(self._core.columns())
-        return f"Table({self.name!r}: {len(self)} records of idx, id, {columns})"
+        try:
+            columns = ", ".join(self._core.columns())
+            return f"Table({self.name!r}: {len(self)} records of idx, id, {columns})"
+        except errors.Error as error:
+            return f"Table({self.name!r}: {error})"
 
     def _repr_html_(self) -> str:
         """The newest records, as a notebook shows them."""
-        import html
+        try:
+            newest = self.list(order=["-idx"], limit=SHOWN)
+            return page(self.name, self._core.columns(), newest, len(self))
+        except errors.Error as error:
+            return f"<b>{html.escape(self.name)}</b>: {html.escape(str(error))}"
 
-        names = ["idx", "id", *self._core.columns()]
-        records = self.list(order=["-idx"], limit=10)
-        rows = [[record[name] for name in names] for record in records]
-        lines = [("th", names), *(("td", ["NULL" if v is None else v for v in row]) for row in rows)]
-        cells = (
-            "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in line) for tag, line in lines
-        )
-        table = "".join(f"<tr>{line}</tr>" for line in cells)
-        return f"<b>{html.escape(self.name)}</b>: {len(self)} records<table>{table}</table>"
+
+#: The most records that a notebook shows.
+SHOWN = 10
+
+
+def page(name: str, columns: Iterable[str], records: Records, count: int) -> str:
+    """Records as a notebook shows them."""
+    def line(tag: str, cells: Iterable[Any]) -> str:
+        texts = ("NULL" if cell is None else str(cell) for cell in cells)
+        return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+
+    lines = [line("th", ["idx", "id", *columns])]
+    lines += [line("td", record.values()) for record in records]
+    table = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<b>{html.escape(name)}</b>: {count} records<table>{table}</table>"
+
+
+def selection(
+    where: Mapping[str, Any] | None, order: Sequence[str]
+) -> tuple[Record, Sequence[str]]:
+    """What ``list`` takes, as the core does; one column's name alone is an order too."""
+    if where is not None and not isinstance(where, Mapping):
+        raise errors.Invalid(f"where is a dict of columns and values, not {where!r}")
+    return dict(where or {}), [order] if isinstance(order, str) else order
 
 
 def _rows(data: Any) -> Records | None:
     """Records, from what is not Arrow; ``None`` for a frame."""
     if isinstance(data, Mapping):
+        for name, values in data.items():
+            if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+                raise errors.Invalid(f"column {name}: {values!r} is no list of values")
         columns = {name: list(values) for name, values in data.items()}
         lengths = {len(values) for values in columns.values()}
         if len(lengths) > 1:

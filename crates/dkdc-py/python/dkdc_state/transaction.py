@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,16 @@ class Transaction:
 
     Keep the block short: nobody else writes meanwhile. Inside it, use ``tx``;
     the state itself raises ``errors.InsideTransaction``.
+
+    >>> from dkdc_state import State
+    >>> class Notes(State):
+    ...     tables = {"notes": {"id": str, "body": str}}
+    >>> state = Notes(dbpath="data.db")
+    >>> with state.transaction() as tx:
+    ...     _ = tx.table("notes").append(id="n1", body="one")
+    ...     _ = tx.table("notes").append(id="n2", body="two")
+    >>> len(state.table("notes"))
+    2
     """
 
     def __init__(self, store: _core.State) -> None:
@@ -42,6 +53,10 @@ class Transaction:
             begun.commit()
         else:
             begun.rollback()
+
+    def __repr__(self) -> str:
+        what = "open" if self._core is not None else "not open"
+        return f"Transaction({os.fspath(self._store.path)!r}, {what})"
 
     def table(self, name: str) -> TransactionTable:
         """A table, in this transaction."""
@@ -97,3 +112,6 @@ class TransactionTable:
 
     def __len__(self) -> int:
         return self._core.count()
+
+    def __repr__(self) -> str:
+        return f"TransactionTable({self._core.name!r})"

@@ -1,7 +1,14 @@
-//! A record of a table that no Rust type declares.
+//! Records of a table that no Rust type declares.
 
+use std::sync::Arc;
+
+use super::Table;
+use super::select::Select;
+use crate::error::Result;
+use crate::log::list::{self, Scope};
 use crate::log::read::LogRow;
-use crate::record::Value;
+use crate::record::{Value, Version};
+use crate::schema::TableSchema;
 
 /// A record as names and values: what [`State::rows`](crate::State::rows)
 /// reads and writes.
@@ -74,5 +81,88 @@ impl Row {
             id: row.id,
             fields: names.zip(row.values).collect(),
         }
+    }
+}
+
+/// Current records and the columns that all of them have: as [`Row`]s, each
+/// would have the columns' names for itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The table.
+    pub schema: Arc<TableSchema>,
+    /// The records, in the order asked for.
+    pub records: Vec<ListedRecord>,
+}
+
+/// One of [`Listed`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListedRecord {
+    /// Which version this is.
+    pub version: Version,
+    /// The record's key.
+    pub id: String,
+    /// A value for each column of the table, in its order.
+    pub values: Vec<Value>,
+}
+
+impl Listed {
+    pub(crate) fn new(schema: Arc<TableSchema>, rows: Vec<LogRow>) -> Listed {
+        let records = rows.into_iter().map(|row| ListedRecord {
+            version: row.version,
+            id: row.id,
+            values: row.values,
+        });
+        Listed {
+            schema,
+            records: records.collect(),
+        }
+    }
+}
+
+/// Rows without their names, and from text.
+impl Table<Row> {
+    /// As [`list`](Table::list), with the columns' names once.
+    ///
+    /// ```
+    /// # use dkdc_state::{ColumnDef, ColumnType, Row, Select, State, TableDef, Value};
+    /// # let folder = tempfile::tempdir()?;
+    /// let state = State::open(folder.path().join("data.db"))?;
+    /// let born = ColumnDef::new("born", ColumnType::Int);
+    /// let people = state.define(&TableDef::new("people").column(born))?;
+    /// people.append(&Row::new("ada").with("born", 1815))?;
+    /// let listed = people.list_values(&Select::new())?;
+    /// assert_eq!(listed.schema.columns[0].name, "born");
+    /// assert_eq!(listed.records[0].values, [Value::Int(1815)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`list`](Table::list).
+    pub fn list_values(&self, select: &Select) -> Result<Listed> {
+        self.current(|conn, meta| {
+            let rows = list::list(conn, meta, select, Scope::Current)?;
+            Ok(Listed::new(Arc::clone(&meta.schema), rows))
+        })
+    }
+
+    /// The row that a JSON object means in this table.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRow`], [`Error::UnknownColumn`], [`Error::InvalidValue`].
+    pub fn row_from_json(&self, text: &str) -> Result<Row> {
+        self.state
+            .store()
+            .with_columns(self.shape.table, |schema| schema.row_from_json(text))
+    }
+
+    /// The row that columns and their texts mean in this table, such as those
+    /// of a line of CSV; `None` is NULL.
+    ///
+    /// # Errors
+    /// As [`row_from_json`](Table::row_from_json).
+    pub fn row_from_text(&self, fields: &[(&str, Option<&str>)]) -> Result<Row> {
+        self.state
+            .store()
+            .with_columns(self.shape.table, |schema| schema.row_from_text(fields))
     }
 }

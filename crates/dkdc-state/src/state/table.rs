@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::State;
 use super::select::Select;
 use super::shape::Shape;
 use super::versions::{self, Difference};
-use super::{Row, State};
 use crate::error::{Error, Result};
 use crate::log::Reader;
 use crate::log::append::{Action, Batch, Existing, Write, Writes};
@@ -383,33 +383,12 @@ impl<R> Table<R> {
     }
 
     /// A read of several statements, in one transaction.
-    fn current<T>(&self, read: impl FnOnce(&Reader, &TableMeta) -> Result<T>) -> Result<T> {
+    pub(super) fn current<T>(
+        &self,
+        read: impl FnOnce(&Reader, &TableMeta) -> Result<T>,
+    ) -> Result<T> {
         let number = self.shape.table;
         let store = self.state.store();
         store.read(|conn, catalog| read(conn, catalog.by_number(number)?))
-    }
-}
-
-/// Rows from text.
-impl Table<Row> {
-    /// The row that a JSON object means in this table.
-    ///
-    /// # Errors
-    /// [`Error::InvalidRow`], [`Error::UnknownColumn`], [`Error::InvalidValue`].
-    pub fn row_from_json(&self, text: &str) -> Result<Row> {
-        self.state
-            .store()
-            .with_columns(self.shape.table, |schema| schema.row_from_json(text))
-    }
-
-    /// The row that columns and their texts mean in this table, such as those
-    /// of a line of CSV; `None` is NULL.
-    ///
-    /// # Errors
-    /// As [`row_from_json`](Table::row_from_json).
-    pub fn row_from_text(&self, fields: &[(&str, Option<&str>)]) -> Result<Row> {
-        self.state
-            .store()
-            .with_columns(self.shape.table, |schema| schema.row_from_text(fields))
     }
 }

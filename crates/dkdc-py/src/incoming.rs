@@ -1,0 +1,315 @@
+//! Records in by the PyCapsule interface, by the million.
+//!
+//! The one place with `unsafe`: a stream of another library is a pointer.
+#![expect(unsafe_code, reason = "a stream comes in as a pointer in a capsule")]
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::ffi_stream::RecordBatchStreamReader;
+use arrow_array::types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
+use dkdc_state::jiff::{Timestamp, ToSpan, civil};
+use dkdc_state::{ColumnType, Error, Row, State, TableSchema, Value, ValueError, parse_json};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+
+use crate::errors::{raise, state_error};
+
+/// What records that come in do.
+#[derive(Clone, Copy)]
+pub(crate) enum Mode {
+    Append,
+    Update,
+    Upsert,
+}
+
+impl Mode {
+    pub(crate) fn parse(py: Python<'_>, mode: &str) -> PyResult<Mode> {
+        match mode {
+            "append" => Ok(Mode::Append),
+            "update" => Ok(Mode::Update),
+            "upsert" => Ok(Mode::Upsert),
+            other => {
+                let message = format!("mode is append, update or upsert, not {other:?}");
+                Err(raise(py, "Invalid", &message))
+            }
+        }
+    }
+}
+
+/// Records on their way in.
+pub(crate) struct Incoming {
+    reader: RecordBatchStreamReader,
+    columns: Vec<(String, ColumnType)>,
+    id: usize,
+}
+
+/// Rows that are written at a time, and between looks for a signal.
+const PIECE: usize = 1 << 14;
+
+enum Stop {
+    State(Error),
+    Python(PyErr),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::State(error)
+    }
+}
+
+impl Incoming {
+    pub(crate) fn new(data: &Bound<'_, PyAny>, table: &TableSchema) -> PyResult<Incoming> {
+        let py = data.py();
+        let Ok(method) = data.getattr("__arrow_c_stream__") else {
+            let kind = data.get_type().name()?;
+            let message = format!("{kind} is no Arrow stream: it has no __arrow_c_stream__");
+            return Err(raise(py, "Invalid", &message));
+        };
+        let capsule = method.call0()?;
+        let pointer = capsule.cast::<PyCapsule>().ok().and_then(|capsule| {
+            let pointer = capsule.pointer_checked(Some(c"arrow_array_stream"));
+            pointer.ok()
+        });
+        let Some(pointer) = pointer else {
+            let kind = data.get_type().name()?;
+            let message = format!("{kind}.__arrow_c_stream__() gave no Arrow stream");
+            return Err(raise(py, "Invalid", &message));
+        };
+        // SAFETY: a capsule of this name holds an ArrowArrayStream, by the
+        // PyCapsule interface; it is moved out, which leaves it released.
+        let reader = unsafe { RecordBatchStreamReader::from_raw(pointer.as_ptr().cast()) };
+        let invalid = |why: String| {
+            let table = table.name.clone();
+            state_error(py, &Error::InvalidRow { table, why })
+        };
+        let reader = reader.map_err(|error| invalid(error.to_string()))?;
+        let mut columns = Vec::new();
+        for field in reader.schema().fields() {
+            let known = table
+                .columns
+                .iter()
+                .find(|column| column.name == *field.name());
+            let ty = match field.name().as_str() {
+                "id" | "idx" => ColumnType::Text,
+                name => match known {
+                    Some(column) => column.ty,
+                    None => {
+                        let error = Error::UnknownColumn {
+                            table: table.name.clone(),
+                            column: name.to_owned(),
+                            known: table.columns.iter().map(|c| c.name.clone()).collect(),
+                        };
+                        return Err(state_error(py, &error));
+                    }
+                },
+            };
+            columns.push((field.name().clone(), ty));
+        }
+        let Some(id) = columns.iter().position(|(name, _)| name == "id") else {
+            return Err(invalid(
+                "a record needs an id: there is no such column".to_owned(),
+            ));
+        };
+        Ok(Incoming {
+            reader,
+            columns,
+            id,
+        })
+    }
+
+    /// Writes all of it in one transaction; a signal ends it, and nothing is
+    /// written.
+    pub(crate) fn write(
+        self,
+        py: Python<'_>,
+        state: &State,
+        table: &str,
+        mode: Mode,
+    ) -> PyResult<u64> {
+        let Incoming {
+            mut reader,
+            columns,
+            id,
+        } = self;
+        let invalid = |why: String| {
+            let table = table.to_owned();
+            Stop::State(Error::InvalidRow { table, why })
+        };
+        let written = py.detach(|| {
+            state.transaction(|tx| {
+                let rows = tx.rows(table)?;
+                let mut count = 0;
+                for batch in &mut reader {
+                    let batch = batch.map_err(|error| invalid(error.to_string()))?;
+                    for from in (0..batch.num_rows()).step_by(PIECE) {
+                        let piece = batch.slice(from, PIECE.min(batch.num_rows() - from));
+                        let records = records(table, &columns, id, &piece)?;
+                        match mode {
+                            Mode::Append => rows.append_all(&records)?,
+                            Mode::Update => rows.update_all(&records)?,
+                            Mode::Upsert => rows.upsert_all(&records)?,
+                        };
+                        count += records.len() as u64;
+                        Python::attach(|py| py.check_signals()).map_err(Stop::Python)?;
+                    }
+                }
+                Ok(count)
+            })
+        });
+        written.map_err(|stop| match stop {
+            Stop::State(error) => state_error(py, &error),
+            Stop::Python(error) => error,
+        })
+    }
+}
+
+fn records(
+    table: &str,
+    columns: &[(String, ColumnType)],
+    id: usize,
+    batch: &RecordBatch,
+) -> Result<Vec<Row>, Error> {
+    let invalid = |why: String| Error::InvalidRow {
+        table: table.to_owned(),
+        why,
+    };
+    let mut plain = Vec::with_capacity(columns.len());
+    for ((name, _), array) in columns.iter().zip(batch.columns()) {
+        let array = canonical(array).map_err(|error| invalid(format!("column {name}: {error}")))?;
+        plain.push(array);
+    }
+    let ids = plain[id].as_string_opt::<i32>();
+    let ids = ids.ok_or_else(|| invalid("an id is text".to_owned()))?;
+    let mut rows = Vec::with_capacity(batch.num_rows());
+    for at in 0..batch.num_rows() {
+        if ids.is_null(at) {
+            return Err(invalid("a record needs an id".to_owned()));
+        }
+        let mut row = Row::new(ids.value(at));
+        row.fields.reserve(columns.len());
+        for ((name, ty), array) in columns.iter().zip(&plain) {
+            if name == "id" || name == "idx" {
+                continue;
+            }
+            let value = cell(array, at, *ty).map_err(|source| Error::InvalidValue {
+                table: table.to_owned(),
+                id: row.id.clone(),
+                source: source.in_column(name),
+            })?;
+            row.fields.push((name.clone(), value));
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// The same values in one of the types that [`cell`] reads; nothing is rounded.
+fn canonical(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    use DataType as T;
+    let to = match array.data_type() {
+        T::LargeUtf8 | T::Utf8View => T::Utf8,
+        T::Dictionary(_, values) => {
+            let values = cast(array, values)?;
+            return canonical(&values);
+        }
+        T::Int8 | T::Int16 | T::Int32 | T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => T::Int64,
+        T::Float16 | T::Float32 => T::Float64,
+        T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => T::Binary,
+        T::Timestamp(TimeUnit::Second | TimeUnit::Millisecond, _)
+        | T::Timestamp(TimeUnit::Microsecond, Some(_)) => T::Timestamp(TimeUnit::Microsecond, None),
+        T::Timestamp(TimeUnit::Nanosecond, Some(_)) => T::Timestamp(TimeUnit::Nanosecond, None),
+        T::Date64 => T::Date32,
+        T::LargeList(item) | T::FixedSizeList(item, _) | T::ListView(item) => {
+            T::List(Arc::clone(item))
+        }
+        _ => return Ok(Arc::clone(array)),
+    };
+    cast(array, &to)
+}
+
+fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    let exact = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    cast_with_options(array, to, &exact)
+}
+
+/// One value for a column of a type. What is of another type is left to the
+/// state to refuse.
+fn cell(array: &ArrayRef, at: usize, ty: ColumnType) -> Result<Value, ValueError> {
+    use DataType as T;
+    if array.is_null(at) {
+        return Ok(Value::Null);
+    }
+    Ok(match array.data_type() {
+        T::Null => Value::Null,
+        T::Utf8 => {
+            let text = array.as_string::<i32>().value(at);
+            match ty {
+                ColumnType::Json => Value::Json(parse_json(text)?),
+                ColumnType::Uuid => {
+                    Value::Uuid(text.parse().map_err(|why| ValueError::Malformed {
+                        what: format!("UUID {text:?}"),
+                        why: format!("{why}"),
+                    })?)
+                }
+                _ => Value::Text(text.to_owned()),
+            }
+        }
+        T::Int64 => Value::Int(array.as_primitive::<Int64Type>().value(at)),
+        T::Float64 => Value::Float(array.as_primitive::<Float64Type>().value(at)),
+        T::Boolean => Value::Bool(array.as_boolean().value(at)),
+        T::Binary => {
+            let bytes = array.as_binary::<i32>().value(at);
+            match (ty, <[u8; 16]>::try_from(bytes)) {
+                (ColumnType::Uuid, Ok(bytes)) => {
+                    Value::Uuid(dkdc_state::uuid::Uuid::from_bytes(bytes))
+                }
+                _ => Value::Bytes(bytes.to_vec()),
+            }
+        }
+        T::Timestamp(TimeUnit::Microsecond, _) => {
+            let micros = array.as_primitive::<TimestampMicrosecondType>().value(at);
+            let time = Timestamp::from_microsecond(micros);
+            Value::Timestamp(time.map_err(|_| ValueError::OutOfRange(micros.to_string()))?)
+        }
+        T::Timestamp(TimeUnit::Nanosecond, _) => {
+            let nanos = array
+                .as_primitive::<arrow_array::types::TimestampNanosecondType>()
+                .value(at);
+            let time = Timestamp::from_nanosecond(nanos.into());
+            Value::Timestamp(time.map_err(|_| ValueError::OutOfRange(nanos.to_string()))?)
+        }
+        T::Date32 => {
+            let days = array.as_primitive::<Date32Type>().value(at);
+            let epoch = civil::date(1970, 1, 1);
+            let date = epoch.checked_add(days.days());
+            Value::Date(date.map_err(|_| ValueError::OutOfRange(format!("day {days}")))?)
+        }
+        T::List(_) => {
+            let item = match ty {
+                ColumnType::List(item) => item.as_column(),
+                other => other,
+            };
+            let items = array.as_list::<i32>().value(at);
+            let unreadable = |error: ArrowError| ValueError::Malformed {
+                what: "a list".to_owned(),
+                why: error.to_string(),
+            };
+            let items = canonical(&items).map_err(unreadable)?;
+            let items = (0..items.len()).map(|at| cell(&items, at, item));
+            Value::List(items.collect::<Result<_, _>>()?)
+        }
+        other => {
+            return Err(ValueError::WrongType {
+                expected: ty.to_string(),
+                found: format!("Arrow's {other}"),
+            });
+        }
+    })
+}
