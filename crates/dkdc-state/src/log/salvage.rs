@@ -6,6 +6,7 @@
 //! is lost, which is said. Numbers stay; the chain is a new one, of a new store,
 //! since nothing links over a hole. What was erased stays erased.
 
+mod pages;
 mod reading;
 
 use std::collections::HashMap;
@@ -21,14 +22,14 @@ use super::backup::{Draft, refuse_existing};
 use super::catalog::{Catalog, TableMeta};
 use super::check::Progress;
 use super::event::{self, EventKind};
-use super::hash::{self, Hash, Leaf, link};
+use super::hash::{self, Hash, link};
 use super::identity::beside;
 use super::read::LogRow;
-use super::{Config, DbResult, alter, chunks, locate, open, prune, registry, repair};
+use super::{Config, DbResult, alter, checkpoint, chunks, locate, open, prune, registry, repair};
 use crate::error::{Error, Result};
 use crate::record::{BlobRef, Idx, Op, Value, Version};
 use crate::schema::TableSchema;
-use reading::{Next, next_row};
+use reading::{Next, Reading};
 
 /// What was got out of a damaged file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,6 +99,11 @@ fn take(
 ) -> Result<Salvaged> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let old = open::connection(source, flags, config)?;
+    // What is in the copy's `-wal` goes into the copy, where pages are looked at; if
+    // that fails, more is looked for by trial.
+    if let Err(error) = checkpoint::passive(&old) {
+        tracing::debug!(%error, "the copy keeps its -wal");
+    }
     let catalog = Catalog::read_tables(&old)?;
     let new = open::fresh(draft, config, catalog.begins)?;
     let mut work = Work {
@@ -245,10 +251,10 @@ impl Work {
         // `None`: the version before is lost.
         let mut previous = Some(meta.anchor);
         let mut doubtful: Option<Doubtful> = None;
-        let mut leaf = Leaf::default();
+        let mut reading = Reading::default();
         let mut after = Idx(i64::MIN);
         loop {
-            let row = match next_row(&self.old, meta, after, &mut leaf)? {
+            let row = match reading.next(&self.old, meta, after)? {
                 Next::End => break,
                 Next::Lost(upto, what) => {
                     table.lose(doubtful.take());

@@ -4,13 +4,18 @@
 //! repair "mends" the log, and nobody can tell any more what was written; or a
 //! backup that was made while others wrote turns out to be of no moment at all.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use dkdc_state::{EventKind, Idx, Row, Select, State};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 use crate::support::{
-    Place, assert_sound, copy_outside, intruder, note, notes, other_program, refusal,
+    NOON, Place, TestClock, assert_sound, copy_outside, intruder, note, notes, other_program,
+    refusal,
 };
 
 fn furnished(place: &Place) -> (State, Vec<(Idx, Row)>) {
@@ -226,6 +231,56 @@ fn pages(path: &Path) -> (Vec<usize>, usize) {
         .map(|page| page.expect("a page") as usize - 1)
         .collect();
     (leaves, root.expect("a page") as usize - 1)
+}
+
+/// How many rows each page of a table's rows has, in order, and its number.
+fn rows_of_pages(path: &Path) -> Vec<(usize, u64)> {
+    let conn = other_program(path);
+    let mut statement = conn
+        .prepare(
+            "SELECT pageno - 1, ncell FROM dbstat \
+             WHERE name = 'notes' AND pagetype = 'leaf' ORDER BY path",
+        )
+        .expect("dbstat");
+    let rows = statement.query_map([], |row| {
+        Ok((row.get::<_, u32>(0)? as usize, row.get::<_, u32>(1)?.into()))
+    });
+    let rows = rows.expect("rows").collect::<Result<_, _>>();
+    rows.expect("pages")
+}
+
+/// Versions that lie close together between some that lie far apart: a step that
+/// leads out of a damaged page must not lead over sound ones.
+#[test]
+fn sound_pages_are_found_however_far_apart_versions_are() {
+    proptest!(ProptestConfig::with_cases(12), |(
+        spaces in vec((0u32..40, 1usize..120), 3..8),
+        damaged in vec(any::<Index>(), 1..12),
+    )| {
+        let place = Place::new();
+        let clock = TestClock::new(NOON);
+        let state = place.open_at(&clock);
+        let table = state.define(&notes()).expect("a table");
+        let mut total = 0;
+        for (power, count) in spaces {
+            for _ in 0..count {
+                clock.step(1 << power);
+                table.append(&note(&format!("id-{total}"), total)).expect("new");
+                total += 1;
+            }
+        }
+        drop((table, state));
+        let pages = rows_of_pages(&place.db());
+        prop_assert_eq!(pages.iter().map(|page| page.1).sum::<u64>(), total as u64);
+        let damaged: BTreeSet<usize> = damaged.iter().map(|at| at.index(pages.len())).collect();
+        damaged.iter().for_each(|at| spoil(&place.db(), pages[*at].0));
+        let sound = pages.iter().enumerate().filter(|(at, _)| !damaged.contains(at));
+        let sound: u64 = sound.map(|(_, page)| page.1).sum();
+        let to = place.at("rescued.db");
+        let salvaged = State::salvage(place.db(), &to, &mut |_| {}).expect("what is sound");
+        prop_assert_eq!(salvaged.tables[0].versions, sound, "{:?}", salvaged.tables[0]);
+        assert_sound(&State::open(&to).expect("a store"));
+    });
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Reading a damaged table in order: what cannot be read is skipped, and said.
 
-use rusqlite::Connection;
+use std::cell::RefCell;
+
+use rusqlite::{Connection, Statement};
+
+use super::pages;
 
 use crate::error::{Error, Result};
 use crate::log::DbResult;
@@ -25,35 +29,54 @@ pub(super) enum Next {
     End,
 }
 
-/// The next row that can be read.
-pub(super) fn next_row(
-    conn: &Connection,
-    meta: &TableMeta,
-    after: Idx,
-    leaf: &mut Leaf,
-) -> Result<Next> {
-    match read_after(conn, meta, after, leaf) {
-        Ok(Some(found)) => return Ok(Next::Row(Box::new(found))),
-        Ok(None) => return Ok(Next::End),
-        Err(error) if !is_damage(&error) => return Err(error),
-        Err(_) => {}
+/// A table on its way.
+#[derive(Default)]
+pub(super) struct Reading {
+    leaf: Leaf,
+    /// Where pages may begin; known from the first that cannot be read.
+    bounds: Option<Vec<i64>>,
+}
+
+impl Reading {
+    /// The next row that can be read.
+    pub(super) fn next(&mut self, conn: &Connection, meta: &TableMeta, after: Idx) -> Result<Next> {
+        match read_after(conn, meta, after, &mut self.leaf) {
+            Ok(Some(found)) => return Ok(Next::Row(Box::new(found))),
+            Ok(None) => return Ok(Next::End),
+            Err(error) if !is_damage(&error) => return Err(error),
+            Err(_) => {}
+        }
+        let Some(next) = self.readable(conn, meta, after)? else {
+            return Ok(Next::Lost(
+                Idx(i64::MAX),
+                format!("all versions after {}: they cannot be read", shown(after)),
+            ));
+        };
+        let before = Idx(next.as_micros() - 1);
+        if before > after {
+            let range = format!("versions after {} and before {next}", shown(after));
+            return Ok(Next::Lost(before, format!("{range}: they cannot be read")));
+        }
+        // Its number can be read, the rest cannot.
+        Ok(Next::Lost(
+            next,
+            format!("version {next}: it cannot be read"),
+        ))
     }
-    let Some(next) = readable(conn, meta, after)? else {
-        return Ok(Next::Lost(
-            Idx(i64::MAX),
-            format!("all versions after {}: they cannot be read", shown(after)),
-        ));
-    };
-    let before = Idx(next.as_micros() - 1);
-    if before > after {
-        let range = format!("versions after {} and before {next}", shown(after));
-        return Ok(Next::Lost(before, format!("{range}: they cannot be read")));
+
+    /// The least number after one that can be read again: where a page begins, or
+    /// else found by trial. `None`: none can.
+    fn readable(&mut self, conn: &Connection, meta: &TableMeta, after: Idx) -> Result<Option<Idx>> {
+        let bounds = self.bounds.get_or_insert_with(|| pages::bounds(conn, meta));
+        let probe = Probe::new(conn, meta)?;
+        let from = bounds.partition_point(|bound| *bound < after.as_micros());
+        for bound in &bounds[from..] {
+            if let Some(Some(found)) = probe.at(bound.saturating_add(1))? {
+                return Ok(Some(Idx(found)));
+            }
+        }
+        probe.by_trial(after)
     }
-    // Its number can be read, the rest cannot.
-    Ok(Next::Lost(
-        next,
-        format!("version {next}: it cannot be read"),
-    ))
 }
 
 fn shown(after: Idx) -> String {
@@ -99,15 +122,21 @@ fn read_after(
     }))
 }
 
-/// The least number after one that can be read again: looked for in steps that
-/// double, then between the last two. `None`: none can.
-fn readable(conn: &Connection, meta: &TableMeta, after: Idx) -> Result<Option<Idx>> {
-    let sql = format!(
-        "SELECT min(idx) FROM (SELECT idx FROM {} WHERE idx >= ?1 ORDER BY idx LIMIT 1)",
-        meta.sql.table
-    );
-    let mut probe = conn.prepare(&sql).db()?;
-    let mut at = |from: i64| -> Result<Option<Option<i64>>> {
+/// Looks for what can be read.
+struct Probe<'c>(RefCell<Statement<'c>>);
+
+impl<'c> Probe<'c> {
+    fn new(conn: &'c Connection, meta: &TableMeta) -> Result<Probe<'c>> {
+        let sql = format!(
+            "SELECT min(idx) FROM (SELECT idx FROM {} WHERE idx >= ?1 ORDER BY idx LIMIT 1)",
+            meta.sql.table
+        );
+        Ok(Probe(RefCell::new(conn.prepare(&sql).db()?)))
+    }
+
+    /// The first number from one on, if there is any; `None` where it cannot be read.
+    fn at(&self, from: i64) -> Result<Option<Option<i64>>> {
+        let mut probe = self.0.borrow_mut();
         match probe
             .query_row([from], |row| row.get::<_, Option<i64>>(0))
             .db()
@@ -116,26 +145,31 @@ fn readable(conn: &Connection, meta: &TableMeta, after: Idx) -> Result<Option<Id
             Err(error) if is_damage(&error) => Ok(None),
             Err(error) => Err(error),
         }
-    };
-    let base = after.as_micros().max(0);
-    let (mut bad, mut step) = (base, 1i64);
-    let mut good = loop {
-        let from = base.saturating_add(step);
-        if at(from)?.is_some() {
-            break from;
-        }
-        if from == i64::MAX {
-            return Ok(None);
-        }
-        (bad, step) = (from, step.saturating_mul(2));
-    };
-    while good - bad > 1 {
-        let middle = bad + (good - bad) / 2;
-        if at(middle)?.is_some() {
-            good = middle;
-        } else {
-            bad = middle;
-        }
     }
-    Ok(at(good)?.flatten().map(Idx))
+
+    /// In steps that double, then between the last two: may pass over pages that
+    /// can be read, where the ones above them cannot.
+    fn by_trial(&self, after: Idx) -> Result<Option<Idx>> {
+        let base = after.as_micros().max(0);
+        let (mut bad, mut step) = (base, 1i64);
+        let mut good = loop {
+            let from = base.saturating_add(step);
+            if self.at(from)?.is_some() {
+                break from;
+            }
+            if from == i64::MAX {
+                return Ok(None);
+            }
+            (bad, step) = (from, step.saturating_mul(2));
+        };
+        while good - bad > 1 {
+            let middle = bad + (good - bad) / 2;
+            if self.at(middle)?.is_some() {
+                good = middle;
+            } else {
+                bad = middle;
+            }
+        }
+        Ok(self.at(good)?.flatten().map(Idx))
+    }
 }
