@@ -17,7 +17,8 @@ Example:
 
 #[derive(Args, Debug)]
 pub(crate) struct Changes {
-    /// Only what came after this; `resume` of the last line read
+    /// Only what came after this; `resume` of the last line read. After everything
+    /// there is, it is an error: this is not the store that was read
     #[arg(long, value_name = "IDX", value_parser = parse_idx, default_value = "0")]
     after: Idx,
     /// Go on with what is yet to come, until interrupted

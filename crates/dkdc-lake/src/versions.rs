@@ -40,7 +40,7 @@ impl Lake {
     /// ```
     ///
     /// # Errors
-    /// As for any read.
+    /// As for [`State::changes`](dkdc_state::State::changes).
     pub fn versions(&self, after: Idx) -> Result<FileVersions> {
         Ok(FileVersions(self.state().changes(after)?))
     }

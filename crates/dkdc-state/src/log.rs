@@ -49,6 +49,7 @@ pub(crate) mod request;
 pub(crate) mod salvage;
 pub(crate) mod scan;
 pub(crate) mod space;
+pub(crate) mod spill;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
@@ -322,6 +323,12 @@ impl Store {
         tracing::error!(path = %self.path.display(), %error, "a commit failed");
         // Only the first failure counts.
         let _ = self.poison.set(error.to_string());
+    }
+
+    /// True when this handle writes no more, and another one of this process may:
+    /// not where the `-wal` is another file, which only its end makes good.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.poison.get().is_some() && self.identity.verify().is_ok()
     }
 
     /// Refuses to go on when the path or the `-wal` is another file by now.

@@ -378,7 +378,8 @@ impl State {
     /// the newest at the time of the call. [`Idx::ZERO`]: from the beginning.
     ///
     /// # Errors
-    /// As for any read.
+    /// [`Error::OutsideHistory`] for a cursor that is newer than everything there
+    /// is: it is another store's, or this one lost its end.
     pub fn changes(&self, after: Idx) -> Result<Changes> {
         Changes::new(Arc::clone(&self.store), after)
     }
@@ -387,7 +388,7 @@ impl State {
     /// whichever process.
     ///
     /// # Errors
-    /// As for any read.
+    /// As for [`changes`](State::changes).
     pub fn follow(&self, after: Idx) -> Result<Follow> {
         Follow::new(Arc::clone(&self.store), after)
     }

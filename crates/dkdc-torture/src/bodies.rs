@@ -238,6 +238,60 @@ pub fn mirror(bytes: &[u8]) {
     assert!(report.is_sound(), "{:?}", report.damage);
 }
 
+/// A cell of a row, replaced by any value that SQLite lets stand there: an error that
+/// names the row, or a value that can be shown, by every way of reading.
+///
+/// # Panics
+/// When a check calls it sound, or reading panics.
+pub fn record(bytes: &[u8]) {
+    use rusqlite::types::Value as Sql;
+    let [column, kind, rest @ ..] = bytes else {
+        return;
+    };
+    let number = rest.first_chunk().copied().map_or(0, i64::from_le_bytes);
+    let value = match kind % 4 {
+        0 => Sql::Integer(number),
+        1 => Sql::Real(f64::from_bits(number.cast_unsigned())),
+        2 => Sql::Text(String::from_utf8_lossy(rest).into_owned()),
+        _ => Sql::Blob(rest.to_vec()),
+    };
+    let template = template();
+    let (_folder, path) = copy(template, &template.bytes, &[]);
+    let columns = (0..11)
+        .map(|n| format!("c{n}"))
+        .chain(["_op".into(), "_prev".into()]);
+    let columns: Vec<String> = columns.collect();
+    let column = &columns[usize::from(*column) % columns.len()];
+    let newest = "(SELECT max(idx) FROM t WHERE id = '1')";
+    let conn = intruder(&path);
+    let sql = format!("UPDATE t SET {column} = ?1 WHERE idx = {newest}");
+    if conn.execute(&sql, [value]).is_err() {
+        return; // Not even SQLite takes it.
+    }
+    drop(conn);
+    let state = open(&path).expect("the rest is sound");
+    let table = state.rows("t").expect("the table");
+    for error in [
+        table
+            .get("1")
+            .map(|found| drop(found.map(|found| found.record.to_json().to_string()))),
+        table.list(&dkdc_state::Select::new()).map(drop),
+        table.history("1").map(drop),
+        read(&state).map(drop),
+    ] {
+        if let Err(error) = error {
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{column}: {error}");
+        }
+    }
+    let same = read(&state).is_ok_and(|rows| rows == template.truth);
+    let sound = state.check().expect("a check").is_sound();
+    // What SQLite shows as it was, may be as it was.
+    assert!(
+        !sound || same,
+        "{column} is not what was written, and sound"
+    );
+}
+
 /// The schema that a store keeps, replaced: refused or as declared, no panic.
 ///
 /// # Panics
@@ -263,10 +317,15 @@ pub fn schema(bytes: &[u8]) {
     clippy::disallowed_methods,
     reason = "the intruder is no part of the store"
 )]
-fn replace_schema(path: &Path, text: &str) {
+fn intruder(path: &Path) -> rusqlite::Connection {
     let conn = rusqlite::Connection::open(path).expect("a connection");
     let triggers = rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
     conn.set_db_config(triggers, false).expect("no guards");
+    conn
+}
+
+fn replace_schema(path: &Path, text: &str) {
+    let conn = intruder(path);
     let changed = conn.execute("UPDATE _dkdc_tables SET columns = ?1", [text]);
     assert_eq!(changed, Ok(1), "one table");
 }

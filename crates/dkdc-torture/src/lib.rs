@@ -8,6 +8,8 @@
 //!   it is about to do and what was acknowledged.
 //! - [`bodies`] are what fuzz targets do with bytes that anybody may give.
 //! - [`oracle`] compares a store with ledgers: what must hold after every fault.
+//! - [`poison`] is a handle whose disk has failed it once.
+//! - [`small`] is a disk that can be filled.
 //! - [`rounds`] puts these together; each round is a fault and a judgement.
 //!
 //! Every random choice comes from one seed ([`random`]), which is printed.
@@ -15,10 +17,12 @@
 pub mod bodies;
 pub mod ledger;
 pub mod oracle;
+pub mod poison;
 pub mod power;
 pub mod random;
 pub mod reader;
 pub mod rounds;
+pub mod small;
 pub mod vfs;
 pub mod work;
 

@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program that prints its results")]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,10 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use dkdc_state::{Durability, Row};
-use dkdc_torture::rounds::{self, Kind, Run};
+use dkdc_torture::rounds::{self, Kind, Run, keeping, requests};
 use dkdc_torture::vfs::{self, Plan};
 use dkdc_torture::work::{self, Tables, Work};
-use dkdc_torture::{Result, power, reader};
+use dkdc_torture::{Result, poison, power, reader};
 
 /// Breaks stores in every way they must survive, and judges what is left.
 #[derive(Parser, Debug)]
@@ -36,6 +37,9 @@ enum Command {
         /// One round of this kind, by its seed: as a failure prints it
         #[arg(long, value_name = "KIND", requires = "seed")]
         only: Option<Kind>,
+        /// With `--only crowd`: operations of each of the 64 threads
+        #[arg(long, value_name = "NUMBER", requires = "only")]
+        operations: Option<u64>,
         /// Where stores are made [default: the system's folder for such]
         #[arg(long, value_name = "FOLDER")]
         dir: Option<PathBuf>,
@@ -70,6 +74,23 @@ enum Command {
     /// Brings the mirror up to date, writes one record, and asks
     #[command(hide = true)]
     Seal { store: PathBuf },
+    /// Erases, prunes, clears, repairs, wipes and backs up
+    #[command(hide = true)]
+    Keep {
+        store: PathBuf,
+        #[arg(long)]
+        plan: Option<Plan>,
+    },
+    /// Makes requests, each once
+    #[command(hide = true)]
+    Request {
+        store: PathBuf,
+        #[arg(long)]
+        plan: Option<Plan>,
+    },
+    /// Writes while every sync fails, and after it
+    #[command(hide = true)]
+    Poison { store: PathBuf },
     /// Records a workload and takes the power away
     #[command(hide = true)]
     Power {
@@ -87,7 +108,7 @@ fn main() -> ExitCode {
     match carry_out(Args::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            println!("error: {error}");
+            let _ = writeln!(std::io::stdout(), "error: {error}");
             ExitCode::FAILURE
         }
     }
@@ -107,8 +128,24 @@ fn carry_out(command: Command) -> Result<()> {
             minutes,
             seed,
             only,
+            operations,
             dir,
-        } => run(minutes, seed, only, dir.as_deref()),
+        } => {
+            let run = Run {
+                program: std::env::current_exe()?,
+                folder: dir.unwrap_or_else(std::env::temp_dir),
+            };
+            let seed = seed.map_or_else(rounds::chance, Ok)?;
+            match (only, operations) {
+                (Some(Kind::Crowd), Some(operations)) => {
+                    println!("{}", run.crowd(seed, operations)?);
+                }
+                (Some(_), Some(_)) => return Err("--operations are a crowd's".into()),
+                (Some(kind), None) => println!("{}", run.round(kind, seed)?),
+                (None, _) => run.minutes(minutes, seed, &mut |line| println!("{line}"))?,
+            }
+            Ok(())
+        }
         Command::Work {
             store,
             ledgers,
@@ -148,6 +185,17 @@ fn carry_out(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Seal { store } => seal(&store),
+        Command::Request { store, plan } => {
+            vfs::install();
+            vfs::arm(plan.unwrap_or(Plan::count(vfs::Kind::Change)));
+            requests::make(&store, &mut |answer| println!("{answer}"))
+        }
+        Command::Poison { store } => poison::run(&store, &mut |line| println!("{line}")),
+        Command::Keep { store, plan } => {
+            vfs::install();
+            vfs::arm(plan.unwrap_or(Plan::count(vfs::Kind::Change)));
+            keeping::keep(&store, &mut |step| println!("{step}"))
+        }
         Command::Power {
             folder,
             seed,
@@ -161,41 +209,26 @@ fn carry_out(command: Command) -> Result<()> {
     }
 }
 
-/// Says what was done, a line each: what was said has been done.
+/// Says what was done, a line each: what was said has been done. What cannot be
+/// said, as when writing is what fails, is not missed.
 fn seal(store: &Path) -> Result<()> {
+    let say = |line: String| {
+        let _ = writeln!(std::io::stdout(), "{line}");
+    };
     let state = work::options(Durability::Full).seal_rows(20).open(store)?;
     let notes = Tables::define(&state)?.notes;
     match state.keep_mirror() {
-        Ok(()) => println!("sealed"),
-        Err(error) => println!("not sealed: {error}"),
+        Ok(()) => say("sealed".into()),
+        Err(error) => say(format!("not sealed: {error}")),
     }
     match notes.append(&Row::new("sealed").with("token", -1)) {
-        Ok(version) => println!("wrote {}", version.idx),
-        Err(error) => println!("not written: {error}"),
+        Ok(version) => say(format!("wrote {}", version.idx)),
+        Err(error) => say(format!("not written: {error}")),
     }
     let mut rows = 0;
     for batch in state.sql("from notes")? {
         rows += batch?.num_rows();
     }
-    println!("read {rows}");
+    say(format!("read {rows}"));
     Ok(())
-}
-
-fn run(minutes: u64, seed: Option<u64>, only: Option<Kind>, dir: Option<&Path>) -> Result<()> {
-    let seed = match seed {
-        Some(seed) => seed,
-        None => rounds::chance()?,
-    };
-    let run = Run {
-        program: std::env::current_exe()?,
-        folder: dir.map_or_else(std::env::temp_dir, Path::to_owned),
-    };
-    match only {
-        Some(kind) => {
-            let tally = run.round(kind, seed)?;
-            println!("{tally}");
-            Ok(())
-        }
-        None => run.minutes(minutes, seed, &mut |line| println!("{line}")),
-    }
 }

@@ -1,8 +1,14 @@
 //! Rounds: each a store, faults of one kind, and judgements.
 
+mod crowd;
+pub mod damage;
+pub mod disk;
+pub mod keeping;
 mod kills;
 mod planned;
 mod process;
+pub mod requests;
+pub mod sealing;
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -34,16 +40,37 @@ pub enum Kind {
     Power,
     /// The power goes off under `Durability::Relaxed`.
     Relaxed,
+    /// One workload dies at each of a dozen operations in a row.
+    Sweep,
+    /// Sealing dies, or is told of errors, at its system calls.
+    Sealing,
+    /// Whatever takes something away dies in the middle.
+    Keeping,
+    /// Requests are made again after a death.
+    Requests,
+    /// Files are harmed behind the store's back.
+    Damage,
+    /// A small file system is full in earnest.
+    Disk,
+    /// Eight processes of eight threads.
+    Crowd,
 }
 
 /// All of them.
-pub const KINDS: [(&str, Kind); 6] = [
+pub const KINDS: [(&str, Kind); 13] = [
     ("kills", Kind::Kills),
     ("deaths", Kind::Deaths),
     ("eio", Kind::Eio),
     ("full", Kind::Full),
     ("power", Kind::Power),
     ("relaxed", Kind::Relaxed),
+    ("sweep", Kind::Sweep),
+    ("sealing", Kind::Sealing),
+    ("keeping", Kind::Keeping),
+    ("requests", Kind::Requests),
+    ("damage", Kind::Damage),
+    ("disk", Kind::Disk),
+    ("crowd", Kind::Crowd),
 ];
 
 impl fmt::Display for Kind {
@@ -80,8 +107,10 @@ pub struct Tally {
     pub errors: u64,
     /// Power losses.
     pub losses: u64,
-    /// Files of the mirror that were cut, altered or removed.
+    /// Files of the mirror that were cut, altered or removed under a reader.
     pub harmed: u64,
+    /// Bits flipped in files, and files cut, that were found or changed nothing.
+    pub flips: u64,
     /// Snapshots that readers found whole meanwhile.
     pub snapshots: u64,
     /// Times a store was judged.
@@ -106,6 +135,7 @@ impl AddAssign for Tally {
         self.errors += other.errors;
         self.losses += other.losses;
         self.harmed += other.harmed;
+        self.flips += other.flips;
         self.snapshots += other.snapshots;
         self.judgements += other.judgements;
         self.acknowledged += other.acknowledged;
@@ -124,7 +154,8 @@ impl fmt::Display for Tally {
             ("writers stopped for a while", self.stops),
             ("I/O errors and full disks", self.errors),
             ("power losses", self.losses),
-            ("mirror files harmed", self.harmed),
+            ("mirror files harmed under a reader", self.harmed),
+            ("bits flipped, files cut", self.flips),
             ("snapshots read meanwhile", self.snapshots),
             ("judgements", self.judgements),
             ("unacknowledged writes: there, whole", self.present),
@@ -139,6 +170,9 @@ impl fmt::Display for Tally {
         write!(f, "{:38} {:>10}", "acknowledged writes lost", 0)
     }
 }
+
+/// Operations of each of a crowd's threads.
+const CROWD: u64 = 100;
 
 /// A seed that nobody chose.
 ///
@@ -195,6 +229,27 @@ impl Run {
     /// # Errors
     /// What does not hold, with how to have the round again; its files stay.
     pub fn round(&self, kind: Kind, seed: u64) -> Result<Tally> {
+        self.one(kind, seed, |round| match kind {
+            Kind::Kills => kills::run(round),
+            Kind::Deaths => planned::deaths(round),
+            Kind::Eio | Kind::Full => planned::errors(round, kind),
+            Kind::Power | Kind::Relaxed => planned::power(round, seed, kind),
+            Kind::Sweep => planned::sweep_some(round),
+            Kind::Sealing => sealing::run(round),
+            Kind::Keeping => keeping::run(round),
+            Kind::Requests => requests::run(round),
+            Kind::Damage => damage::run(round),
+            Kind::Disk => disk::run(round),
+            Kind::Crowd => crowd::run(round, CROWD),
+        })
+    }
+
+    fn one(
+        &self,
+        kind: Kind,
+        seed: u64,
+        run: impl FnOnce(&mut Round<'_>) -> Result<()>,
+    ) -> Result<Tally> {
         let folder = tempfile::Builder::new()
             .prefix("dkdc-torture-")
             .tempdir_in(&self.folder)?;
@@ -208,19 +263,21 @@ impl Run {
             },
         };
         std::fs::create_dir(round.ledgers())?;
-        let result = match kind {
-            Kind::Kills => kills::run(&mut round),
-            Kind::Deaths => planned::deaths(&mut round),
-            Kind::Eio | Kind::Full => planned::errors(&mut round, kind),
-            Kind::Power | Kind::Relaxed => planned::power(&mut round, seed, kind),
-        };
-        match result {
+        match run(&mut round) {
             Ok(()) => Ok(round.tally),
             Err(error) => {
                 let kept = round.folder.keep();
                 Err(told(kind, seed, &kept, &error))
             }
         }
+    }
+
+    /// Eight processes of eight threads, each with so many operations.
+    ///
+    /// # Errors
+    /// As of any round.
+    pub fn crowd(&self, seed: u64, operations: u64) -> Result<Tally> {
+        self.one(Kind::Crowd, seed, |round| crowd::run(round, operations))
     }
 
     /// Rounds of all kinds until the time is over.
@@ -235,15 +292,15 @@ impl Run {
         let mut all = Tally::default();
         while begun.elapsed() < end {
             // Kills are what happens most.
-            let kind = match random.below(9) {
-                0..3 => Kind::Kills,
-                other => KINDS[usize::try_from(other - 3)?].1,
+            let kind = match random.below(KINDS.len() as u64 + 4) {
+                0..4 => Kind::Kills,
+                other => KINDS[usize::try_from(other - 4)?].1,
             };
             let seed = random.number();
             all += self.round(kind, seed)?;
             let (done, faults) = (
                 begun.elapsed().as_secs(),
-                all.kills + all.deaths + all.losses + all.errors,
+                all.kills + all.deaths + all.losses + all.errors + all.harmed + all.flips,
             );
             say(&format!(
                 "{:>3}:{:02}  round {:>5} {kind:8} {faults:>8} faults {:>10} acknowledged, 0 lost",

@@ -183,14 +183,18 @@ fn session(
     let state = options(work.durability).clock(clock).open(&work.store)?;
     let tables = Tables::define(&state)?;
     std::thread::scope(|scope| {
-        let running: Vec<_> = hands
-            .iter_mut()
-            .map(|hand| {
-                let (state, tables) = (&state, &tables);
-                scope.spawn(move || hand.work(state, tables, acknowledged))
-            })
-            .collect();
+        let mut running = Vec::new();
         let mut outcome = Ok(());
+        for hand in hands.iter_mut() {
+            let (state, tables) = (&state, &tables);
+            let thread = std::thread::Builder::new()
+                .spawn_scoped(scope, move || hand.work(state, tables, acknowledged));
+            match thread {
+                Ok(thread) => running.push(thread),
+                // The system has no room for it.
+                Err(error) => outcome = outcome.and(Err(Stop::Ledger(error.into()))),
+            }
+        }
         for thread in running {
             let result = thread.join().unwrap_or_else(|panic| {
                 std::panic::resume_unwind(panic);

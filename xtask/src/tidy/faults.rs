@@ -46,7 +46,7 @@ pub(super) fn check(file: &File, files: &Files) -> Vec<Finding> {
 /// What stands in backticks as `path::name`.
 fn named(line: &str) -> impl Iterator<Item = &str> {
     let spans = line.split('`').skip(1).step_by(2);
-    spans.filter(|span| span.contains(".rs::"))
+    spans.filter(|span| span.contains(".rs::") || span.contains(".py::"))
 }
 
 fn exists(test: &str, files: &Files) -> bool {
@@ -56,6 +56,9 @@ fn exists(test: &str, files: &Files) -> bool {
     let Some(file) = files.get(path) else {
         return false;
     };
+    if path.ends_with(".py") {
+        return name.starts_with("test_") && file.text.contains(&format!("def {name}("));
+    }
     let marked = |at: usize| {
         let before = file.text[..at].trim_end();
         // Inside `proptest!` the attribute stands there too.
@@ -83,6 +86,7 @@ mod tests {
                 "crates/a/tests/it/b.rs",
                 "#[test]\nfn it_holds() {}\nfn helper() {}\n",
             ),
+            File::new("crates/a/tests/test_b.py", "def test_it(x):\n    pass\n"),
         ]);
         let page = files.get(PAGE).expect("just put there");
         check(page, &files).len()
@@ -94,7 +98,12 @@ mod tests {
             found("| kill | all | `crates/a/tests/it/b.rs::it_holds` | 5 |"),
             0
         );
+        assert_eq!(
+            found("| fork | all | `crates/a/tests/test_b.py::test_it` | 1 |"),
+            0
+        );
         for bad in [
+            "| fork | all | `crates/a/tests/test_b.py::test_that` | 1 |",
             "| kill | all | none | 5 |",
             "| kill | all | `crates/a/tests/it/b.rs::it_does_not` | 5 |",
             "| kill | all | `crates/a/tests/it/b.rs::helper` | 5 |",

@@ -63,6 +63,23 @@ fn a_transaction_is_not_split() {
     assert!(changes(&shell, &["--after", text(&found[1], "resume")]).is_empty());
 }
 
+/// The failure to prevent: a backup took the store's place, and whoever goes on
+/// after what they read last hears nothing, and believes it.
+#[test]
+fn what_is_after_everything_is_an_error() {
+    let shell = shell();
+    for args in [
+        &["changes", "--after", "2999-01-01"][..],
+        &["changes", "--follow", "--after", "2999-01-01"],
+    ] {
+        let line = shell.dkdc(args).failed(2);
+        assert!(
+            line.contains("is outside history: the newest version is"),
+            "{line}"
+        );
+    }
+}
+
 #[test]
 fn other_formats_have_the_same_changes() {
     let shell = shell();

@@ -88,6 +88,52 @@ fn copy(from: &Connection, to: &Path, progress: &mut dyn FnMut(Progress)) -> Res
     copy.close().map_err(|(_, error)| error).db()
 }
 
+/// Gives a file the name `to`, unless something has it: in one step, so that
+/// whoever is killed leaves the whole file under it or none.
+fn take_name(draft: &Path, to: &Path) -> Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, draft, CWD, to, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EXIST) => {
+                return Err(Error::FileExists {
+                    path: to.to_owned(),
+                });
+            }
+            // Some file systems cannot.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            Err(error) => return Err(Error::io(to, error.into())),
+        }
+    }
+    take_free_name(draft, to)
+}
+
+/// The same in two steps: the name is taken by an empty file, which a rename
+/// replaces.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the draft was synced, and its folder will be; the name is claimed before"
+)]
+fn take_free_name(draft: &Path, to: &Path) -> Result<()> {
+    let failed = |error| Error::io(to, error);
+    match OpenOptions::new().write(true).create_new(true).open(to) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(Error::FileExists {
+                path: to.to_owned(),
+            });
+        }
+        Err(error) => return Err(failed(error)),
+    }
+    fs::rename(draft, to).map_err(|error| {
+        // The claim must not outlive the attempt; the first error counts.
+        let _ = fs::remove_file(to);
+        failed(error)
+    })
+}
+
 /// A file that has not got its name yet; removed when dropped before.
 pub(super) struct Draft {
     pub(super) path: PathBuf,
@@ -112,30 +158,12 @@ impl Draft {
     }
 
     /// Syncs it and gives it its name, if nothing has that; returns its size.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "both syncs are here; the name was claimed before"
-    )]
     pub(super) fn publish(mut self, to: &Path) -> Result<u64> {
         let failed = |error| Error::io(to, error);
         let file = File::open(&self.path).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
-        // The name is taken by an empty file first, which a rename replaces.
-        match OpenOptions::new().write(true).create_new(true).open(to) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(Error::FileExists {
-                    path: to.to_owned(),
-                });
-            }
-            Err(error) => return Err(failed(error)),
-        }
-        if let Err(error) = fs::rename(&self.path, to) {
-            // The claim must not outlive the attempt; the first error counts.
-            let _ = fs::remove_file(to);
-            return Err(failed(error));
-        }
+        take_name(&self.path, to)?;
         self.published = true;
         if cfg!(unix) {
             let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -14,7 +14,7 @@ use super::catalog::{Catalog, TableMeta};
 use super::event::{self, Event};
 use super::read::{self, LogRow};
 use super::{DbResult, Store, writer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{Idx, Version};
 use crate::state::Row;
 
@@ -91,9 +91,7 @@ impl std::fmt::Debug for Feed {
 
 impl Changes {
     pub(crate) fn new(store: Arc<Store>, after: Idx) -> Result<Changes> {
-        let (after, upto) = store.read(|conn, catalog| {
-            Ok((before_commit(conn, after)?, writer::last(conn, catalog)?))
-        })?;
+        let (after, upto) = store.read(|conn, catalog| begin(conn, catalog, after))?;
         Ok(Changes {
             feed: Feed::new(store, after),
             upto,
@@ -111,7 +109,7 @@ impl Iterator for Changes {
 
 impl Follow {
     pub(crate) fn new(store: Arc<Store>, after: Idx) -> Result<Follow> {
-        let after = store.read(|conn, _| before_commit(conn, after))?;
+        let (after, _) = store.read(|conn, catalog| begin(conn, catalog, after))?;
         Ok(Follow {
             feed: Feed::new(store, after),
             pause: POLL.0,
@@ -174,6 +172,20 @@ impl Feed {
         }
         Ok(change)
     }
+}
+
+/// Where a feed begins, and the newest version or event. A cursor beyond that is
+/// of another store, or of this one before it was cut off or a backup took its
+/// place: there, silence would be taken for "nothing new" until it is too late.
+fn begin(conn: &Connection, catalog: &Catalog, after: Idx) -> Result<(Idx, Idx)> {
+    let last = writer::last(conn, catalog)?;
+    if after > last {
+        return Err(Error::OutsideHistory {
+            asked: after.shown(),
+            why: format!("the newest version is {}", last.shown()),
+        });
+    }
+    Ok((before_commit(conn, after)?, last))
 }
 
 /// Inside a commit, the point before it.

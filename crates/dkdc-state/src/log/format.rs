@@ -256,7 +256,8 @@ pub(crate) struct TableSql {
     pub(crate) fold: String,
     /// id -> (current, `fresh`)
     pub(crate) contains: String,
-    /// id -> the row of the newest version, or NULLs; and `fresh`
+    /// id -> the row of the newest version, or NULLs; `fresh`; and the version that
+    /// the head names, if there is no such row
     pub(crate) current: String,
     /// idx -> a row
     pub(crate) row: String,
@@ -340,9 +341,9 @@ impl TableSql {
                 head_column("1 - deleted", &head_table, "id = ?1"),
             ),
             current: format!(
-                "SELECT {row_columns}, {fresh} FROM (SELECT 1) LEFT JOIN {table} l \
-                 ON l.idx = {}",
-                head_idx(schema, "?1")
+                "SELECT {row_columns}, {fresh}, CASE WHEN l.idx IS NULL THEN {head} END \
+                 FROM (SELECT 1) LEFT JOIN {table} l ON l.idx = {head}",
+                head = head_idx(schema, "?1")
             ),
             heads: format!(
                 "(SELECT id, idx, deleted FROM temp._dkdc_recent WHERE \"table\" = {number} \

@@ -2,7 +2,9 @@
 //!
 //! A thread of its own, with a connection of its own, so that no writer waits
 //! for it. It sleeps until a write wakes it, waits for a pause, folds the heads
-//! and checkpoints; readers that hold a transaction delay it.
+//! and checkpoints; readers that hold a transaction delay it. A pause is one of all
+//! processes ([`Pulse`]): to fold what another process goes on writing would only
+//! take the lock from it, and its recent heads.
 //!
 //! Where readers overlap without end, no commit ever finds a `-wal` that nobody
 //! reads, and so begins it anew: it would grow without end too. When it is
@@ -58,9 +60,25 @@ enum State {
 }
 
 impl Store {
+    /// The thread, started when there is none. Called by who has the writer, and
+    /// when the store is opened: one at a time.
+    fn idle(&self) -> Option<&Checkpointer> {
+        if self.idle.get().is_none() {
+            // Where the system has no room for a thread, writing goes on without
+            // it, and the next write tries again.
+            let started = Checkpointer::start(self)
+                .inspect_err(|error| tracing::warn!(%error, "no idle checkpoint"))
+                .ok()?;
+            if let Err(second) = self.idle.set(started) {
+                second.stop();
+            }
+        }
+        self.idle.get()
+    }
+
     /// Called after each commit, and when the store is opened.
     pub(super) fn wrote(&self) {
-        let idle = self.idle.get_or_init(|| Checkpointer::start(self));
+        let Some(idle) = self.idle() else { return };
         idle.shared.commits.fetch_add(1, Ordering::Release);
         let mut state = idle.shared.lock();
         if *state == State::Asleep {
@@ -91,7 +109,7 @@ impl Store {
 }
 
 impl Checkpointer {
-    fn start(store: &Store) -> Checkpointer {
+    fn start(store: &Store) -> std::io::Result<Checkpointer> {
         let shared = Arc::new(Shared {
             commits: AtomicU64::new(0),
             asked: AtomicBool::new(false),
@@ -103,8 +121,9 @@ impl Checkpointer {
         let key = store.identity.key();
         let for_thread = Arc::clone(&shared);
         let keeper = Arc::clone(&store.keeper);
-        let thread = std::thread::spawn(move || for_thread.run(path, key, &config, &keeper));
-        Checkpointer { shared, thread }
+        let thread = std::thread::Builder::new()
+            .spawn(move || for_thread.run(path, key, &config, &keeper))?;
+        Ok(Checkpointer { shared, thread })
     }
 
     /// Ends the thread and waits for it.
@@ -117,6 +136,22 @@ impl Checkpointer {
     }
 }
 
+/// What tells that somebody wrote since it was last looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Pulse {
+    /// Commits of this process.
+    commits: u64,
+    /// What SQLite says of everybody's, but those of the thread's own connection.
+    version: Option<i64>,
+}
+
+fn data_version(conn: &Connection) -> Option<i64> {
+    let version = conn.query_row("PRAGMA data_version", [], |row| row.get(0));
+    version
+        .inspect_err(|error| tracing::debug!(%error, "who else writes is not known"))
+        .ok()
+}
+
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -125,7 +160,7 @@ impl Shared {
     fn run(&self, path: PathBuf, key: FileKey, config: &Config, keeper: &Background) {
         let wal = beside(&path, "-wal");
         let mut conn = None;
-        let mut seen = 0;
+        let mut pulse = Pulse::default();
         let mut pause = PAUSE;
         let mut asked: Option<Instant> = None;
         while self.sleep(pause) {
@@ -136,17 +171,22 @@ impl Shared {
                 asked = Some(Instant::now());
                 self.asked.store(true, Ordering::Release);
             }
-            let commits = self.commits.load(Ordering::Acquire);
-            if std::mem::replace(&mut seen, commits) != commits {
-                if commits > 1 {
-                    keeper.wake();
-                }
-                continue;
-            }
             if conn.is_none() {
                 conn = open::checkpointer(&path, key, config)
                     .inspect_err(|error| tracing::warn!(%error, "no idle checkpoint"))
                     .ok();
+            }
+            let commits = self.commits.load(Ordering::Acquire);
+            let before = pulse;
+            pulse = Pulse {
+                commits,
+                version: conn.as_ref().and_then(data_version),
+            };
+            if before != pulse {
+                if before.commits != commits && commits > 1 {
+                    keeper.wake();
+                }
+                continue;
             }
             let complete = conn.as_ref().is_some_and(|conn| {
                 let folded = recent::fold_all(conn, || open::is_file(&path, key))
@@ -155,7 +195,7 @@ impl Shared {
                     .is_ok_and(|checkpoint| checkpoint.complete && folded.is_ok())
             });
             if complete {
-                self.fall_asleep(seen);
+                self.fall_asleep(commits);
             } else {
                 pause = RETRY;
             }

@@ -1,6 +1,8 @@
-//! Where a store may not be: on a network file system. Its locks do not reach
+//! Where a store may not be. On a network file system: its locks do not reach
 //! other machines reliably, and memory shared by mapping a file does not at all,
-//! so that two writers would not see each other.
+//! so that two writers would not see each other. And where the file alone is
+//! mounted, as containers are told to by mistake: the `-wal` beside it is then one
+//! of the container's, which nobody else sees, and which goes with it.
 
 use std::path::Path;
 
@@ -28,6 +30,31 @@ pub(super) fn refuse(path: &Path) -> Result<()> {
             ),
         }),
     }
+}
+
+/// Refuses to write a file that is mounted by itself.
+#[cfg(target_os = "linux")]
+pub(super) fn refuse_mounted(path: &Path) -> Result<()> {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let found = statx(CWD, path, AtFlags::empty(), StatxFlags::INO);
+    let mounted = found.is_ok_and(|found| {
+        let asked = found.stx_attributes & found.stx_attributes_mask;
+        asked.contains(StatxAttributes::MOUNT_ROOT)
+    });
+    match mounted {
+        false => Ok(()),
+        true => Err(Error::NotAStore {
+            path: path.to_owned(),
+            why: "the file is mounted by itself, and what was written last is in files \
+                  beside it: mount its folder"
+                .to_owned(),
+        }),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn refuse_mounted(_path: &Path) -> Result<()> {
+    Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]

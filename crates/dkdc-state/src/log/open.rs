@@ -96,6 +96,9 @@ pub(crate) fn open(path: &Path, config: Config) -> Result<Store> {
 
 fn open_located(path: &Path, config: Config) -> Result<Store> {
     network::refuse(path)?;
+    if !config.read_only {
+        network::refuse_mounted(path)?;
+    }
     let replaced = |why: &str| Error::Replaced {
         path: path.to_owned(),
         why: why.to_owned(),

@@ -12,7 +12,7 @@ use super::append::{Head, column_number, find_head};
 use super::catalog::TableMeta;
 use super::hash::{Hash, Leaf};
 use super::{DbResult, damaged, recent};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{Idx, Op, Value, Version};
 use crate::schema::TableSchema;
 use crate::schema::sql::Cell;
@@ -31,10 +31,16 @@ pub(crate) struct LogRow {
 /// Decodes what [`TableSql::row_columns`](super::format::TableSql) selects.
 pub(crate) fn decode(schema: &Arc<TableSchema>, row: &Row<'_>) -> Result<LogRow> {
     let idx = Idx(row.get(0).db()?);
-    let wrong = |what: String| damaged(format!("table {}, version {idx}: {what}", schema.name));
-    let id: String = row.get(1).map_err(|_| wrong("its id is no text".into()))?;
-    let prev: Option<i64> = row.get(2).db()?;
-    let code: i64 = row.get(3).db()?;
+    let of = |of: String, what: &str| {
+        damaged(format!("table {}, version {idx}{of}: {what}", schema.name))
+    };
+    let id: String = row
+        .get(1)
+        .map_err(|_| of(String::new(), "its id is no text"))?;
+    let wrong = |what: String| of(format!(" of {id:?}"), &what);
+    let number = |_| wrong("a number is none".into());
+    let prev: Option<i64> = row.get(2).map_err(number)?;
+    let code: i64 = row.get(3).map_err(number)?;
     let op = Op::from_code(code).ok_or_else(|| wrong(format!("unknown op {code}")))?;
     let mut values = Vec::with_capacity(schema.columns.len());
     for (at, column) in schema.columns.iter().enumerate() {
@@ -88,7 +94,17 @@ pub(crate) fn leaf(row: &Row<'_>, meta: &TableMeta, leaf: &mut Leaf) -> Result<H
     Ok(leaf.finish())
 }
 
-/// The record's current row.
+/// What a look for a record's newest version found.
+enum Newest {
+    Row(LogRow),
+    /// No head: there never was such a record, or it was erased.
+    None,
+    /// The head names a version that the log does not have.
+    Lost(Idx),
+}
+
+/// The record's current row. A head that leads to no version, or to another
+/// record's, is damage: neither "there is none" nor a row that was not asked for.
 pub(crate) fn current(conn: &Connection, meta: &TableMeta, id: &str) -> Result<Option<LogRow>> {
     let fresh = meta.schema.columns.len() + 4;
     let newest = recent::look_up(conn, meta, || {
@@ -98,11 +114,31 @@ pub(crate) fn current(conn: &Connection, meta: &TableMeta, id: &str) -> Result<O
             return Err(damaged("BUG: a row that is always there is not"));
         };
         let complete: bool = row.get(fresh).db()?;
-        let found = row.get_ref(0).db()? != ValueRef::Null;
-        let newest = found.then(|| decode(&meta.schema, row)).transpose()?;
+        let newest = if row.get_ref(0).db()? != ValueRef::Null {
+            Newest::Row(decode(&meta.schema, row)?)
+        } else {
+            let lost: Option<i64> = row.get(fresh + 1).db()?;
+            lost.map_or(Newest::None, |idx| Newest::Lost(Idx(idx)))
+        };
         Ok((newest, complete))
     })?;
-    Ok(newest.filter(|row| row.version.op.is_live()))
+    match newest {
+        Newest::Row(row) if row.id != id => Err(astray(meta, id, row.version.idx, ANOTHERS)),
+        Newest::Row(row) => Ok(Some(row).filter(|row| row.version.op.is_live())),
+        Newest::Lost(idx) => Err(astray(meta, id, idx, NOWHERE)),
+        Newest::None => Ok(None),
+    }
+}
+
+const ANOTHERS: &str = "which is another record's";
+const NOWHERE: &str = "which is not there";
+
+/// The error for a head that does not lead to a version of its record.
+fn astray(meta: &TableMeta, id: &str, idx: Idx, why: &str) -> Error {
+    let table = meta.name();
+    damaged(format!(
+        "table {table}: the head of {id:?} names version {idx}, {why}"
+    ))
 }
 
 /// The row with this `idx`.

@@ -50,8 +50,11 @@ pub(crate) fn open(path: &Path, config: Config) -> Result<Arc<Store>> {
 }
 
 impl Registry {
+    /// One that writes no more is not handed out: whoever opens the store again, as
+    /// its error says, gets a new one, whoever still has the old one.
     fn find(&self, key: FileKey) -> Option<Arc<Store>> {
-        self.stores.get(&key).and_then(Weak::upgrade)
+        let store = self.stores.get(&key).and_then(Weak::upgrade);
+        store.filter(|store| !store.is_spent())
     }
 
     /// The turn of those who open this path.

@@ -163,7 +163,10 @@ pub(crate) fn batch(
         .db()?;
     let mut builders: Vec<ColumnBuilder> = columns
         .iter()
-        .map(|column| ColumnBuilder::new(column.ty(schema), limit.min(1 << 16)))
+        .map(|column| match column {
+            Scanned::Idx | Scanned::Prev => ColumnBuilder::of_versions(limit.min(1 << 16)),
+            column => ColumnBuilder::new(column.ty(schema), limit.min(1 << 16)),
+        })
         .collect();
     let mut last = None;
     let (mut count, mut bytes) = (0, 0);

@@ -12,7 +12,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 
 use super::identity::beside;
-use super::{DbResult, Store, checkpoint, erase};
+use super::{DbResult, Store, checkpoint, erase, spill};
 use crate::error::Result;
 
 /// What a vacuum achieved.
@@ -28,7 +28,7 @@ pub struct Vacuumed {
 }
 
 impl Store {
-    /// Wipes the file, the `-wal` and the mirror's folder.
+    /// Wipes the file, the `-wal`, the mirror's folder and what questions spilled.
     pub(crate) fn vacuum(&self) -> Result<Vacuumed> {
         self.refuse_inside()?;
         self.refuse_unwritable()?;
@@ -38,6 +38,10 @@ impl Store {
         };
         for file in self.sweep_mirror()? {
             let why = "is being read or written by a process; it goes when that ends";
+            vacuumed.left.push(format!("{} {why}", file.display()));
+        }
+        for file in spill::sweep(&self.path) {
+            let why = "is what a question spilled; it goes when that process ends or asks again";
             vacuumed.left.push(format!("{} {why}", file.display()));
         }
         let emptied = self.group().on_writer(self, |conn| {

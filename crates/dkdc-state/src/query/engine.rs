@@ -14,8 +14,7 @@ use super::scan;
 use super::stage::Stage;
 use super::{Answer, Setup, files, views};
 use crate::error::{Error, Result};
-use crate::log::identity::beside;
-use crate::log::{Store, hash};
+use crate::log::{Store, hash, spill};
 use crate::mirror;
 use crate::record::Idx;
 
@@ -132,7 +131,7 @@ impl Engine {
         // DuckDB makes the folder when it spills, removes it at its end, and
         // shares it with other processes.
         let spill = match store.read_only {
-            None => beside(&store.path, "-spill"),
+            None => spill::folder(&store.path),
             Some(_) => PathBuf::new(),
         };
         let spill = views::literal(&spill.to_string_lossy());

@@ -15,7 +15,7 @@ use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
 
 use super::ColumnType;
-use super::sql::{Cell, days};
+use super::sql::{Cell, days, is_timestamp};
 use crate::record::Value;
 
 /// The Arrow type of a column.
@@ -47,6 +47,8 @@ fn item_field(item: ColumnType) -> FieldRef {
 /// Collects the cells of one column.
 pub(crate) struct ColumnBuilder {
     ty: ColumnType,
+    /// Of numbers of versions, which are times as far as there are such.
+    of_versions: bool,
     array: Building,
 }
 
@@ -97,7 +99,19 @@ impl ColumnBuilder {
                 valid: NullBufferBuilder::new(capacity),
             },
         };
-        ColumnBuilder { ty, array }
+        ColumnBuilder {
+            ty,
+            of_versions: false,
+            array,
+        }
+    }
+
+    /// A column of versions' numbers: any number is one.
+    pub(crate) fn of_versions(capacity: usize) -> ColumnBuilder {
+        ColumnBuilder {
+            of_versions: true,
+            ..ColumnBuilder::new(ColumnType::Timestamp, capacity)
+        }
     }
 
     /// Adds a cell as the log holds it.
@@ -111,7 +125,9 @@ impl ColumnBuilder {
             (Building::Float(b), Cell::Real(f)) => b.append_value(f),
             (Building::Bool(b), Cell::Int(i @ 0..=1)) => b.append_value(i == 1),
             (Building::Bytes(b), Cell::Blob(bytes)) => b.append_value(bytes),
-            (Building::Timestamp(b), Cell::Int(i)) => b.append_value(i),
+            (Building::Timestamp(b), Cell::Int(i)) if self.of_versions || is_timestamp(i) => {
+                b.append_value(i);
+            }
             (Building::Date(b), Cell::Int(i)) => b.append_value(day(i)?),
             (_, Cell::Null) => self.append_null(),
             // Rarer, and structured: by way of a value.

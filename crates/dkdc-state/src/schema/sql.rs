@@ -126,6 +126,12 @@ pub(crate) fn date(days: i64) -> Option<Date> {
     EPOCH.checked_add(span).ok()
 }
 
+/// True for a number of microseconds that is a time.
+pub(crate) fn is_timestamp(micros: i64) -> bool {
+    let (first, last) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
+    (first.as_microsecond()..=last.as_microsecond()).contains(&micros)
+}
+
 fn timestamp(micros: i64) -> Option<Value> {
     let timestamp = jiff::Timestamp::from_microsecond(micros).ok()?;
     Some(Value::Timestamp(timestamp))

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use dkdc_state::{Change, ChangeKind, Error, EventKind, Idx, Row, State, TableDef};
 
-use crate::support::{Place, note, notes};
+use crate::support::{Place, note, notes, refusal};
 
 fn all(state: &State, after: Idx) -> Vec<Change> {
     let changes = state.changes(after).expect("changes");
@@ -148,6 +148,28 @@ fn what_comes_after_the_call_is_for_the_next() {
     table.append(&note("b", 1)).expect("new");
     assert_eq!(changes.count(), 2, "the table and a");
     assert_eq!(all(&state, first.resume).len(), 3);
+}
+
+/// The failure to prevent: a backup is put in the store's place, and who follows it
+/// by a cursor of the store as it was hears nothing, for as long as it takes to
+/// number past that cursor, and never learns what was written until then.
+#[test]
+fn a_cursor_beyond_the_newest_change_is_an_error() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    table.append(&note("a", 1)).expect("new");
+    let backup = place.at("backup.db");
+    state.backup(&backup, &mut |_| {}).expect("a backup");
+    let cursor = table.append(&note("b", 1)).expect("new").idx;
+    assert_eq!(all(&state, cursor), []);
+    let restored = State::open(&backup).expect("a store");
+    assert_eq!(refusal(restored.changes(cursor)), "OutsideHistory");
+    assert_eq!(refusal(restored.follow(cursor)), "OutsideHistory");
+    let last = restored.last().expect("a read");
+    assert_eq!(all(&restored, last), []);
+    let error = restored.changes(cursor).expect_err("beyond").to_string();
+    assert!(error.contains(&last.shown()), "{error}");
 }
 
 #[test]

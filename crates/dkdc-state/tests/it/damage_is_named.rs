@@ -4,7 +4,7 @@
 //! The failure to prevent: somebody edits a row, a bit flips, an index entry is
 //! lost; every read goes on answering, and nobody learns of it.
 
-use dkdc_state::{BlobRef, ColumnDef, ColumnType, Error, Idx, Row, Select, State};
+use dkdc_state::{BlobRef, ColumnDef, ColumnType, Idx, State};
 
 use crate::support::{Place, assert_sound, intruder, note, notes, refusal};
 
@@ -345,46 +345,4 @@ fn content_that_changed_is_named_and_not_handed_out() {
         ..*blob
     };
     assert_eq!(refusal(state.open_blob(&other)), "NoSuchBlob");
-}
-
-#[test]
-fn a_value_that_fits_no_column_is_an_error_to_whoever_reads_it() {
-    let place = Place::new();
-    let state = place.open();
-    let def = dkdc_state::TableDef::new("t")
-        .column(ColumnDef::new("flag", ColumnType::Bool))
-        .column(ColumnDef::new("id2", ColumnType::Uuid))
-        .column(ColumnDef::new("j", ColumnType::Json))
-        .column(ColumnDef::new("when", ColumnType::Timestamp))
-        .column(ColumnDef::new("day", ColumnType::Date));
-    let table = state.define(&def).expect("a table");
-    table
-        .append_all(&[Row::new("good"), Row::new("bad")])
-        .expect("new");
-    for set in [
-        "flag = 2",
-        "id2 = 'no uuid'",
-        "j = '{'",
-        "\"when\" = 9223372036854775807",
-        "day = 9223372036854775807",
-        "flag = NULL, id2 = NULL, j = CAST(x'ff' AS TEXT)",
-        "_op = 77",
-    ] {
-        let change = format!(
-            "UPDATE t SET flag = NULL, id2 = NULL, j = NULL, \"when\" = NULL, day = NULL;
-             UPDATE t SET {set} WHERE id = 'bad'"
-        );
-        intruder(&place.db()).execute_batch(&change).expect(set);
-        assert_eq!(refusal(table.get("bad")), "Damaged", "{set}");
-        assert_eq!(refusal(table.list(&Select::new())), "Damaged", "{set}");
-        assert_eq!(refusal(table.history("bad")), "Damaged", "{set}");
-        let error = table.get("bad").expect_err("damage");
-        assert!(
-            matches!(&error, Error::Damaged { path, what }
-            if path == state.path() && what.starts_with("table t, version ")),
-            "{error}"
-        );
-        assert!(table.get("good").expect("a read").is_some(), "{set}");
-        assert!(!state.check().expect("a check").is_sound());
-    }
 }

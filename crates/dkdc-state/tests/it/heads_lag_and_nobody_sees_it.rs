@@ -2,6 +2,8 @@
 //! record that was written is not there, one that was deleted is, a list has it
 //! twice, or a process that was killed leaves heads behind that nobody finds.
 
+use std::time::{Duration, Instant};
+
 use dkdc_state::{Error, Row, Select, State};
 
 use crate::support::{
@@ -129,6 +131,42 @@ fn heads_of_a_process_that_was_killed_are_read_from_the_log() {
     table.append(&note("k8", 1)).expect("deleted before");
     drop((table, state));
     assert_eq!(folded(&place), 50);
+}
+
+/// Up to where the head table is complete.
+fn upto(conn: &rusqlite::Connection) -> i64 {
+    let upto = "SELECT coalesce(max(upto), 0) FROM _dkdc_heads";
+    conn.query_row(upto, [], |row| row.get(0))
+        .expect("a number")
+}
+
+/// A process that has nothing to do waits for the pause of all, not for its own:
+/// what it folded meanwhile, it would take from the one that writes.
+#[test]
+fn what_another_process_goes_on_writing_is_folded_when_it_pauses() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    let other = intruder(&place.db());
+    let before = upto(&other);
+    let last = table.append(&note("a", 1)).expect("new").idx.as_micros();
+    let mut written = Instant::now();
+    let mut longest = Duration::ZERO;
+    for _ in 0..100 {
+        other
+            .execute_batch("UPDATE _dkdc_store SET created = created + 1")
+            .expect("a commit");
+        longest = longest.max(written.elapsed());
+        written = Instant::now();
+        if upto(&other) != before {
+            // Only after a pause, which a busy machine makes.
+            assert!(longest >= Duration::from_millis(100), "{longest:?}");
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    until("the heads are folded", || upto(&other) == last);
+    assert_sound(&state);
 }
 
 #[test]

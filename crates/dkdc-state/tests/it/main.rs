@@ -46,6 +46,7 @@ mod the_mirror_is_a_cache;
 mod the_model;
 mod transactions_are_all_or_nothing;
 mod values_come_back_exactly;
+mod what_cannot_be_read_is_an_error;
 mod what_is_erased_is_gone;
 mod who_may_only_read;
 mod workers;

@@ -76,6 +76,47 @@ fn a_writer_that_is_kept_waiting_is_told_so_and_reading_goes_on() {
     assert_sound(&state);
 }
 
+/// Worker: is inside a transaction of its own until told, and says what it wrote.
+pub(crate) fn stay_inside(args: &[String]) {
+    let state = quick().open(&args[0]).expect("the store");
+    let version = state.transaction(|tx| {
+        let version = tx.rows("notes")?.append(&note("theirs", 1))?;
+        say("inside");
+        listen();
+        Ok::<_, Error>(version)
+    });
+    say(version.expect("it goes on").idx);
+}
+
+#[test]
+fn a_process_that_is_stopped_inside_its_transaction_keeps_nobody_for_ever() {
+    let place = Place::new();
+    let options = quick().busy_timeout(Duration::from_millis(100));
+    let state = options.open(place.db()).expect("a store");
+    let table = state.define(&notes()).expect("a table");
+    let mut other = Worker::start("stay-inside", &place.db(), &[]);
+    assert_eq!(other.answer(), "inside");
+    other.signal("STOP");
+    let busy = table.append(&note("mine", 1)).map(|_| ());
+    assert_eq!(refusal(busy), "Busy");
+    // Who comes new is not kept either.
+    let fresh = Worker::start("open-and-tell", &place.db(), &["100"]).finish();
+    assert_eq!(fresh, ["read false", "then true", "sound true", "Busy"]);
+    assert_eq!(table.count().expect("reading goes on"), 0);
+    other.signal("CONT");
+    other.tell("go on");
+    let idx = other.finish().pop().expect("what it wrote");
+    let found = table.get("theirs").expect("a read").expect("acknowledged");
+    assert_eq!(found.idx().to_string(), idx);
+    table.append(&note("mine", 1)).expect("the lock is free");
+    assert_eq!(
+        table.count().expect("a count"),
+        2,
+        "what was told Busy is not there"
+    );
+    assert_sound(&state);
+}
+
 #[test]
 fn a_writer_that_dies_with_the_lock_leaves_it() {
     let place = Place::new();

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use dkdc_state::{Error, ErrorKind, Moment, State};
 
@@ -286,9 +287,14 @@ fn a_file_whose_maker_died_is_taken_back_also_for_a_reader() {
     assert_eq!(tables, "before");
 }
 
-/// Worker: opens a store and tells what can be done with it.
+/// Worker: opens a store and tells what can be done with it, waiting for others as
+/// many milliseconds as it is told.
 pub(crate) fn open_and_tell(args: &[String]) {
-    let state = match State::open(&args[0]) {
+    let patience = args
+        .get(1)
+        .map_or(30_000, |ms| ms.parse().expect("a number"));
+    let options = State::options().busy_timeout(Duration::from_millis(patience));
+    let state = match options.open(&args[0]) {
         Ok(state) => state,
         Err(error) => return say(format!("refused {:?}: {error}", error.kind())),
     };

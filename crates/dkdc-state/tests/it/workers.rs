@@ -34,6 +34,7 @@ const ROLES: &[(&str, Role)] = &[
     ("read-on", nobody_waits_for_ever::read_on),
     #[cfg(feature = "query")]
     ("serve-people", what_is_erased_is_gone::serve),
+    ("stay-inside", nobody_waits_for_ever::stay_inside),
     ("short-of-files", who_may_only_read::short_of_files),
     ("write-one", many_processes_share_a_store::write_one),
 ];
@@ -131,6 +132,15 @@ impl Worker {
                 return Some(line[at + 1..].trim_end().to_owned());
             }
         }
+    }
+
+    /// Sends it a signal, by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let signal = format!("-{name}");
+        let sent = Command::new("kill")
+            .args([signal, self.child.id().to_string()])
+            .status();
+        assert!(sent.expect("kill runs").success(), "it is not there");
     }
 
     /// Tells it to go on.

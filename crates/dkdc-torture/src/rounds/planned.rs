@@ -109,6 +109,16 @@ pub(super) fn power(round: &mut Round<'_>, seed: u64, kind: Kind) -> Result<()> 
     Ok(())
 }
 
+/// A dozen operations of the fixed workload, one after another.
+pub(super) fn sweep_some(round: &mut Round<'_>) -> Result<()> {
+    let from = 1 + round.random.below(360);
+    round.tally += Tally {
+        rounds: 0,
+        ..sweep(round.run, None, (from, from + 11), 1)?
+    };
+    Ok(())
+}
+
 /// A fixed workload of one thread dies at its n-th change, for every n from
 /// `from` in steps up to `most`; each store is judged, and written again to its
 /// end. It begins with a copy of the store `with`, if there is one.

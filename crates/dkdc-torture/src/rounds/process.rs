@@ -127,7 +127,8 @@ impl Process {
             return Ok((false, said));
         }
         use std::os::unix::process::ExitStatusExt;
-        if status.signal() == Some(Signal::KILL.as_raw()) {
+        // `strace` ends as its process did, or says so by its code.
+        if status.signal() == Some(Signal::KILL.as_raw()) || status.code() == Some(137) {
             return Ok((true, said));
         }
         Err(format!("a process ended with {status}: {said}").into())

@@ -149,6 +149,22 @@ fn schemas_in_a_store() {
 }
 
 #[test]
+fn cells_of_a_stored_record() {
+    let pieces = [
+        "\0",
+        "\u{1}",
+        "\u{2}",
+        "\u{5}",
+        "\u{b}",
+        "[1,",
+        "]",
+        "{",
+        "2026-11-22",
+    ];
+    any(&pieces, 300, bodies::record);
+}
+
+#[test]
 fn bytes_changed_in_a_database() {
     any(&[], 150, bodies::database);
 }

@@ -24,8 +24,8 @@ fn work_on(store: &Path, ledgers: &Path, worker: u64, threads: u64, operations: 
     command
 }
 
-/// The failure: to read the file's bytes drops the locks of the store in the same
-/// process. Another process then takes itself for the last one, and removes the
+/// Something of this process opens the file and closes it, which drops the locks
+/// of the store. Another process then takes itself for the last one, and removes the
 /// `-wal` into which this one writes on.
 #[test]
 fn a_file_whose_bytes_were_read_in_the_process_takes_no_false_acknowledgement() {
@@ -65,28 +65,6 @@ fn a_file_whose_bytes_were_read_in_the_process_takes_no_false_acknowledgement() 
 }
 
 #[test]
-fn eight_processes_of_eight_threads_lose_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = folder.path().join("data.db");
-    let workers: Vec<_> = (1..=8)
-        .map(|worker| {
-            let mut command = work_on(&store, folder.path(), worker, 8, 15);
-            command.spawn().expect("a worker")
-        })
-        .collect();
-    for mut worker in workers {
-        assert!(worker.wait().expect("it ends").success());
-    }
-    let judged = oracle::judge(&store, folder.path()).expect("everything is there");
-    assert_eq!(judged.acknowledged + judged.refused, 8 * 8 * 15);
-    assert_eq!(
-        (judged.present, judged.absent),
-        (0, 0),
-        "nothing is in doubt"
-    );
-}
-
-#[test]
 fn a_process_that_runs_out_of_memory_or_descriptors_loses_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("data.db");
@@ -114,7 +92,38 @@ fn a_process_that_runs_out_of_memory_or_descriptors_loses_nothing() {
         failed += u32::from(!limited.status.success());
         let errors = String::from_utf8_lossy(&limited.stderr);
         assert!(!errors.contains("BUG"), "{limit}: {errors}");
+        assert!(!errors.contains("panicked"), "{limit}: {errors}");
         oracle::judge(&store, folder.path()).unwrap_or_else(|error| panic!("{limit}: {error}"));
     }
     assert!(failed > 0, "no limit was reached");
+}
+
+/// The failure: a container is given `data.db` alone. Its `-wal` is beside it inside
+/// the container, where no other sees it, and goes with the container.
+#[test]
+fn a_file_that_is_mounted_by_itself_is_not_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("data.db");
+    said(&mut work_on(&store, folder.path(), 1, 1, 5));
+    let mounted = folder.path().join("mounted.db");
+    std::fs::write(&mounted, "").expect("a file");
+    let mount = Command::new("mount")
+        .arg("--bind")
+        .args([&store, &mounted])
+        .output();
+    if !mount.is_ok_and(|output| output.status.success()) {
+        println!("SKIPPED: nothing can be mounted by this user");
+        return;
+    }
+    let open = |read_only| {
+        let options = work::options(Durability::Full).read_only(read_only);
+        options.open(&mounted).map(|_| ())
+    };
+    let (writing, reading) = (open(false), open(true));
+    let unmounted = Command::new("umount").arg(&mounted).status();
+    assert!(unmounted.expect("umount runs").success());
+    let error = writing.expect_err("its -wal would be another").to_string();
+    assert!(error.contains("mount its folder"), "{error}");
+    reading.expect("as it is");
+    oracle::judge(&store, folder.path()).expect("everything is there");
 }

@@ -33,12 +33,3 @@ pub(crate) fn said(command: &mut Command) -> String {
     assert!(output.status.success(), "{command:?}: {said}{errors}");
     said
 }
-
-/// Whether a program is there; else says that a test does not run.
-pub(crate) fn has(program: &str) -> bool {
-    let is_there = Command::new(program).arg("-V").output().is_ok();
-    if !is_there {
-        println!("SKIPPED: there is no {program} on this machine");
-    }
-    is_there
-}

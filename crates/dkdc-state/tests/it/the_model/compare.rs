@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use dkdc_state::{
-    ChangeKind, Idx, Moment, Result, Row, Select, State, Table, Value, Version, Versioned,
+    ChangeKind, Error, Idx, Moment, Result, Row, Select, State, Table, Value, Version, Versioned,
 };
 
 use super::Thing;
@@ -59,10 +59,12 @@ pub(super) fn everything(
     for cursor in points
         .iter()
         .flat_map(|point| [point - 1, *point])
-        .chain([0, i64::MAX])
+        .chain([0])
     {
         changes(state, model, cursor);
     }
+    let beyond = state.changes(Idx::from_micros(i64::MAX));
+    assert!(matches!(beyond, Err(Error::OutsideHistory { .. })));
 }
 
 fn thing(entry: &Entry) -> Thing {

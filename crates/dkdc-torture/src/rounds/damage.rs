@@ -1,0 +1,285 @@
+//! Files that were harmed behind the store's back: bits flipped in the `.db`, in
+//! one of its rows, in a file of the mirror; the `-wal` flipped, cut or gone; a
+//! `-shm` of garbage.
+
+use std::path::Path;
+use std::process::Command;
+
+use dkdc_state::{Durability, Idx, Row, State};
+
+use super::Round;
+use crate::oracle::{self, Log};
+use crate::random::Random;
+use crate::work::{self, Tables};
+use crate::{Failure, Result};
+
+/// What became of flipped bits of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flips {
+    /// The file was refused, or could not be checked.
+    pub refused: u64,
+    /// A check found it.
+    pub found: u64,
+    /// Nothing was changed: a check found nothing, and everything was read.
+    pub harmless: u64,
+}
+
+pub(super) fn run(round: &mut Round<'_>) -> Result<()> {
+    let flips = database(&mut round.random, 60)?;
+    round.tally.flips += flips.refused + flips.found + flips.harmless;
+    round.tally.flips += rows(&mut round.random, 40)?;
+    round.tally.flips += mirror(&mut round.random, 100)?;
+    round.tally.flips += 25;
+    wal(&mut round.random, 20)?;
+    round.tally.judgements += 225;
+    Ok(())
+}
+
+fn open(path: &Path) -> dkdc_state::Result<State> {
+    work::options(Durability::Relaxed).open(path)
+}
+
+/// By another process: opening a store's file in this one drops its locks.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let copied = Command::new("cp").arg(from).arg(to).status()?;
+    match copied.success() {
+        true => Ok(()),
+        false => Err("cp failed".into()),
+    }
+}
+
+/// One commit after another. What is written of number `n` holds [`mark`].
+fn write(state: &State, count: i64) -> Result<()> {
+    let notes = Tables::define(state)?.notes;
+    for n in 0..count {
+        let len = if n % 20 == 0 { 900 } else { 3 };
+        let row = Row::new((n % 40).to_string())
+            .with("token", n)
+            .with("body", mark(n).repeat(len));
+        notes.upsert(&row)?;
+    }
+    Ok(())
+}
+
+/// A text that no other row has.
+fn mark(n: i64) -> String {
+    format!("<row {n:05}>")
+}
+
+/// What can be read of a store, when everything can be.
+fn read(state: &State) -> Result<(Log, Vec<Option<Row>>)> {
+    let log = oracle::log(state)?;
+    let notes = state.rows("notes")?;
+    let current = (0..40).map(|n| Ok(notes.get(&n.to_string())?.map(|found| found.record)));
+    Ok((log, current.collect::<Result<_>>()?))
+}
+
+fn flip(bytes: &mut [u8], at: usize, random: &mut Random) {
+    bytes[at] ^= 1 << random.below(8);
+}
+
+/// Bits of the `.db` flipped anywhere, one at a time.
+///
+/// # Errors
+/// When a check calls a store sound that does not say what was written to it.
+pub fn database(random: &mut Random, flips: u64) -> Result<Flips> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("data.db");
+    let state = open(&path)?;
+    write(&state, 150)?;
+    let truth = read(&state)?;
+    drop(state);
+    let sound = std::fs::read(&path)?;
+    let mut became = Flips::default();
+    for _ in 0..flips {
+        let place = tempfile::tempdir()?;
+        let path = place.path().join("data.db");
+        let mut bytes = sound.clone();
+        let at = random.index(bytes.len());
+        flip(&mut bytes, at, random);
+        std::fs::write(&path, bytes)?;
+        // Refused or read: no panic, whatever it says.
+        let Ok(state) = open(&path) else {
+            became.refused += 1;
+            continue;
+        };
+        let read = read(&state);
+        match state.check() {
+            Err(_) => became.refused += 1,
+            Ok(report) if !report.is_sound() => became.found += 1,
+            Ok(_) => {
+                became.harmless += 1;
+                let read = read.map_err(|error| -> Failure {
+                    format!("a bit of byte {at}: sound, but {error}").into()
+                })?;
+                if read != truth {
+                    return Err(
+                        format!("a bit of byte {at}: sound, and not what was written").into(),
+                    );
+                }
+            }
+        }
+    }
+    Ok(became)
+}
+
+/// Bits of rows' values flipped, one at a time: each is named by table, version
+/// and record.
+///
+/// # Errors
+/// The flip that is not.
+pub fn rows(random: &mut Random, flips: u64) -> Result<u64> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("data.db");
+    let state = open(&path)?;
+    write(&state, 150)?;
+    let truth = oracle::log(&state)?;
+    let versions: Vec<(Idx, &String)> =
+        truth.iter().map(|(idx, found)| (*idx, &found.id)).collect();
+    drop(state);
+    let sound = std::fs::read(&path)?;
+    let (mut named, mut tried) = (0, 0);
+    while named < flips {
+        tried += 1;
+        let which = random.index(versions.len());
+        let mark = mark(i64::try_from(which)?);
+        let places: Vec<usize> = sound
+            .windows(mark.len())
+            .enumerate()
+            .filter_map(|(at, window)| (window == mark.as_bytes()).then_some(at))
+            .collect();
+        let place = tempfile::tempdir()?;
+        let path = place.path().join("data.db");
+        let mut bytes = sound.clone();
+        let at = random.of(&places) + random.index(mark.len());
+        flip(&mut bytes, at, random);
+        std::fs::write(&path, bytes)?;
+        let state = open(&path)?;
+        let report = state.check()?;
+        let (idx, id) = &versions[which];
+        let version = format!("notes: version {idx} of {id:?}");
+        // Of a current record, an index has the value too.
+        let names = |line: &String| line.starts_with(&version) || line.starts_with("notes: index ");
+        if report.damage.iter().any(names) {
+            named += 1;
+        } else if tried > 2 * flips || !report.is_sound() || oracle::log(&state)? != truth {
+            // SQLite leaves a copy of a cell that it moved where nothing is read.
+            return Err(format!("a bit of byte {at} is not {version}: {:?}", report.damage).into());
+        }
+    }
+    Ok(named)
+}
+
+/// Bits of the mirror's files flipped, one at a time: a check names the file.
+///
+/// # Errors
+/// The flip that it does not.
+pub fn mirror(random: &mut Random, flips: u64) -> Result<u64> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("data.db");
+    let state = open(&path)?;
+    write(&state, 300)?;
+    state.seal_mirror()?;
+    drop(state);
+    // Nobody mends a file while it is looked at.
+    let state = work::options(Durability::Relaxed)
+        .read_only(true)
+        .open(&path)?;
+    let mut files = Vec::new();
+    for file in std::fs::read_dir(folder.path().join("data.db-mirror"))? {
+        let path = file?.path();
+        if path.extension().is_some_and(|ending| ending == "parquet") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    for _ in 0..flips {
+        let file = random.of(&files).clone();
+        let sound = std::fs::read(&file)?;
+        let mut bytes = sound.clone();
+        let at = random.index(bytes.len());
+        flip(&mut bytes, at, random);
+        replace(&file, &bytes)?;
+        let report = state.check()?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        if !report.mirror.iter().any(|line| line.contains(&*name)) || !report.is_sound() {
+            return Err(format!("a bit of byte {at} of {name} is not found: {report:?}").into());
+        }
+        replace(&file, &sound)?;
+    }
+    if !state.check()?.mirror.is_empty() {
+        return Err("files of the mirror that are as they were are not believed".into());
+    }
+    Ok(flips)
+}
+
+fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::remove_file(file)?;
+    std::fs::write(file, bytes)?;
+    Ok(())
+}
+
+/// A `-wal` that a crash left, cut, flipped and taken away, with a `-shm` of
+/// garbage beside it. Returns how many of the stores lost their end.
+///
+/// # Errors
+/// A store that is no beginning of what was, or not sound.
+pub fn wal(random: &mut Random, flips: u64) -> Result<u64> {
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name);
+    let state = open(&at("data.db"))?;
+    write(&state, 60)?;
+    // As a crash leaves it: the file lacks what the log has.
+    copy(&at("data.db"), &at("copied.db"))?;
+    copy(&at("data.db-wal"), &at("copied.db-wal"))?;
+    let truth = oracle::log(&state)?;
+    drop(state);
+    let file = std::fs::read(at("copied.db"))?;
+    let wal = std::fs::read(at("copied.db-wal"))?;
+    let mut harms = vec![wal.clone(), Vec::new()];
+    for len in [1, wal.len() / 2, wal.len() - 1] {
+        harms.push(wal[..len].to_vec());
+    }
+    for _ in 0..flips {
+        let mut harmed = wal.clone();
+        let at = random.index(wal.len());
+        flip(&mut harmed, at, random);
+        harms.push(harmed);
+    }
+    let mut shorter = 0;
+    for (turn, harmed) in harms.iter().enumerate() {
+        let left = harmed_wal(random, &file, harmed, &truth)
+            .map_err(|error| -> Failure { format!("harm {turn} of the -wal: {error}").into() })?;
+        shorter += u64::from(left < truth.len());
+        if turn == 0 && left < truth.len() {
+            return Err("a whole -wal, and not everything is there".into());
+        }
+    }
+    Ok(shorter)
+}
+
+/// How many versions are left.
+fn harmed_wal(random: &mut Random, file: &[u8], wal: &[u8], truth: &Log) -> Result<usize> {
+    let place = tempfile::tempdir()?;
+    let path = place.path().join("data.db");
+    std::fs::write(&path, file)?;
+    // None at all is as an empty one.
+    if !wal.is_empty() {
+        std::fs::write(place.path().join("data.db-wal"), wal)?;
+    }
+    let garbage: Vec<u8> = (0..32_768)
+        .map(|_| random.number().to_le_bytes()[0])
+        .collect();
+    std::fs::write(place.path().join("data.db-shm"), garbage)?;
+    let state = open(&path)?;
+    let left = oracle::log(&state)?;
+    let last = left.keys().next_back().copied().unwrap_or_default();
+    if !truth.range(..=last).eq(left.iter()) {
+        return Err("not a beginning of what was".into());
+    }
+    let report = state.check()?;
+    if !report.is_sound() {
+        return Err(format!("check: {:?}", report.damage).into());
+    }
+    Ok(left.len())
+}

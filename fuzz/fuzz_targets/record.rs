@@ -1,0 +1,8 @@
+//! `cargo +nightly fuzz run record`: see crates/dkdc-torture/src/bodies.rs.
+#![no_main]
+
+#[path = "../../crates/dkdc-torture/src/bodies.rs"]
+#[expect(dead_code, reason = "each target has one of the bodies")]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::record(bytes));
