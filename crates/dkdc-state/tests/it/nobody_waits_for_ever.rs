@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use dkdc_state::{Error, Row, Select};
 
 use crate::support::{
-    Place, assert_sound, copy_outside, note, notes, other_program, quick, refusal, until,
+    Place, assert_sound, copy_outside, note, notes, other_program, quick, refusal, until, within,
 };
 use crate::workers::{Worker, listen, say};
 
@@ -194,7 +194,8 @@ fn readers_that_are_always_there_neither_stop_writers_nor_swell_the_file() {
         .map(|i| note(&i.to_string(), i).with("body", body.as_str()))
         .collect();
     let (mut versions, mut size, mut begun_anew) = (1, 0, 0);
-    until("the -wal is begun anew", || {
+    // A busy machine's readers let it happen at one of the tries, ten seconds apart.
+    within(5, "the -wal is begun anew", || {
         let written = table.upsert_all(&rows);
         versions += written.expect("readers do not stop writers").len();
         let now = state.status().expect("a status").wal_bytes;

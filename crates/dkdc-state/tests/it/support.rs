@@ -119,10 +119,19 @@ pub(crate) fn intruder(path: &Path) -> Connection {
 
 /// Waits until something is so, and fails when it is not so after a minute.
 #[track_caller]
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
+    within(1, what, is_so);
+}
+
+/// The same, for what takes its turns: so many minutes.
+#[track_caller]
+pub(crate) fn within(minutes: u64, what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60 * minutes);
     while !is_so() {
-        assert!(Instant::now() < deadline, "not in a minute: {what}");
+        assert!(
+            Instant::now() < deadline,
+            "not in {minutes} minutes: {what}"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
