@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_ipc::writer::FileWriter;
 use clap::Args;
-use dkdc_state::Batches;
+use dkdc_state::{Batches, TableSchema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -58,7 +58,17 @@ pub(crate) fn run(export: &Export, stores: &Stores) -> Result<()> {
     let name = export.table.replace('"', "\"\"");
     let schema = if export.history { "history" } else { "main" };
     let rows = snapshot.sql(&format!("from {schema}.\"{name}\" order by idx"))?;
-    write(rows, &export.to, format, total, state.path())
+    let as_json = json_columns(&*state.rows(&export.table)?.schema()?);
+    write(rows, &export.to, format, total, state.path(), as_json)
+}
+
+/// The columns of JSON, which SQL has as text.
+fn json_columns(schema: &TableSchema) -> Vec<String> {
+    let columns = schema.columns.iter();
+    columns
+        .filter(|column| column.ty.to_string().contains("json"))
+        .map(|column| column.name.clone())
+        .collect()
 }
 
 /// How a file is to be written: as asked for, else by its ending.
@@ -89,13 +99,14 @@ pub(crate) fn format_of(path: &Path, asked: Option<Format>) -> Result<Format> {
 }
 
 /// Writes an answer into a file. `total`: its rows, if that is known. `store`:
-/// the one that was asked.
+/// the one that was asked. `as_json`: columns whose text is JSON.
 pub(crate) fn write(
     batches: Batches,
     path: &Path,
     format: Format,
     total: Option<u64>,
     store: &Path,
+    as_json: Vec<String>,
 ) -> Result<()> {
     let mut file = NewFile::begin(path, true, 0o666, store)?;
     let progress = Progress::new("rows", total);
@@ -104,7 +115,7 @@ pub(crate) fn write(
         to: BufWriter::with_capacity(1 << 18, file.content()),
         failed: &mut failed,
     };
-    let rows = rows(batches, format, content, &progress);
+    let rows = rows(batches, format, content, as_json, &progress);
     let rows = match failed {
         Some(error) => return Err(file.failed(&error)),
         None => rows?,
@@ -119,6 +130,7 @@ fn rows(
     batches: Batches,
     format: Format,
     mut content: Content<'_>,
+    as_json: Vec<String>,
     progress: &Progress,
 ) -> Result<u64> {
     let schema = batches.schema();
@@ -148,7 +160,10 @@ fn rows(
             }
             writer.finish().map_err(|error| refused(&error))?;
         }
-        format => output::write(&mut content, output::batches(&schema, batches), format)?,
+        format => {
+            let sheet = output::batches(&schema, batches).with_json(as_json);
+            output::write(&mut content, sheet, format)?;
+        }
     }
     // What fails here is remembered.
     content.flush().map_err(|error| Failure::stdout(&error))?;

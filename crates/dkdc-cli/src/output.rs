@@ -111,6 +111,29 @@ impl<'a> Sheet<'a> {
         }
     }
 
+    /// The same with JSON in columns whose text is that: SQL has no other.
+    pub(crate) fn with_json(self, named: Vec<String>) -> Sheet<'a> {
+        if named.is_empty() {
+            return self;
+        }
+        let is_json: Vec<bool> = self
+            .columns
+            .iter()
+            .map(|column| named.contains(&column.name))
+            .collect();
+        let rows = self.rows.map(move |row| {
+            let cells = row?.into_iter().zip(&is_json);
+            Ok(cells
+                .map(|(cell, json)| if *json { cell.parsed() } else { cell })
+                .collect())
+        });
+        Sheet {
+            columns: self.columns,
+            rows: Box::new(rows),
+            total: self.total,
+        }
+    }
+
     /// A sheet of rows that come as they are asked for.
     pub(crate) fn streamed(columns: Vec<Column>, rows: Rows<'a>) -> Sheet<'a> {
         Sheet {

@@ -87,7 +87,9 @@ pub(crate) fn run(sql: Sql, stores: &Stores, output: &mut Output) -> Result<()> 
         error => worded(error, names),
     })?;
     match file {
-        Some((path, format)) => export::write(answer, &path, format, None, state.path()),
+        Some((path, format)) => {
+            export::write(answer, &path, format, None, state.path(), Vec::new())
+        }
         None => output.sheet(sheet(answer)),
     }
 }

@@ -112,11 +112,27 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
     }
 }
 
+/// Refuses a name that a column had: it means that column for good.
+fn refuse_former(table: &TableSchema, column: &str) -> Result<()> {
+    let had = |known: &&dkdc_state::Column| {
+        let mut former = known.former.iter();
+        former.any(|name| name.eq_ignore_ascii_case(column))
+    };
+    match table.columns.iter().find(had) {
+        None => Ok(()),
+        Some(known) => Err(Failure::usage(format!(
+            "table {}: the column {} was called {column} before, and programs may still know it \
+             by that name: take another",
+            table.name, known.name
+        ))),
+    }
+}
+
 /// Refuses a name that a column has, or one that only looks different.
 fn refuse_known(table: &TableSchema, column: &str) -> Result<()> {
     let mut columns = table.columns.iter();
     let Some(known) = columns.find(|known| known.name.eq_ignore_ascii_case(column)) else {
-        return Ok(());
+        return refuse_former(table, column);
     };
     let has = format!("table {} has a column {:?}", table.name, known.name);
     Err(if known.name == column {

@@ -211,6 +211,9 @@ const OUT_OF_RANGE: &str = "it is not between 0001-01-01 and 9999-12-30T22:00:00
 pub(crate) fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
     let text = joined(text.trim());
     let pieces = temporal::Pieces::parse(&text).map_err(reason)?;
+    if text.contains(":60") {
+        return Err("a leap second, which no timestamp here is".to_owned());
+    }
     let date_time = pieces
         .date()
         .to_datetime(pieces.time().unwrap_or(civil::Time::midnight()));

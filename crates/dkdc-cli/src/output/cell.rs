@@ -92,6 +92,17 @@ fn exact(count: u64) -> Cell {
     i64::try_from(count).map_or_else(|_| Cell::Digits(count.to_string()), Cell::Int)
 }
 
+impl Cell {
+    /// JSON that was text, in a list too.
+    pub(super) fn parsed(self) -> Cell {
+        match self {
+            Cell::Text(text) => serde_json::from_str(&text).map_or(Cell::Text(text), Cell::Json),
+            Cell::List(items) => Cell::List(items.into_iter().map(Cell::parsed).collect()),
+            other => other,
+        }
+    }
+}
+
 /// Bytes that a table shows of one value.
 const BYTES_SHOWN: usize = 40;
 

@@ -4,8 +4,8 @@ use clap::Args;
 use dkdc_state::{Select, State, TableSchema};
 
 use crate::cli::AsOf;
-use crate::exit::Result;
-use crate::output::{Cell, Output, Sheet};
+use crate::exit::{Failure, Result};
+use crate::output::{Output, Sheet};
 use crate::{records, sql};
 
 #[derive(Args, Debug)]
@@ -33,7 +33,15 @@ pub(super) fn run(state: &State, ls: &Ls, output: &mut Output) -> Result<()> {
             Some(when) => state.at(when)?,
             None => state.snapshot()?,
         };
-        let answer = snapshot.sql(&ls.in_sql(condition));
+        if condition.trim().is_empty() {
+            return Err(Failure::usage("--where: no condition is given"));
+        }
+        // What ends our brackets early cannot end these as well.
+        let judged = snapshot.sql(&format!(
+            "SELECT [\n{condition}\n] FROM {} LIMIT 0",
+            quoted(&ls.table)
+        ));
+        let answer = judged.and_then(|_| snapshot.sql(&ls.in_sql(condition)));
         let names = state.tables()?.iter().map(|t| t.name.clone()).collect();
         let answer = answer.map_err(|error| sql::worded(error, names))?;
         return output.sheet(as_records(&schema, sql::sheet(answer)));
@@ -54,24 +62,11 @@ pub(super) fn run(state: &State, ls: &Ls, output: &mut Output) -> Result<()> {
 /// SQL has text where a table has JSON; the same records look the same.
 fn as_records<'a>(schema: &TableSchema, answer: Sheet<'a>) -> Sheet<'a> {
     let columns = records::columns_in(schema);
-    let is_json: Vec<bool> = columns
-        .iter()
-        .map(|column| column.ty.contains("json"))
-        .collect();
-    let rows = answer.rows.map(move |row| {
-        let cells = row?.into_iter().zip(&is_json);
-        Ok(cells
-            .map(|(cell, json)| if *json { parsed(cell) } else { cell })
-            .collect())
-    });
-    Sheet::streamed(columns, Box::new(rows))
-}
-
-fn parsed(cell: Cell) -> Cell {
-    match cell {
-        Cell::Text(text) => serde_json::from_str(&text).map_or(Cell::Text(text), Cell::Json),
-        Cell::List(items) => Cell::List(items.into_iter().map(parsed).collect()),
-        other => other,
+    let json = columns.iter().filter(|column| column.ty.contains("json"));
+    let json = json.map(|column| column.name.clone()).collect();
+    Sheet {
+        columns,
+        ..answer.with_json(json)
     }
 }
 

@@ -486,3 +486,51 @@ fn sql_that_does_not_read_is_refused() {
     assert!(!shell.path("out.csv").exists());
     assert!(!shell.path("x.db").exists());
 }
+
+#[test]
+fn a_condition_is_one_condition() {
+    let shell = Shell::with_people();
+    for condition in [
+        "",
+        "  ",
+        "false) union all select * from people where (true",
+        "true) order by (id",
+        "id = 'ada' -- ]",
+    ] {
+        let listed = shell.dkdc(&["row", "ls", "people", "--where", condition]);
+        let known = condition.starts_with("id");
+        assert_eq!(
+            listed.code,
+            if known { 0 } else { 2 },
+            "{condition}: {listed:?}"
+        );
+    }
+    for row in [r#"{"id": "a", "name": "A"}"#, r#"{"id": "b", "name": "B"}"#] {
+        shell.ok(&["row", "append", "people", row]);
+    }
+    let inner = "name = (select max(name) from people)";
+    assert_eq!(
+        shell.json(&["row", "ls", "people", "--where", inner]).len(),
+        1
+    );
+}
+
+#[test]
+fn a_date_is_a_day_and_a_second_is_none_of_sixty_one() {
+    let shell = Shell::with_people();
+    shell.ok(&["table", "add-column", "people", "seen:timestamp"]);
+    for (column, value) in [
+        ("born", "2026-01-01T13:45:00"),
+        ("born", "2026-01-01T23:00:00-05:00"),
+        ("born", "2026-01-01 00:00"),
+        ("seen", "2026-06-30T23:59:60Z"),
+    ] {
+        let row = format!(r#"{{"id": "x", "name": "X", "{column}": "{value}"}}"#);
+        refused(
+            &shell,
+            2,
+            &["row", "append", "people", &row],
+            &[column, value],
+        );
+    }
+}

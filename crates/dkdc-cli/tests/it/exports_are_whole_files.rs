@@ -211,3 +211,23 @@ fn no_store_is_replaced() {
     shell.ok(&["--db", "data.csv", "check"]);
     shell.ok(&["--db", "other.csv", "check"]);
 }
+
+#[test]
+fn json_comes_back_as_json() {
+    let shell = Shell::with_people();
+    shell.ok(&["table", "new", "t", "j:json", "l:list<json>", "s:text"]);
+    let row = r#"{"id": "1", "j": {"k": [1, "x"]}, "l": [{"a": null}, 2], "s": "{}"}"#;
+    shell.ok(&["row", "append", "t", row]);
+    let before = shell.json(&["row", "ls", "t"]);
+    for file in ["t.ndjson", "t.csv", "t.parquet"] {
+        shell.ok(&["export", "t", "--to", file]);
+        shell.ok(&["import", "t", file, "--upsert"]);
+        let after = shell.json(&["row", "ls", "t"]);
+        for column in ["j", "l", "s"] {
+            assert_eq!(after[0][column], before[0][column], "{file}: {column}");
+        }
+    }
+    shell.ok(&["export", "t", "--history", "--to", "all.ndjson"]);
+    let line = String::from_utf8(shell.read("all.ndjson")).expect("UTF-8");
+    assert!(line.contains(r#""j":{"k":[1,"x"]}"#), "{line}");
+}

@@ -78,3 +78,13 @@ fn a_renamed_column_keeps_its_history() {
         1
     );
 }
+
+#[test]
+fn a_name_that_a_column_had_is_no_other_columns() {
+    let shell = Shell::with_people();
+    shell.ok(&["table", "rename-column", "people", "born", "birthday"]);
+    for column in ["born:date", "BORN:text"] {
+        let line = shell.fails(2, &["table", "add-column", "people", column]);
+        assert!(line.contains("birthday was called"), "{line}");
+    }
+}

@@ -103,7 +103,7 @@ pub(crate) fn value_from_text(text: &str, ty: ColumnType) -> Result<Value, Value
                 }
             })?)
         }
-        ColumnType::Date => Value::Date(parse(text, ty)?),
+        ColumnType::Date => Value::Date(date(text)?),
         ColumnType::Uuid => Value::Uuid(parse(text, ty)?),
         ColumnType::Json => Value::Json(exact::parse_json(text)?),
         ColumnType::List(_) => exact::value(text, ty)?,
@@ -115,6 +115,17 @@ pub(crate) fn value_from_text(text: &str, ty: ColumnType) -> Result<Value, Value
         }
     };
     value.check(ty)
+}
+
+/// A day, and nothing finer: that would be lost.
+fn date(text: &str) -> Result<jiff::civil::Date, ValueError> {
+    if text.contains(['T', 't', ' ', ':']) && text.parse::<jiff::civil::Date>().is_ok() {
+        return Err(ValueError::Malformed {
+            what: format!("{:?} is no date", crate::record::shorten(text)),
+            why: "it has a time of day, which a date does not keep".to_owned(),
+        });
+    }
+    parse(text, ColumnType::Date)
 }
 
 fn unhex(text: &str) -> Result<Vec<u8>, ValueError> {

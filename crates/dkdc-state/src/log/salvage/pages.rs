@@ -80,10 +80,13 @@ impl Pages {
             children: vec![u32_at(&page, start + 8)?],
             keys: Vec::new(),
         };
+        // A cell that makes no sense is passed over: the others still lead on.
         for cell in 0..usize::from(u16_at(&page, start + 3)?) {
-            let at = usize::from(u16_at(&page, start + 12 + 2 * cell)?);
-            inner.children.push(u32_at(&page, at)?);
-            inner.keys.push(varint(page.get(at + 4..)?)?);
+            let Some(at) = u16_at(&page, start + 12 + 2 * cell).map(usize::from) else {
+                break;
+            };
+            inner.children.extend(u32_at(&page, at));
+            inner.keys.extend(page.get(at + 4..).and_then(varint));
         }
         Some(inner)
     }

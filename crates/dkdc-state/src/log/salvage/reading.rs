@@ -65,17 +65,21 @@ impl Reading {
     }
 
     /// The least number after one that can be read again: where a page begins, or
-    /// else found by trial. `None`: none can.
+    /// what is found by trial, if that is less: the rest of a page of which only one
+    /// row is bad, and pages that no sound page leads to. `None`: none can.
     fn readable(&mut self, conn: &Connection, meta: &TableMeta, after: Idx) -> Result<Option<Idx>> {
         let bounds = self.bounds.get_or_insert_with(|| pages::bounds(conn, meta));
         let probe = Probe::new(conn, meta)?;
         let from = bounds.partition_point(|bound| *bound < after.as_micros());
+        let mut begins = None;
         for bound in &bounds[from..] {
             if let Some(Some(found)) = probe.at(bound.saturating_add(1))? {
-                return Ok(Some(Idx(found)));
+                begins = Some(Idx(found));
+                break;
             }
         }
-        probe.by_trial(after)
+        let tried = probe.by_trial(after)?;
+        Ok(begins.into_iter().chain(tried).min())
     }
 }
 
