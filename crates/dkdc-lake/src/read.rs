@@ -94,7 +94,7 @@ pub(crate) fn list(
 }
 
 /// True for `path` itself and whatever is below it.
-fn is_below(of: &str, path: &str) -> bool {
+pub(crate) fn is_below(of: &str, path: &str) -> bool {
     of.strip_prefix(path)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -4,6 +4,8 @@ mod add;
 #[cfg(unix)]
 mod checkout;
 mod differ;
+mod known;
+mod stat;
 #[cfg(unix)]
 mod target;
 mod walk;

@@ -150,8 +150,7 @@ impl<R> SnapshotTable<R> {
     /// [`Table::list`](crate::Table::list).
     pub fn list(&self, select: &Select) -> Result<Vec<Versioned<R>>> {
         let scope = Scope::AsOf(self.snapshot.idx);
-        let rows = self.read(|conn, meta| list::list(conn, meta, select, scope))?;
-        rows.into_iter().map(|row| self.shape.live(row)).collect()
+        self.read(|conn, meta| self.shape.list(conn, meta, (select, scope)))
     }
 
     /// How many records were current.
@@ -171,8 +170,11 @@ impl<R> SnapshotTable<R> {
         // In order, those that begin with it come first.
         let select = Select::new().ge("id", prefix).limit(limit);
         let scope = Scope::AsOf(self.snapshot.idx);
-        let rows = self.read(|conn, meta| list::list(conn, meta, &select, scope))?;
-        let ids = rows.into_iter().map(|row| row.id);
+        let ids = self.read(|conn, meta| {
+            let listed = (&select, scope);
+            list::list_made(conn, meta, listed, Some(&[]), |row| Ok(row.id))
+        })?;
+        let ids = ids.into_iter();
         Ok(ids.take_while(|id| id.starts_with(prefix)).collect())
     }
 

@@ -100,16 +100,16 @@ impl Add {
         }
         // What cannot be read is refused before a store is made.
         std::fs::read_dir(&self.folder).map_err(|error| Failure::file(&self.folder, &error))?;
-        let nowhere = tempfile::tempdir()
-            .map_err(|error| Failure::new(Code::Failure, format!("a temporary folder: {error}")))?;
-        let lake = if self.dry_run {
-            match open(stores)? {
-                Some(lake) => lake,
-                // Where there is no lake yet, everything would be new.
-                None => Lake::open(nowhere.path().join(STORE))?,
+        let mut nowhere = None;
+        let lake = match open_for(self.dry_run, stores)? {
+            Some(lake) => lake,
+            // Where there is no lake yet, everything would be new.
+            None => {
+                let folder = tempfile::tempdir().map_err(|error| {
+                    Failure::new(Code::Failure, format!("a temporary folder: {error}"))
+                })?;
+                Lake::open(nowhere.insert(folder).path().join(STORE))?
             }
-        } else {
-            Lake::on(&stores.of_app(STORE)?)?
         };
         let mut telling = Telling::new("files", self.dry_run);
         let report = lake.add(&self.folder, &options, &mut |name, done| {
@@ -117,6 +117,14 @@ impl Add {
         })?;
         telling.end(report, output)
     }
+}
+
+/// The lake that is written, made if need be; for a dry run, the one that is there.
+fn open_for(dry_run: bool, stores: &Stores) -> Result<Option<Lake>> {
+    if dry_run {
+        return open(stores);
+    }
+    Ok(Some(Lake::on(&stores.of_app(STORE)?)?))
 }
 
 /// What a folder is called.

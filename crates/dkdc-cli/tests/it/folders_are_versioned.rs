@@ -1,11 +1,15 @@
 //! A folder in the lake is added, compared, moved, deleted and written out by the
 //! commands that people expect, and they say what they did.
 
-use crate::shell::Shell;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::shell::{DKDC, Shell};
 
 fn shell() -> Shell {
     let shell = Shell::new();
-    std::fs::create_dir_all(shell.path("tree/sub")).expect("a folder");
+    fs::create_dir_all(shell.path("tree/sub")).expect("a folder");
     shell.write("tree/a.csv", "x,y\n1,2\n3,4\n");
     shell.write("tree/sub/b.txt", "one\ntwo\n");
     shell.write("tree/sub/c.tmp", "no");
@@ -62,7 +66,7 @@ fn differences_and_the_log_are_shown() {
         "lake", "diff", "tree", "./tree", "--text", "--format", "table",
     ]);
     assert!(lines.contains("-two") && lines.contains("+2"), "{lines}");
-    std::fs::remove_file(shell.path("tree/a.csv")).expect("a file");
+    fs::remove_file(shell.path("tree/a.csv")).expect("a file");
     let synced = shell.ok(&["lake", "sync", "tree"]);
     assert!(
         synced.contains("1 changed") && synced.contains("1 deleted"),
@@ -73,6 +77,21 @@ fn differences_and_the_log_are_shown() {
     let log = shell.ok(&["lake", "log", "moved/d.txt", "--json"]);
     assert!(log.contains("tree/sub/d.txt"), "{log}");
     assert_eq!(shell.ok(&["lake", "show", "moved/d.txt"]), "one\n2\n");
+    let versions = shell.json(&["lake", "history", "moved/d.txt"]);
+    let first = &versions[0]["idx"];
+    let first = first.as_str().map_or(first.to_string(), str::to_owned);
+    let first = format!("tree/sub/b.txt@{first}");
+    assert_eq!(shell.ok(&["lake", "show", &first]), "one\ntwo\n");
+    let lines = shell.ok(&[
+        "lake",
+        "diff",
+        &first,
+        "moved/d.txt",
+        "--text",
+        "--format",
+        "table",
+    ]);
+    assert!(lines.contains("-two") && lines.contains("+2"), "{lines}");
     shell.fails(3, &["lake", "show", "tree/a.csv"]);
     let deleted = shell.ok(&["lake", "rm", "moved/*.tmp"]);
     assert!(deleted.starts_with("1 file deleted"), "{deleted}");
@@ -85,35 +104,69 @@ fn differences_and_the_log_are_shown() {
     shell.ok(&["lake", "gc"]);
 }
 
+/// Whenever it is killed, no final name has half a file, and the same command again
+/// does the rest.
 #[test]
-fn sql_reads_what_is_in_the_files() {
-    let shell = shell();
-    shell.ok(&["--db", "l.db", "lake", "add", "tree"]);
-    let sql = |query: &str| shell.ok(&["--db", "l.db", "sql", query, "--format", "csv"]);
-    let sum = "select sum(x) as x, sum(y) as y from lake_csv('tree/*.csv')";
-    assert_eq!(sql(sum), "x,y\n4,6\n");
-    let text = "select length(text) as n, _file from lake_text('tree/**/*.txt')";
-    assert_eq!(sql(text), "n,_file\n8,tree/sub/b.txt\n");
-    let data = "select data::varchar as d from lake where filename = 'b.txt'";
-    assert!(sql(data).contains("one"));
-    assert_eq!(sql("select count(*) as n from lake_files"), "n\n3\n");
-    assert_eq!(sql("select count(*) as n from lake"), "n\n3\n");
-    let then = sql("select max(idx) as i from lake_files");
-    let then = then.lines().nth(1).expect("an idx").to_owned();
-    shell.write("tree/a.csv", "x,z\n10,q\n");
-    shell.write("tree/e.csv", "x,y\n5,6.5\n");
-    shell.ok(&["--db", "l.db", "lake", "add", "tree"]);
-    let both = "select x, y, z from lake_csv('tree/*.csv') order by x";
-    assert_eq!(sql(both), "x,y,z\n5,6.5,\n10,,q\n");
-    let old = format!("select sum(x) as x from lake_csv('tree/*.csv', at := '{then}')");
-    assert_eq!(sql(&old), "x\n4\n");
-    shell.write(
-        "tree/j.json",
-        r#"[{"n": 1, "l": [1, 2]}, {"n": 2.5, "o": {"p": "q"}}]"#,
-    );
-    shell.ok(&["--db", "l.db", "lake", "add", "tree"]);
-    let json = "select sum(n) as n, max(o.p) as p from lake_json('tree/*.json')";
-    assert_eq!(sql(json), "n,p\n3.5,q\n");
-    let refused = shell.fails(2, &["--db", "l.db", "sql", "from lake_csv('no/*.csv')"]);
-    assert!(refused.contains("matches"), "{refused}");
+fn what_is_interrupted_goes_on() {
+    let shell = Shell::new().with("DKDC_DB", "l.db");
+    let files = 400;
+    for number in 0..files {
+        let folder = shell.path(&format!("tree/{}", number % 20));
+        fs::create_dir_all(&folder).expect("a folder");
+        let content = format!("{number} ").repeat(2000);
+        fs::write(folder.join(number.to_string()), content).expect("a file");
+    }
+    let wal = || fs::metadata(shell.path("l.db-wal")).map_or(0, |wal| wal.len());
+    for bytes in [1, 1 << 18] {
+        let until = || wal() >= bytes;
+        killed(&shell, &["lake", "add", "tree"], &until);
+    }
+    shell.ok(&["lake", "add", "tree"]);
+    let out = shell.path("out");
+    for under_way in [1, 30, 300, files] {
+        let until = || count(&out) >= under_way;
+        killed(&shell, &["lake", "checkout", "tree", "--to", "out"], &until);
+        same_where_there(&shell, files);
+    }
+    shell.ok(&["lake", "checkout", "tree", "--to", "out"]);
+    assert_eq!(same_where_there(&shell, files), files);
+    let left = fs::read_dir(shell.path("out")).expect("a folder");
+    assert_eq!(left.count(), 20, "nothing is under way any more");
+    shell.ok(&["check"]);
+}
+
+/// Runs a command until something is so, or it has ended.
+fn killed(shell: &Shell, args: &[&str], until: &dyn Fn() -> bool) {
+    let mut command = shell.command(DKDC);
+    let command = command.args(args).stdout(Stdio::null());
+    let mut child = command.spawn().expect("it runs");
+    while !until() && child.try_wait().expect("a state").is_none() {
+        std::thread::yield_now();
+    }
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+}
+
+/// How many files and folders are somewhere below.
+fn count(folder: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return 0;
+    };
+    let entries = entries.filter_map(Result::ok);
+    entries.map(|entry| 1 + count(&entry.path())).sum()
+}
+
+/// How many files are out, each of which must be whole.
+fn same_where_there(shell: &Shell, files: usize) -> usize {
+    let is_there = |number: &usize| {
+        let name = format!("{}/{number}", number % 20);
+        match fs::read(shell.path("out").join(&name)) {
+            Ok(out) => {
+                assert!(out == shell.read(&format!("tree/{name}")), "{name}");
+                true
+            }
+            Err(_) => false,
+        }
+    };
+    (0..files).filter(is_there).count()
 }

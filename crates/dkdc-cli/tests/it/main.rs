@@ -25,6 +25,7 @@ mod many_rows_are_all_or_nothing;
 mod reading_needs_no_write_permission;
 mod results_are_the_same_in_every_format;
 mod shell;
+mod sql_reads_files_of_the_lake;
 mod sql_reads_one_snapshot;
 mod tables_fit_the_terminal;
 mod tables_grow;

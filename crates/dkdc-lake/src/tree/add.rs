@@ -17,11 +17,13 @@ use std::time::Duration;
 use dkdc_state::{ErrorKind, Packed, TxTable, Versioned};
 use jiff::Timestamp;
 
+use super::known::{Known, Seen, known};
+use super::stat::Stat;
 use super::walk::{self, Found};
-use super::{AddOptions, Done, Telling, TreeReport, below, files_of, on_disk, plain};
+use super::{AddOptions, Done, Telling, TreeReport, on_disk, plain};
 use crate::content::{Content, SMALL, Taken};
 use crate::error::{Error, Result};
-use crate::file::{File, NewFile, whole_microseconds};
+use crate::file::{File, NewFile};
 use crate::id::uuid;
 use crate::kind::kind_of;
 use crate::lake::Lake;
@@ -43,7 +45,7 @@ const TICK: Duration = Duration::from_millis(50);
 struct Job {
     below: String,
     path: PathBuf,
-    current: Option<Versioned<File>>,
+    current: Option<Seen>,
 }
 
 /// A file that was read.
@@ -89,7 +91,7 @@ impl Lake {
         let walk = walk::walk(folder, options, self.state().path())?;
         // The one is the disk's work, the other the store's.
         let (known, found) = std::thread::scope(|scope| {
-            let known = scope.spawn(|| files_of(self.table(), user, path.as_deref()));
+            let known = scope.spawn(|| known(self, user, path.as_deref()));
             let found: Vec<Found> = walk.collect();
             let known = known.join();
             (
@@ -98,13 +100,13 @@ impl Lake {
             )
         });
         let known = known?.into_iter();
-        let mut current: HashMap<String, Versioned<File>> = known
-            .map(|file| (below(&file, path.as_deref()), file))
+        let mut current: HashMap<String, Versioned<Known>> = known
+            .map(|file| (file.below(path.as_deref()), file))
             .collect();
         let mut jobs = Vec::new();
         for found in found {
-            let (below, path, meta) = match found {
-                Found::File { below, path, meta } => (below, path, meta),
+            let (below, path, stat) = match found {
+                Found::File { below, path, stat } => (below, path, stat),
                 Found::Skipped { below, why } => {
                     telling.tell(&below, Done::Skipped(why), 0);
                     continue;
@@ -115,14 +117,14 @@ impl Lake {
                 }
             };
             let known = current.remove(&below);
-            let same = known.as_ref().is_some_and(|known| is_same(known, &meta));
+            let same = known.as_ref().is_some_and(|known| is_same(known, &stat));
             if same && !options.reread {
                 telling.tell(&below, Done::Unchanged, 0);
             } else if options.dry_run {
                 let done = known.map_or(Done::New, |_| Done::Changed);
-                telling.tell(&below, done, meta.len());
+                telling.tell(&below, done, stat.size);
             } else {
-                let current = known;
+                let current = known.map(seen);
                 jobs.push(Job {
                     below,
                     path,
@@ -208,11 +210,12 @@ impl Lake {
             Content::take(self.state(), &FileName::new(&job.below), &mut file)?
         };
         // A time before a change that came while it was read is not kept.
-        let after = file.metadata().map_err(failed)?;
-        let unmoved = after.len() == taken.content.size() && time(&after) == time(&meta);
+        let (before, after) = (Stat::of(&meta), file.metadata().map_err(failed)?);
+        let after = Stat::of(&after);
+        let unmoved = after.size == taken.content.size() && after.mtime == before.mtime;
         Ok(Ready {
-            mode: mode(&meta),
-            mtime: time(&meta).filter(|_| unmoved),
+            mode: before.mode,
+            mtime: before.mtime.filter(|_| unmoved),
             taken,
             job,
         })
@@ -232,7 +235,10 @@ impl Lake {
             let files = tx.table::<File>()?;
             let write = |ready: &Ready| {
                 let content = ready.taken.content.put(tx)?;
-                let current = ready.job.current.clone();
+                let current = match &ready.job.current {
+                    None => None,
+                    Some(seen) => Some(still(&files, seen, &name_of(ready, path, user)?)?),
+                };
                 write(&files, ready, content, current, (path, user))
             };
             batch.iter().map(write).collect::<Result<Vec<bool>>>()
@@ -282,7 +288,7 @@ impl Lake {
     fn delete_gone(
         &self,
         folder: &Path,
-        left: HashMap<String, Versioned<File>>,
+        left: HashMap<String, Versioned<Known>>,
         dry_run: bool,
         telling: &mut Telling<'_>,
     ) -> Result<()> {
@@ -294,10 +300,15 @@ impl Lake {
                 std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
             ),
         };
-        let (names, gone): (Vec<String>, Vec<Versioned<File>>) =
-            left.into_iter().filter(|(below, _)| gone(below)).unzip();
+        let gone = left.into_iter().filter(|(below, _)| gone(below));
+        let (names, gone): (Vec<String>, Vec<Seen>) =
+            gone.map(|(below, file)| (below, seen(file))).unzip();
         if !dry_run && !gone.is_empty() {
-            self.delete_all(&gone)?;
+            self.state().transaction(|tx| {
+                let files = tx.table::<File>()?;
+                let delete = |file: &Seen| files.delete_if(&file.id, file.idx).map(drop);
+                gone.iter().try_for_each(delete)
+            })?;
         }
         for name in names {
             telling.tell(&name, Done::Deleted, 0);
@@ -348,6 +359,16 @@ fn write(
     Ok(true)
 }
 
+/// The version that was looked at, unless somebody has written another since.
+fn still(
+    files: &TxTable<'_, '_, '_, File>,
+    seen: &Seen,
+    name: &FileName,
+) -> Result<Versioned<File>> {
+    let current = files.get(&seen.id)?.filter(|file| file.idx() == seen.idx);
+    current.ok_or_else(|| read::not_found(name))
+}
+
 /// True for what another writer of the same files causes.
 fn is_race(error: &Error) -> bool {
     matches!(
@@ -356,20 +377,20 @@ fn is_race(error: &Error) -> bool {
     )
 }
 
-fn is_same(known: &Versioned<File>, meta: &Metadata) -> bool {
-    let written = known.idx().timestamp();
-    u64::try_from(known.size) == Ok(meta.len())
-        && known.mode == mode(meta)
-        && known.mtime.is_some()
-        && known.mtime == time(meta)
-        // From the future: it says nothing about when it was changed.
-        && known.mtime <= Some(written)
+fn seen(known: Versioned<Known>) -> Seen {
+    Seen {
+        idx: known.idx(),
+        id: known.record.id,
+    }
 }
 
-/// When a file was last changed, as the lake keeps it.
-fn time(meta: &Metadata) -> Option<Timestamp> {
-    let time = Timestamp::try_from(meta.modified().ok()?).ok()?;
-    Some(whole_microseconds(time))
+fn is_same(known: &Versioned<Known>, stat: &Stat) -> bool {
+    u64::try_from(known.size) == Ok(stat.size)
+        && known.mode == stat.mode
+        && known.mtime.is_some()
+        && known.mtime == stat.mtime
+        // From the future: it says nothing about when it was changed.
+        && known.mtime <= Some(known.idx().timestamp())
 }
 
 /// A change right after this one could have the same time: waits until none can,
@@ -389,18 +410,6 @@ fn wait_for_tick(meta: &Metadata) {
     if let Some(left) = TICK.checked_sub(age) {
         std::thread::sleep(left);
     }
-}
-
-/// The permissions, without the kind of file.
-#[cfg(unix)]
-fn mode(meta: &Metadata) -> Option<i64> {
-    use std::os::unix::fs::PermissionsExt;
-    Some(i64::from(meta.permissions().mode() & 0o7777))
-}
-
-#[cfg(not(unix))]
-fn mode(_: &Metadata) -> Option<i64> {
-    None
 }
 
 /// Opens a file, and neither a link nor a pipe that took its place.

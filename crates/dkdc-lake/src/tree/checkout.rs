@@ -5,24 +5,27 @@
 //! run goes on where it was; a file that cannot be written does not keep the
 //! others out.
 
+mod staging;
+
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use dkdc_state::Versioned;
 use rustix::fs::{FileType, Stat};
 
-use super::target::Target;
+use super::target::{self, Target};
 use super::{CheckoutOptions, Done, Telling, TreeReport, below, files_of, on_disk, plain};
 use crate::error::Result;
 use crate::file::File;
 use crate::id::uuid;
 use crate::lake::Lake;
 use crate::name::FileName;
+use staging::{Folders, Place, Staging};
 
 /// Files, and bytes, that are synced together.
-const FILES: usize = 4000;
+const FILES: usize = 20_000;
 const BYTES: u64 = 256 << 20;
 /// Threads that write.
 const WRITERS: usize = 2;
@@ -43,6 +46,8 @@ enum Outcome {
         name: String,
         there: bool,
     },
+    /// Under way, under its own name in a folder that the target has not.
+    Staged,
     Failed(String),
 }
 
@@ -144,14 +149,23 @@ impl Lake {
         replace: bool,
         telling: &mut Telling<'_>,
     ) -> io::Result<()> {
+        let staging = Staging::plan(target, jobs.iter().map(|job| job.folder.as_deref()));
         let share = jobs.len().div_ceil(WRITERS).max(1);
         let mut outcomes: Vec<Outcome> = std::thread::scope(|scope| {
             let writers = jobs.chunks(share).enumerate().map(|(writer, jobs)| {
+                let staging = &staging;
                 scope.spawn(move || {
                     let mut folders = Folders::default();
                     let write = |(number, job): (usize, &Job)| {
-                        let name = format!("{writer}-{number}");
-                        let outcome = self.write_file(target, job, name, replace, &mut folders);
+                        let place = staging.place(job.folder.as_deref());
+                        let outcome = match folders.get(target, &place) {
+                            Err(error) => Err(error),
+                            Ok(folder) if place.is_staged() => self.stage(folder, job),
+                            Ok(folder) => {
+                                let name = format!("{writer}-{number}");
+                                self.write_beside(target, folder, job, name, replace)
+                            }
+                        };
                         outcome.unwrap_or_else(|error| Outcome::Failed(error.to_string()))
                     };
                     jobs.iter().enumerate().map(write).collect::<Vec<_>>()
@@ -165,16 +179,10 @@ impl Lake {
             joined.collect()
         });
         target.sync()?;
-        let mut folders = Folders::default();
+        let published = staging.publish(target);
+        let mut folders = (Folders::default(), Folders::default());
         for (job, outcome) in jobs.iter().zip(&mut outcomes) {
-            let Outcome::Written { name, there } = &*outcome else {
-                continue;
-            };
-            let published = folders
-                .get(target, job.folder.as_deref())
-                .and_then(|folder| target.publish(name, folder, &job.name, *there));
-            if let Err(error) = published {
-                target.discard(name);
+            if let Err(error) = publish(target, job, outcome, &staging, &published, &mut folders) {
                 *outcome = Outcome::Failed(error.to_string());
             }
         }
@@ -182,7 +190,7 @@ impl Lake {
             let done = match outcome {
                 Outcome::Same => Done::Unchanged,
                 Outcome::Written { there: true, .. } => Done::Changed,
-                Outcome::Written { there: false, .. } => Done::New,
+                Outcome::Written { there: false, .. } | Outcome::Staged => Done::New,
                 Outcome::Failed(why) => Done::Failed(why),
             };
             telling.tell(&job.below, done, u64::try_from(job.file.size).unwrap_or(0));
@@ -190,16 +198,17 @@ impl Lake {
         Ok(())
     }
 
-    fn write_file(
+    /// Writes a file for a folder of the target that is there, where it may be
+    /// itself.
+    fn write_beside(
         &self,
         target: &Target,
+        folder: &OwnedFd,
         job: &Job,
         name: String,
         replace: bool,
-        folders: &mut Folders,
     ) -> io::Result<Outcome> {
-        let folder = folders.get(target, job.folder.as_deref())?;
-        let there = match Target::look(folder, &job.name)? {
+        let there = match target::look(folder, &job.name)? {
             None => false,
             Some(stat) if is_same(&job.file, folder, &job.name, &stat)? => {
                 return Ok(Outcome::Same);
@@ -210,29 +219,67 @@ impl Lake {
             Some(_) if replace => true,
             Some(_) => return Ok(Outcome::Failed("it is there and differs".to_owned())),
         };
-        let mode = job
-            .file
-            .mode
-            .and_then(|mode| u32::try_from(mode & 0o777).ok());
-        let mut to = target.create(&name, mode.unwrap_or(0o666))?;
-        if let Err(error) = self.copy(&job.file, &mut to) {
-            target.discard(&name);
-            return Err(error);
-        }
-        if let Some(mtime) = job.file.mtime {
-            to.set_modified(mtime.into())?;
-        }
+        self.write(target.under_way(), &name, &job.file)?;
         Ok(Outcome::Written { name, there })
+    }
+
+    /// Writes a file into a folder under way that becomes one of the target.
+    fn stage(&self, folder: &OwnedFd, job: &Job) -> io::Result<Outcome> {
+        self.write(folder, &job.name, &job.file)?;
+        Ok(Outcome::Staged)
+    }
+
+    fn write(&self, folder: &OwnedFd, name: &str, file: &File) -> io::Result<()> {
+        let mode = file.mode.and_then(|mode| u32::try_from(mode & 0o777).ok());
+        let mut to = target::create(folder, name, mode.unwrap_or(0o666))?;
+        let written = self.copy(file, &mut to).and_then(|()| match file.mtime {
+            Some(mtime) => to.set_modified(mtime.into()),
+            None => Ok(()),
+        });
+        if written.is_err() {
+            target::discard(folder, name);
+        }
+        written
     }
 
     fn copy(&self, file: &File, to: &mut std::fs::File) -> io::Result<()> {
         let mut content = self.read_file(file).map_err(io::Error::other)?;
-        let mut buffer = vec![0; 1 << 16];
         loop {
-            match content.read(&mut buffer)? {
-                0 => return Ok(()),
-                read => to.write_all(&buffer[..read])?,
+            let piece = content.fill_buf()?;
+            let length = piece.len();
+            if length == 0 {
+                return Ok(());
             }
+            to.write_all(piece)?;
+            content.consume(length);
+        }
+    }
+}
+
+/// Gives a file under way its name, unless its folder was given its own.
+fn publish(
+    target: &Target,
+    job: &Job,
+    outcome: &Outcome,
+    staging: &Staging,
+    published: &[bool],
+    (from, to): &mut (Folders, Folders),
+) -> io::Result<()> {
+    let path = job.folder.as_deref();
+    let place = Place::Target(path);
+    match outcome {
+        Outcome::Same | Outcome::Failed(_) => Ok(()),
+        Outcome::Written { name, there } => {
+            let under_way = (target.under_way(), name.as_str());
+            target::publish(under_way, (to.get(target, &place)?, &job.name), *there)
+        }
+        Outcome::Staged => {
+            let staged = staging.place(path);
+            if staged.number().is_some_and(|number| published[number]) {
+                return Ok(());
+            }
+            let under_way = (from.get(target, &staged)?, job.name.as_str());
+            target::publish(under_way, (to.get(target, &place)?, &job.name), false)
         }
     }
 }
@@ -251,34 +298,13 @@ fn job(file: Versioned<File>, base: Option<&str>) -> Job {
     }
 }
 
-/// The folder that was last used: files come by folder.
-#[derive(Default)]
-struct Folders {
-    last: Option<(Option<String>, OwnedFd)>,
-}
-
-impl Folders {
-    fn get(&mut self, target: &Target, path: Option<&str>) -> io::Result<&OwnedFd> {
-        let known = matches!(&self.last, Some((last, _)) if last.as_deref() == path);
-        if !known {
-            self.last = None;
-            let folder = target.folder(path, true)?;
-            self.last = Some((path.map(str::to_owned), folder));
-        }
-        match &self.last {
-            Some((_, folder)) => Ok(folder),
-            None => unreachable!("BUG: a folder was just opened"),
-        }
-    }
-}
-
 /// Whether what is there is the file already: by size and time, else by content.
 fn is_same(file: &File, folder: &OwnedFd, name: &str, stat: &Stat) -> io::Result<bool> {
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     if !regular || stat.st_size != file.size {
         return Ok(false);
     }
-    let there = Target::read(folder, name)?;
+    let there = target::read(folder, name)?;
     let time = there.metadata()?.modified()?;
     let time = jiff::Timestamp::try_from(time).ok();
     if file.mtime.is_some() && time.map(crate::file::whole_microseconds) == file.mtime {

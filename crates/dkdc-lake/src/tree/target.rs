@@ -2,7 +2,8 @@
 //!
 //! What must hold: every folder on the way is opened from the one before it, and
 //! none through a link; a file is written under no final name, synced, and then
-//! renamed. Files under way are in a folder of their own in the target, locked
+//! renamed, by itself or with the folder that it is in where the target has no such
+//! folder yet. Files under way are in a folder of their own in the target, locked
 //! while it is used; one that no living process holds is removed.
 
 use std::fs::File;
@@ -10,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{self, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{self, AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 /// How the names of folders for files under way begin.
@@ -51,48 +52,42 @@ impl Target {
     }
 
     fn try_case(&self) -> io::Result<bool> {
-        drop(self.create("case", 0o600)?);
+        drop(create(&self.under_way, "case", 0o600)?);
         let other = fs::statat(&self.under_way, "CASE", AtFlags::SYMLINK_NOFOLLOW);
         fs::unlinkat(&self.under_way, "case", AtFlags::empty())?;
         Ok(other.is_ok())
     }
 
     /// A folder below, opened name by name; made where it is not there.
-    pub(super) fn folder(&self, path: Option<&str>, make: bool) -> io::Result<OwnedFd> {
+    pub(super) fn folder(&self, path: Option<&str>) -> io::Result<OwnedFd> {
+        below(self.root.try_clone()?, path, true)
+    }
+
+    /// The folder for files under way.
+    pub(super) fn under_way(&self) -> &OwnedFd {
+        &self.under_way
+    }
+
+    /// A folder that is under way itself, or one below it; made if need be.
+    pub(super) fn staged(&self, name: &str, path: Option<&str>) -> io::Result<OwnedFd> {
+        below(
+            below(self.under_way.try_clone()?, Some(name), true)?,
+            path,
+            true,
+        )
+    }
+
+    /// How many names of a path are folders already.
+    pub(super) fn depth(&self, path: &str) -> io::Result<usize> {
         let mut at = self.root.try_clone()?;
-        for name in path.into_iter().flat_map(|path| path.split('/')) {
-            check(name)?;
-            let open = |at: &OwnedFd| fs::openat(at, name, folder_flags(), Mode::empty());
-            at = match open(&at) {
+        for (depth, name) in path.split('/').enumerate() {
+            at = match below(at, Some(name), false) {
                 Ok(folder) => folder,
-                Err(Errno::NOENT) if make => {
-                    match fs::mkdirat(&at, name, Mode::from_raw_mode(0o777)) {
-                        Ok(()) | Err(Errno::EXIST) => open(&at)?,
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-                Err(Errno::LOOP | Errno::NOTDIR) => {
-                    let why = format!("{name:?} on the way to it is no folder");
-                    return Err(io::Error::new(ErrorKind::NotADirectory, why));
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(depth),
+                Err(error) => return Err(error),
             };
         }
-        Ok(at)
-    }
-
-    /// A new file under way.
-    pub(super) fn create(&self, name: &str, mode: u32) -> io::Result<File> {
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(mode);
-        Ok(File::from(fs::openat(&self.under_way, name, flags, mode)?))
-    }
-
-    /// Gives up a file under way.
-    pub(super) fn discard(&self, name: &str) {
-        // It goes with its folder, at the latest.
-        let _ = fs::unlinkat(&self.under_way, name, AtFlags::empty());
+        Ok(path.split('/').count())
     }
 
     /// Makes everything under way durable.
@@ -100,57 +95,21 @@ impl Target {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         fs::syncfs(&self.under_way)?;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        for entry in Dir::read_from(&self.under_way)? {
-            let entry = entry?;
-            if entry.file_type() == FileType::RegularFile {
-                let flags = OFlags::RDONLY | OFlags::NOFOLLOW;
-                let file = fs::openat(&self.under_way, entry.file_name(), flags, Mode::empty())?;
-                fs::fsync(&file)?;
-            }
-        }
+        sync_files(&self.under_way)?;
         Ok(())
     }
 
-    /// Gives a file under way its final name; a link of that name is replaced,
-    /// not followed.
-    pub(super) fn publish(
-        &self,
-        name: &str,
-        folder: &OwnedFd,
-        to: &str,
-        replace: bool,
-    ) -> io::Result<()> {
-        check(to)?;
-        if replace {
-            fs::renameat(&self.under_way, name, folder, to)?;
-            return Ok(());
-        }
+    /// Gives a folder under way its final name, if nothing has that.
+    pub(super) fn publish_folder(&self, name: &str, to: &str) -> io::Result<()> {
+        let (parent, last) = match to.rsplit_once('/') {
+            Some((parent, last)) => (Some(parent), last),
+            None => (None, to),
+        };
+        check(last)?;
+        let parent = below(self.root.try_clone()?, parent, false)?;
         let kept = RenameFlags::NOREPLACE;
-        match fs::renameat_with(&self.under_way, name, folder, to, kept) {
-            // A file system that does not know this.
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                fs::linkat(&self.under_way, name, folder, to, AtFlags::empty())?;
-                fs::unlinkat(&self.under_way, name, AtFlags::empty())?;
-            }
-            renamed => renamed?,
-        }
+        fs::renameat_with(&self.under_way, name, &parent, last, kept)?;
         Ok(())
-    }
-
-    /// What is there under a name.
-    pub(super) fn look(folder: &OwnedFd, name: &str) -> io::Result<Option<fs::Stat>> {
-        check(name)?;
-        match fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Opens what is there for reading, if it is a file.
-    pub(super) fn read(folder: &OwnedFd, name: &str) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(File::from(fs::openat(folder, name, flags, Mode::empty())?))
     }
 }
 
@@ -159,6 +118,100 @@ impl Drop for Target {
         empty(&self.under_way);
         let _ = fs::unlinkat(&self.root, &self.name, AtFlags::REMOVEDIR);
     }
+}
+
+/// A folder below another, opened name by name; made where it is not there.
+fn below(mut at: OwnedFd, path: Option<&str>, make: bool) -> io::Result<OwnedFd> {
+    for name in path.into_iter().flat_map(|path| path.split('/')) {
+        check(name)?;
+        let open = |at: &OwnedFd| fs::openat(at, name, folder_flags(), Mode::empty());
+        at = match open(&at) {
+            Ok(folder) => folder,
+            Err(Errno::NOENT) if make => match fs::mkdirat(&at, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => open(&at)?,
+                Err(error) => return Err(error.into()),
+            },
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                let why = format!("{name:?} on the way to it is no folder");
+                return Err(io::Error::new(ErrorKind::NotADirectory, why));
+            }
+            Err(error) => return Err(error.into()),
+        };
+    }
+    Ok(at)
+}
+
+/// A new file in a folder under way.
+pub(super) fn create(folder: &OwnedFd, name: &str, mode: u32) -> io::Result<File> {
+    check(name)?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(mode);
+    Ok(File::from(fs::openat(folder, name, flags, mode)?))
+}
+
+/// Gives up a file under way.
+pub(super) fn discard(folder: &OwnedFd, name: &str) {
+    // It goes with its folder, at the latest.
+    let _ = fs::unlinkat(folder, name, AtFlags::empty());
+}
+
+/// Gives a file under way its final name; a link of that name is replaced, not
+/// followed.
+pub(super) fn publish(
+    from: (&OwnedFd, &str),
+    (folder, to): (&OwnedFd, &str),
+    replace: bool,
+) -> io::Result<()> {
+    check(to)?;
+    let (under_way, name) = from;
+    if replace {
+        fs::renameat(under_way, name, folder, to)?;
+        return Ok(());
+    }
+    match fs::renameat_with(under_way, name, folder, to, RenameFlags::NOREPLACE) {
+        // A file system that does not know this.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            fs::linkat(under_way, name, folder, to, AtFlags::empty())?;
+            fs::unlinkat(under_way, name, AtFlags::empty())?;
+        }
+        renamed => renamed?,
+    }
+    Ok(())
+}
+
+/// What is there under a name.
+pub(super) fn look(folder: &OwnedFd, name: &str) -> io::Result<Option<fs::Stat>> {
+    check(name)?;
+    match fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Opens what is there for reading, if it is a file.
+pub(super) fn read(folder: &OwnedFd, name: &str) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(fs::openat(folder, name, flags, Mode::empty())?))
+}
+
+/// Syncs the files of a folder and of those in it.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn sync_files(folder: &OwnedFd) -> io::Result<()> {
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        let (name, flags) = (entry.file_name(), OFlags::RDONLY | OFlags::NOFOLLOW);
+        match entry.file_type() {
+            fs::FileType::RegularFile => {
+                fs::fsync(fs::openat(folder, name, flags, Mode::empty())?)?
+            }
+            fs::FileType::Directory if !matches!(name.to_bytes(), b"." | b"..") => {
+                sync_files(&fs::openat(folder, name, folder_flags(), Mode::empty())?)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Removes what interrupted runs left.
@@ -181,14 +234,24 @@ fn sweep(root: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the files of a folder, best effort.
+/// Empties a folder, best effort.
 fn empty(folder: &OwnedFd) {
     let Ok(entries) = Dir::read_from(folder.as_fd()) else {
         return;
     };
     for entry in entries.flatten() {
-        if entry.file_type() == FileType::RegularFile {
-            let _ = fs::unlinkat(folder, entry.file_name(), AtFlags::empty());
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        match fs::openat(folder, name, folder_flags(), Mode::empty()) {
+            Ok(inner) => {
+                empty(&inner);
+                let _ = fs::unlinkat(folder, name, AtFlags::REMOVEDIR);
+            }
+            Err(_) => {
+                let _ = fs::unlinkat(folder, name, AtFlags::empty());
+            }
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The files of a folder on disk, without those that are excluded.
 
-use std::collections::HashSet;
-use std::fs::Metadata;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
 use ignore::overrides::OverrideBuilder;
 
+use super::stat::{Looker, Stat};
 use super::{AddOptions, on_disk};
 use crate::error::{Error, Result};
 
@@ -15,7 +15,7 @@ pub(super) enum Found {
     File {
         below: String,
         path: PathBuf,
-        meta: Metadata,
+        stat: Stat,
     },
     Skipped {
         below: String,
@@ -63,29 +63,48 @@ pub(super) fn walk(
         .overrides(overrides)
         .sort_by_file_name(std::ffi::OsStr::cmp)
         .filter_entry(move |entry| {
-            let git = !everything && entry.depth() > 0 && entry.file_name() == ".git";
-            !git && !own.contains(entry.path())
+            let name = entry.file_name();
+            let git = !everything && entry.depth() > 0 && name == ".git";
+            // By name first: there are few of these and many of the others.
+            let is_own = |(own, path): &(OsString, PathBuf)| own == name && path == entry.path();
+            !git && !own.iter().any(is_own)
         });
     if !everything {
         builder.add_custom_ignore_filename(".dkdcignore");
     }
     let walk = builder.build();
-    Ok(walk.filter_map(move |entry| found(&root, entry)))
+    let mut looker = Looker::default();
+    Ok(walk.filter_map(move |entry| found(&root, entry, &mut looker)))
 }
 
 /// The store's files and folders: reading one of them in this process would drop
 /// SQLite's locks.
-fn own_files(store: &Path) -> HashSet<PathBuf> {
+fn own_files(store: &Path) -> Vec<(OsString, PathBuf)> {
     let endings = ["", "-wal", "-shm", "-mirror", "-spill"];
     let beside = |ending: &str| {
-        let mut name = store.as_os_str().to_owned();
+        let mut name = store.file_name()?.to_owned();
         name.push(ending);
-        PathBuf::from(name)
+        let path = store.with_file_name(&name);
+        Some((name, path))
     };
-    endings.into_iter().map(beside).collect()
+    endings.into_iter().filter_map(beside).collect()
 }
 
-fn found(root: &Path, entry: Result<ignore::DirEntry, ignore::Error>) -> Option<Found> {
+/// What a path has below the root that it begins with; `None` unless that is UTF-8.
+fn below<'p>(path: &'p Path, root: &Path) -> Option<&'p str> {
+    // As text, which is quicker than by the names in it.
+    if let (Some(path), Some(root)) = (path.to_str(), root.to_str()) {
+        let rest = path.strip_prefix(root)?;
+        return Some(rest.trim_start_matches(std::path::MAIN_SEPARATOR));
+    }
+    path.strip_prefix(root).ok()?.to_str()
+}
+
+fn found(
+    root: &Path,
+    entry: Result<ignore::DirEntry, ignore::Error>,
+    looker: &mut Looker,
+) -> Option<Found> {
     let entry = match entry {
         Ok(entry) => entry,
         Err(error) => {
@@ -100,11 +119,10 @@ fn found(root: &Path, entry: Result<ignore::DirEntry, ignore::Error>) -> Option<
         return None;
     }
     let path = entry.path();
-    let relative = path.strip_prefix(root).unwrap_or(path);
-    let lossy = || relative.to_string_lossy().into_owned();
-    let Some(below) = relative.to_str() else {
+    let Some(below) = below(path, root) else {
+        let relative = path.strip_prefix(root).unwrap_or(path);
         return Some(Found::Failed {
-            below: lossy(),
+            below: relative.to_string_lossy().into_owned(),
             why: "its name is not UTF-8".to_owned(),
         });
     };
@@ -119,11 +137,11 @@ fn found(root: &Path, entry: Result<ignore::DirEntry, ignore::Error>) -> Option<
         let why = "no regular file";
         return Some(Found::Skipped { below, why });
     }
-    Some(match entry.metadata() {
-        Ok(meta) => Found::File {
+    Some(match looker.look(path) {
+        Ok(stat) => Found::File {
             below,
             path: entry.into_path(),
-            meta,
+            stat,
         },
         Err(error) => Found::Failed {
             below,

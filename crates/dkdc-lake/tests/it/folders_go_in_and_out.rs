@@ -164,6 +164,44 @@ fn a_file_that_cannot_be_read_does_not_keep_the_others_out() {
     assert!(missing.is_err());
 }
 
+/// Files are compared first and written later: what somebody else writes in between
+/// is a version of its own, and the one from the disk comes on top of it.
+#[test]
+fn what_others_write_meanwhile_is_not_lost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = lake(folder.path());
+    let tree = folder.path().join("tree");
+    let names: Vec<String> = (0..1500).map(|number| format!("{number:04}")).collect();
+    for content in ["1", "22"] {
+        for name in &names {
+            write(&tree, name, content);
+        }
+        let mut others = Some(["t/1498", "t/1499"]);
+        let report = lake.add(&tree, &AddOptions::new("t"), &mut |_, _| {
+            // The first of several transactions is done.
+            let [changed, deleted] = match others.take() {
+                Some(others) if content == "22" => others,
+                _ => return,
+            };
+            let name = changed.parse().expect("a name");
+            lake.put(&name, &Edit::new(), &b"other"[..]).expect("put");
+            lake.delete(&deleted.parse().expect("a name"))
+                .expect("deleted");
+        });
+        let report = report.expect("added");
+        assert_eq!((report.new + report.changed, report.failed), (1500, 0));
+    }
+    for (name, versions) in [("t/0000", 2), ("t/1498", 3), ("t/1499", 4)] {
+        let name: FileName = name.parse().expect("a name");
+        assert_eq!(lake.read_to_vec(&name).expect("content"), b"22");
+        assert_eq!(
+            lake.history(&name).expect("a history").len(),
+            versions,
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn a_history_follows_its_file() {
     let folder = tempfile::tempdir().expect("a folder");

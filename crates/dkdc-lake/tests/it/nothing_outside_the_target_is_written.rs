@@ -131,13 +131,60 @@ fn what_an_interrupted_run_left_is_swept_and_the_rest_is_done() {
     put(&lake, "a", b"aaaa");
     put(&lake, "b", b"bbbb");
     let to = folder.path().join("to");
-    fs::create_dir_all(to.join(".dkdc-checkout-old")).expect("a folder");
+    let old = to.join(".dkdc-checkout-old/folder-0/x");
+    fs::create_dir_all(&old).expect("a folder");
+    fs::write(old.join("file"), "half").expect("a file");
     fs::write(to.join(".dkdc-checkout-old/0-0"), "half").expect("a file");
+    let outside = folder.path().join("outside");
+    fs::create_dir(&outside).expect("a folder");
+    fs::write(outside.join("kept"), "").expect("a file");
+    symlink(&outside, old.join("link")).expect("a link");
     fs::write(to.join("a"), "aaaa").expect("a file");
     let (report, failed) = checkout(&lake, &to, &CheckoutOptions::new(""));
     assert_eq!((report.new, report.unchanged), (1, 1), "{failed:?}");
     let left: Vec<_> = fs::read_dir(&to).expect("a folder").collect();
     assert_eq!(left.len(), 2, "{left:?}");
+    assert!(outside.join("kept").exists());
+}
+
+/// New folders get their names as wholes, others file by file.
+#[test]
+fn folders_that_are_there_are_filled_and_the_others_are_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = lake(folder.path());
+    let names = [
+        "a/one",
+        "a/b/two",
+        "a/b/c/three",
+        "d/e/four",
+        "d/five",
+        "six",
+    ];
+    for name in names {
+        put(&lake, name, name.as_bytes());
+    }
+    put(&lake, "d", b"has a folder's name");
+    let to = folder.path().join("to");
+    fs::create_dir_all(to.join("a/b")).expect("folders");
+    fs::write(to.join("a/b/mine"), "mine").expect("a file");
+    let (report, failed) = checkout(&lake, &to, &CheckoutOptions::new(""));
+    // Of the file and the folder of one name, one is there.
+    let d = to.join("d");
+    assert_eq!(report.failed, if d.is_dir() { 1 } else { 2 }, "{failed:?}");
+    assert!(failed.iter().all(|failed| failed.starts_with('d')));
+    for name in names
+        .iter()
+        .filter(|name| d.is_dir() || !name.starts_with('d'))
+    {
+        assert_eq!(fs::read(to.join(name)).expect("a file"), name.as_bytes());
+    }
+    assert_eq!(fs::read(to.join("a/b/mine")).expect("a file"), b"mine");
+    let mut left: Vec<_> = fs::read_dir(&to)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["a", "d", "six"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! and the lists that lead to them.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
@@ -317,6 +317,17 @@ impl Read for BlobReader {
         buffer[..length].copy_from_slice(&piece[..length]);
         self.at += length as u64;
         Ok(length)
+    }
+}
+
+/// The buffer is a piece of the content, so that reading it copies nothing.
+impl BufRead for BlobReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.piece().map_err(io::Error::other)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.at += amount as u64;
     }
 }
 

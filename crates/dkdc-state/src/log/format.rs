@@ -229,6 +229,22 @@ pub(crate) fn head_idx(schema: &TableSchema, id: &str) -> String {
     )
 }
 
+/// What a row is selected as, of the alias `l`, with NULL for the columns that are
+/// not wanted.
+pub(crate) fn row_columns(schema: &TableSchema, wanted: impl Fn(usize) -> bool) -> String {
+    let mut list = "l.idx, l.id, l._prev, l._op".to_owned();
+    for (at, column) in schema.columns.iter().enumerate() {
+        list += ", ";
+        if wanted(at) {
+            list += "l.";
+            list += &quote(&column.name);
+        } else {
+            list += "NULL";
+        }
+    }
+    list
+}
+
 fn head_column(column: &str, table: &str, key: &str) -> String {
     format!("(SELECT {column} FROM {table} WHERE {key})")
 }
@@ -297,12 +313,7 @@ impl TableSql {
             .map(|c| format!("{}, ", quote(&c.name)))
             .collect();
         let marks = "?, ".repeat(schema.columns.len() + 5);
-        let row_columns = schema
-            .columns
-            .iter()
-            .fold("l.idx, l.id, l._prev, l._op".to_owned(), |list, column| {
-                format!("{list}, l.{}", quote(&column.name))
-            });
+        let row_columns = row_columns(schema, |_| true);
         let each = |sql: &dyn Fn(String) -> String| {
             let name = |index: &Index| quote(&index_name(&schema.name, index.number));
             schema

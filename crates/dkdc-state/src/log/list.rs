@@ -43,6 +43,17 @@ struct Checked {
     order: Vec<IndexPart>,
 }
 
+impl Checked {
+    /// The places of the columns that give the order.
+    fn places(&self) -> Vec<usize> {
+        let place = |part: &IndexPart| match part.key {
+            PartKey::Column(number) => Some(number as usize - 1),
+            PartKey::Id | PartKey::Idx => None,
+        };
+        self.order.iter().filter_map(place).collect()
+    }
+}
+
 /// The records, in order.
 pub(crate) fn list(
     conn: &Connection,
@@ -50,6 +61,18 @@ pub(crate) fn list(
     select: &Select,
     scope: Scope,
 ) -> Result<Vec<LogRow>> {
+    list_made(conn, meta, (select, scope), None, Ok)
+}
+
+/// The records, in order, each made of its row as it is read. The rows have the
+/// columns at the places that are wanted; `None`: all.
+pub(crate) fn list_made<T>(
+    conn: &Connection,
+    meta: &TableMeta,
+    (select, scope): (&Select, Scope),
+    wanted: Option<&[usize]>,
+    make: impl Fn(LogRow) -> Result<T>,
+) -> Result<Vec<T>> {
     let checked = check(meta, select)?;
     recent::catch_up(conn, meta)?;
     let mut params = Vec::new();
@@ -74,7 +97,17 @@ pub(crate) fn list(
             order: Order::BySql,
         },
     };
-    let mut sql = format!("SELECT {} FROM {}", meta.sql.row_columns, source.from);
+    // What orders them here is read, too.
+    let wanted = wanted.map(|places| match source.order {
+        Order::Here => [places, &checked.places()].concat(),
+        Order::BySql | Order::Given(_) => places.to_vec(),
+    });
+    let wanted = wanted.as_deref();
+    let columns = match wanted {
+        None => meta.sql.row_columns.clone(),
+        Some(places) => format::row_columns(&meta.schema, |at| places.contains(&at)),
+    };
+    let mut sql = format!("SELECT {columns} FROM {}", source.from);
     for condition in &checked.conditions {
         sql += " AND ";
         sql += &condition_sql(meta, condition, &mut params);
@@ -101,11 +134,19 @@ pub(crate) fn list(
     let mut statement = conn.prepare_cached(&sql).db()?;
     let mut rows = statement.query(rusqlite::params_from_iter(params)).db()?;
     let mut found = Vec::new();
+    let mut keys = Vec::new();
     while let Some(row) = rows.next().db()? {
-        found.push(read::decode(&meta.schema, row)?);
+        let row = read::decode_some(&meta.schema, row, wanted)?;
+        if matches!(source.order, Order::Here) {
+            keys.push((sort_key(&checked.order, &row), keys.len()));
+        }
+        found.push(make(row)?);
     }
     if matches!(source.order, Order::Here) {
-        found.sort_by_cached_key(|row| sort_key(&checked.order, row));
+        keys.sort_unstable();
+        let mut unsorted: Vec<Option<T>> = found.into_iter().map(Some).collect();
+        let take = |(_, at): (Vec<u8>, usize)| unsorted[at].take();
+        return Ok(keys.into_iter().filter_map(take).collect());
     }
     Ok(found)
 }

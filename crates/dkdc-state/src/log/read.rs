@@ -30,6 +30,16 @@ pub(crate) struct LogRow {
 
 /// Decodes what [`TableSql::row_columns`](super::format::TableSql) selects.
 pub(crate) fn decode(schema: &Arc<TableSchema>, row: &Row<'_>) -> Result<LogRow> {
+    decode_some(schema, row, None)
+}
+
+/// The same, where only the columns at these places were selected: the others are
+/// NULL.
+pub(crate) fn decode_some(
+    schema: &Arc<TableSchema>,
+    row: &Row<'_>,
+    wanted: Option<&[usize]>,
+) -> Result<LogRow> {
     let idx = Idx(row.get(0).db()?);
     let of = |of: String, what: &str| {
         damaged(format!("table {}, version {idx}{of}: {what}", schema.name))
@@ -44,6 +54,10 @@ pub(crate) fn decode(schema: &Arc<TableSchema>, row: &Row<'_>) -> Result<LogRow>
     let op = Op::from_code(code).ok_or_else(|| wrong(format!("unknown op {code}")))?;
     let mut values = Vec::with_capacity(schema.columns.len());
     for (at, column) in schema.columns.iter().enumerate() {
+        if wanted.is_some_and(|places| !places.contains(&at)) {
+            values.push(Value::Null);
+            continue;
+        }
         let cell = Cell::of_ref(row.get_ref(at + 4).db()?).map_err(|what| wrong(what.into()))?;
         values.push(match cell {
             Cell::Null => column.absent(idx, op),

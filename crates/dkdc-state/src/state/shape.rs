@@ -8,8 +8,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Row;
+use super::select::Select;
 use crate::error::{Error, Result};
+use crate::log::Reader;
 use crate::log::append::{Action, Existing, Write};
+use crate::log::catalog::TableMeta;
+use crate::log::list::{self, Scope};
 use crate::log::read::LogRow;
 use crate::record::{Idx, Record, Value, ValueError, Values, Versioned};
 use crate::schema::TableSchema;
@@ -23,6 +27,8 @@ pub(crate) struct Shape<R> {
     pub(crate) table: u32,
     /// For a derived type: the place in the table of each of its columns.
     places: Arc<[usize]>,
+    /// A derived type: no other columns are needed.
+    typed: bool,
     id: fn(&R) -> Cow<'_, str>,
     encode: fn(&R, &[usize], &TableSchema) -> Result<Cells>,
     decode: fn(LogRow, &[usize]) -> Result<R>,
@@ -49,6 +55,7 @@ impl<R: Record> Shape<R> {
         Ok(Shape {
             table: schema.number,
             places,
+            typed: true,
             id: R::id,
             encode: |record, places, schema| {
                 let invalid = |source| invalid(schema, &record.id(), source);
@@ -90,6 +97,7 @@ impl Shape<Row> {
         Shape {
             table,
             places: Arc::new([]),
+            typed: false,
             id: |row| Cow::Borrowed(&row.id),
             encode: |row, _, schema| {
                 let mut cells = vec![None; schema.columns.len()];
@@ -128,6 +136,17 @@ impl<R> Shape<R> {
             action: Action::Put(existing, cells),
             expected,
         })
+    }
+
+    /// Records of a list, of which only the columns that they have are read.
+    pub(crate) fn list(
+        &self,
+        conn: &Reader,
+        meta: &TableMeta,
+        listed: (&Select, Scope),
+    ) -> Result<Vec<Versioned<R>>> {
+        let wanted = self.typed.then_some(&*self.places);
+        list::list_made(conn, meta, listed, wanted, |row| self.live(row))
     }
 
     /// A live row as a record.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::log::Reader;
 use crate::log::append::{Action, Batch, Existing, Write, Writes};
 use crate::log::catalog::TableMeta;
-use crate::log::list::{self, Scope};
+use crate::log::list::Scope;
 use crate::log::read::{self, LogRow};
 use crate::log::request::Request;
 use crate::record::{Idx, Version, Versioned};
@@ -331,8 +331,7 @@ impl<R> Table<R> {
     }
 
     fn list_in(&self, select: &Select, scope: Scope) -> Result<Vec<Versioned<R>>> {
-        let rows = self.current(|conn, meta| list::list(conn, meta, select, scope))?;
-        rows.into_iter().map(|row| self.shape.live(row)).collect()
+        self.current(|conn, meta| self.shape.list(conn, meta, (select, scope)))
     }
 
     /// At most `limit` ids of current records that begin with `prefix`, in

@@ -11,7 +11,7 @@ use super::versions::{self, Difference};
 use crate::blob::Packed;
 use crate::error::Result;
 use crate::log::append::{Action, Batch, Existing, Write, Writes};
-use crate::log::list::{self, Scope};
+use crate::log::list::Scope;
 use crate::log::writer::Tx;
 use crate::log::{chunks, damaged, read};
 use crate::record::{BlobRef, Idx, Record, Version, Versioned};
@@ -267,8 +267,8 @@ impl<R> TxTable<'_, '_, '_, R> {
     /// # Errors
     /// As there.
     pub fn list(&self, select: &Select) -> Result<Vec<Versioned<R>>> {
-        let rows = self.read(|tx, meta| list::list(tx.conn, meta, select, Scope::Current))?;
-        rows.into_iter().map(|row| self.shape.live(row)).collect()
+        let listed = (select, Scope::Current);
+        self.read(|tx, meta| self.shape.list(tx.conn, meta, listed))
     }
 
     /// As [`Table::list_deleted`](crate::Table::list_deleted).
@@ -276,8 +276,8 @@ impl<R> TxTable<'_, '_, '_, R> {
     /// # Errors
     /// As there.
     pub fn list_deleted(&self, select: &Select) -> Result<Vec<Versioned<R>>> {
-        let rows = self.read(|tx, meta| list::list(tx.conn, meta, select, Scope::Deleted))?;
-        rows.into_iter().map(|row| self.shape.live(row)).collect()
+        let listed = (select, Scope::Deleted);
+        self.read(|tx, meta| self.shape.list(tx.conn, meta, listed))
     }
 
     /// As [`Table::ids`](crate::Table::ids).

@@ -1,5 +1,6 @@
 //! Many small files, as whole processes.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -31,94 +32,56 @@ fn make(folder: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
-fn fresh(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        fs::remove_dir_all(path)?;
-    } else if path.exists() {
-        fs::remove_file(path)?;
-    }
-    Ok(())
+/// What programs are run in: each round of each side has new names, and nothing is
+/// removed meanwhile, since ext4 takes much longer to make files for some minutes
+/// after many were removed, whoever makes them.
+struct Room<'r> {
+    path: &'r Path,
+    dkdc: &'r Path,
 }
 
-pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path) -> Result<()> {
-    let count = if plan.quick { 2000 } else { 20_000 };
-    let tree = room.join("tree");
-    make(&tree, count)?;
-    let db = room.join("lake.db");
-    let dkdc = |args: &[&str]| {
-        let mut command = Command::new(&plan.dkdc);
-        command.current_dir(room).arg("--db").arg(&db).args(args);
-        run_one(&mut command)
-    };
-    let shell = |script: &str| {
+impl Room<'_> {
+    /// Milliseconds; what the side left unsynced is not the next one's.
+    fn timed(&self, command: &mut Command) -> Result<f64> {
+        let millis = run_one(command.current_dir(self.path))?;
+        run_one(Command::new("sync").arg("-f").arg(self.path))?;
+        Ok(millis)
+    }
+
+    fn dkdc(&self, db: &str, args: &[&str]) -> Result<f64> {
+        self.timed(Command::new(self.dkdc).args(["--db", db]).args(args))
+    }
+
+    fn shell(&self, script: &str) -> Result<f64> {
         let mut command = Command::new("sh");
         command
             .args(["-ec", script])
-            .current_dir(room)
             .env("RESTIC_PASSWORD", "bench")
-            .env("RESTIC_CACHE_DIR", room.join("cache"))
+            .env("RESTIC_CACHE_DIR", self.path.join("cache"))
             .env("GIT_CONFIG_GLOBAL", "/dev/null");
-        run_one(&mut command)
+        self.timed(&mut command)
+    }
+}
+
+/// The number of a side's round, for a name.
+fn counted(round: &Cell<usize>) -> usize {
+    round.replace(round.get() + 1)
+}
+
+pub(super) fn run(plan: &Plan, report: &mut Report, path: &Path) -> Result<()> {
+    let count = if plan.quick { 2000 } else { 20_000 };
+    let tree = path.join("tree");
+    make(&tree, count)?;
+    let room = Room {
+        path,
+        dkdc: &plan.dkdc,
     };
-    let git = "git -C tree --git-dir ../git -c user.name=b -c user.email=b@b";
-    let git_in = format!(
-        "git init -q git --bare; {git} --work-tree . add -A; {git} --work-tree . commit -qm x"
-    );
-    let git_out = "mkdir out-git; git --git-dir git --work-tree out-git checkout -qf HEAD -- .";
-    let ins = alternate(
-        ROUNDS,
-        &mut [
-            &mut || {
-                for name in ["lake.db", "lake.db-wal", "lake.db-shm", "lake.db-mirror"] {
-                    fresh(&room.join(name))?;
-                }
-                dkdc(&["lake", "add", "tree"])
-            },
-            &mut || {
-                fresh(&room.join("git"))?;
-                shell(&git_in)
-            },
-            &mut || {
-                fresh(&room.join("restic"))?;
-                if !there_is("restic", "version") {
-                    return Ok(f64::NAN);
-                }
-                shell("restic -q init -r restic")?;
-                shell("restic -q backup -r restic tree")
-            },
-            &mut || {
-                fresh(&room.join("tree.tar"))?;
-                shell("tar cf tree.tar tree; sync tree.tar")
-            },
-        ],
-    )?;
-    let outs = alternate(
-        ROUNDS,
-        &mut [
-            &mut || {
-                fresh(&room.join("out-dkdc"))?;
-                dkdc(&["lake", "checkout", "tree", "--to", "out-dkdc"])
-            },
-            &mut || {
-                fresh(&room.join("out-git"))?;
-                shell(git_out)
-            },
-            &mut || {
-                fresh(&room.join("out-restic"))?;
-                if !there_is("restic", "version") {
-                    return Ok(f64::NAN);
-                }
-                shell("restic -q restore latest -r restic --target out-restic")
-            },
-            &mut || {
-                fresh(&room.join("out-tar"))?;
-                shell("mkdir out-tar; tar xf tree.tar -C out-tar; sync -f out-tar")
-            },
-        ],
-    )?;
+    let restic = there_is("restic", "version");
+    let ins = ins(&room, restic)?;
+    let outs = outs(&room, restic)?;
     let same = Command::new("diff")
-        .current_dir(room)
-        .args(["-r", "tree", "out-dkdc"])
+        .current_dir(path)
+        .args(["-r", "tree", "dkdc-out-0"])
         .status()?;
     if !same.success() {
         return Err("what was checked out is not what was added".into());
@@ -145,24 +108,92 @@ pub(super) fn run(plan: &Plan, report: &mut Report, room: &Path) -> Result<()> {
             });
         }
     }
-    again(report, count, room, &dkdc)?;
-    reads(report, count, &db, &tree)
+    again(report, count, &room)?;
+    reads(report, count, &path.join(STORE), &tree)
+}
+
+/// The store that the later rounds read.
+const STORE: &str = "dkdc-0.db";
+
+/// dkdc, git, restic and tar take the tree in.
+fn ins(room: &Room<'_>, restic: bool) -> Result<Vec<f64>> {
+    let rounds: [Cell<usize>; 4] = Default::default();
+    alternate(
+        ROUNDS,
+        &mut [
+            &mut || {
+                let db = format!("dkdc-{}.db", counted(&rounds[0]));
+                room.dkdc(&db, &["lake", "add", "tree"])
+            },
+            &mut || {
+                let git = format!("git --git-dir git-{} --work-tree tree", counted(&rounds[1]));
+                let identity = "-c user.name=b -c user.email=b@b";
+                room.shell(&format!(
+                    "{git} init -q; {git} add -A; {git} {identity} commit -qm x"
+                ))
+            },
+            &mut || {
+                let repository = format!("-r restic-{}", counted(&rounds[2]));
+                if !restic {
+                    return Ok(f64::NAN);
+                }
+                room.shell(&format!("restic -q init {repository}"))?;
+                room.shell(&format!("restic -q backup {repository} tree"))
+            },
+            &mut || {
+                let tar = format!("tree-{}.tar", counted(&rounds[3]));
+                room.shell(&format!("tar cf {tar} tree; sync {tar}"))
+            },
+        ],
+    )
+}
+
+/// The same take it out.
+fn outs(room: &Room<'_>, restic: bool) -> Result<Vec<f64>> {
+    let rounds: [Cell<usize>; 4] = Default::default();
+    alternate(
+        ROUNDS,
+        &mut [
+            &mut || {
+                let to = format!("dkdc-out-{}", counted(&rounds[0]));
+                room.dkdc(STORE, &["lake", "checkout", "tree", "--to", &to])
+            },
+            &mut || {
+                let to = format!("git-out-{}", counted(&rounds[1]));
+                room.shell(&format!(
+                    "mkdir {to}; git --git-dir git-0 --work-tree {to} checkout -qf HEAD -- ."
+                ))
+            },
+            &mut || {
+                let to = format!("restic-out-{}", counted(&rounds[2]));
+                if !restic {
+                    return Ok(f64::NAN);
+                }
+                room.shell(&format!(
+                    "restic -q restore latest -r restic-0 --target {to}"
+                ))
+            },
+            &mut || {
+                let to = format!("tar-out-{}", counted(&rounds[3]));
+                room.shell(&format!(
+                    "mkdir {to}; tar xf tree-0.tar -C {to}; sync -f {to}"
+                ))
+            },
+        ],
+    )
 }
 
 /// A second add, of nothing new.
-fn again(
-    report: &mut Report,
-    count: usize,
-    room: &Path,
-    dkdc: &dyn Fn(&[&str]) -> Result<f64>,
-) -> Result<()> {
+fn again(report: &mut Report, count: usize, room: &Room<'_>) -> Result<()> {
     let medians = alternate(
         7,
-        &mut [&mut || dkdc(&["lake", "add", "tree"]), &mut || {
-            let mut find = Command::new("find");
-            find.current_dir(room);
-            run_one(find.args(["tree", "-type", "f", "-printf", "%s %T@ %p\\n"]))
-        }],
+        &mut [
+            &mut || room.dkdc(STORE, &["lake", "add", "tree"]),
+            &mut || {
+                let mut find = Command::new("find");
+                room.timed(find.args(["tree", "-type", "f", "-printf", "%s %T@ %p\\n"]))
+            },
+        ],
     )?;
     report.add(Outcome {
         operation: "the same files again".to_owned(),
