@@ -109,7 +109,8 @@ fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     let beside = machine::beside()?;
-    let dir = args.dir.clone().unwrap_or_else(|| beside.clone());
+    // Programs are run in other folders than this one.
+    let dir = std::path::absolute(args.dir.as_ref().unwrap_or(&beside))?;
     let folder = tempfile::Builder::new()
         .prefix("dkdc-bench-")
         .tempdir_in(&dir)?;
@@ -127,11 +128,16 @@ fn run(args: &Args) -> Result<()> {
         quick: args.quick,
         sizes: args.versions.clone(),
         beside: beside.clone(),
-        dkdc: args.dkdc.clone().unwrap_or_else(|| beside.join("dkdc")),
+        dkdc: match &args.dkdc {
+            Some(program) => std::path::absolute(program)?,
+            None => beside.join("dkdc"),
+        },
     };
     let mut report = Report::new(machine);
-    suite::run(&plan, &mut report)?;
+    let ran = suite::run(&plan, &mut report);
+    // What was measured before something failed is not lost.
     println!("\n{report}");
+    ran?;
     if let Some(path) = &args.json {
         std::fs::write(path, report.to_json())?;
     }

@@ -92,8 +92,15 @@ fn whole(store: &Arc<Store>, blob: &BlobRef) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     let mut reader = store.open_blob(blob)?;
     let read = std::io::Read::read_to_end(&mut reader, &mut content);
-    read.map_err(|error| Error::Query(error.to_string()))?;
+    read.map_err(|error| typed(&error))?;
     Ok(content)
+}
+
+/// The error that a reader of content met.
+fn typed(error: &std::io::Error) -> Error {
+    let own = error.get_ref().and_then(|own| own.downcast_ref::<Error>());
+    own.cloned()
+        .unwrap_or_else(|| Error::Query(error.to_string()))
 }
 
 const CSV: u8 = 0;
@@ -235,12 +242,16 @@ fn next(
             cursor.batches = Some(batches);
         }
         let batch = cursor.batches.as_mut().and_then(Iterator::next);
-        let Some(batch) = batch.transpose().map_err(|why| in_file(file, &why))? else {
+        let Some(batch) = batch
+            .transpose()
+            .map_err(|why| in_file(&bound.pin.store, file, &why))?
+        else {
             cursor.batches = None;
             cursor.file += 1;
             continue;
         };
-        let batch = arrange(bound, wanted, file, &batch).map_err(|why| in_file(file, &why))?;
+        let batch = arrange(bound, wanted, file, &batch)
+            .map_err(|why| in_file(&bound.pin.store, file, &why))?;
         let starts = (0..batch.num_rows()).step_by(VECTOR);
         let cut = starts.map(|from| batch.slice(from, VECTOR.min(batch.num_rows() - from)));
         cursor.ready = cut.collect();
@@ -277,7 +288,22 @@ fn arrange(
     )
 }
 
-fn in_file(file: &Source, why: &dyn std::fmt::Display) -> Error {
+/// Why a file could not be read. Those who read formats make text of what they
+/// meet, so that damage is looked for again: it is not the question's fault.
+fn in_file(store: &Arc<Store>, file: &Source, why: &dyn std::fmt::Display) -> Error {
+    let content = store.open_blob(&file.blob);
+    let read = content.and_then(|mut content| {
+        let read = std::io::copy(&mut content, &mut std::io::sink());
+        read.map_err(|error| typed(&error))
+    });
+    match read {
+        Err(Error::Damaged { path, what }) => {
+            let what = format!("{what}, of the file {}", file.name);
+            return Error::Damaged { path, what };
+        }
+        Err(error) => return error,
+        Ok(_) => {}
+    }
     Error::Query(format!("{}: {why}", file.name))
 }
 

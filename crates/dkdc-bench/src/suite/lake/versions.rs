@@ -24,7 +24,7 @@ fn make(path: &Path, mb: usize) -> Result<usize> {
     let mut noise = Noise(3);
     let tx = conn.transaction()?;
     for id in 0..pages {
-        let body = format!("row {id}, ").repeat(150);
+        let body = format!("row {id}, ").repeat(250);
         let body = &body[..1500];
         tx.execute(
             "INSERT INTO t VALUES (?, ?, ?)",

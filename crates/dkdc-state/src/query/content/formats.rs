@@ -78,7 +78,7 @@ pub(super) fn schema(kind: Kind, store: &Arc<Store>, file: &Source) -> Result<Sc
             .infer_schema(content()?, Some(LOOK))
             .map(|(schema, _)| schema),
         Kind::Json => {
-            let lines = lines(content()?).map_err(|why| in_file(file, &why))?;
+            let lines = lines(content()?).map_err(|why| in_file(store, file, &why))?;
             arrow_json::reader::infer_json_schema(lines, Some(LOOK)).map(|(schema, _)| schema)
         }
         Kind::Parquet => builder(store, file).map(|builder| Schema::clone(builder.schema())),
@@ -88,7 +88,7 @@ pub(super) fn schema(kind: Kind, store: &Arc<Store>, file: &Source) -> Result<Sc
             Field::new("text", DataType::Utf8, true),
         ])),
     };
-    schema.map_err(|why| in_file(file, &why))
+    schema.map_err(|why| in_file(store, file, &why))
 }
 
 /// Opens a file for the rows of these columns, of those the schema has. The
@@ -101,7 +101,7 @@ pub(super) fn open(
     names: &[&str],
 ) -> Result<Batches> {
     let content = || store.open_blob(&file.blob);
-    let failed = |why: ArrowError| in_file(file, &why);
+    let failed = |why: ArrowError| in_file(store, file, &why);
     Ok(match kind {
         Kind::Csv => {
             let inferred = csv(file).infer_schema(content()?, Some(1));
@@ -137,7 +137,7 @@ pub(super) fn open(
             let reader = arrow_json::ReaderBuilder::new(Arc::new(Schema::new(fields)))
                 .with_batch_size(VECTOR)
                 .with_coerce_primitive(true)
-                .build(lines(content()?).map_err(|why| in_file(file, &why))?);
+                .build(lines(content()?).map_err(|why| in_file(store, file, &why))?);
             Box::new(reader.map_err(failed)?)
         }
         Kind::Parquet => {
@@ -152,7 +152,7 @@ pub(super) fn open(
                 .with_projection(mask)
                 .with_batch_size(VECTOR)
                 .build();
-            Box::new(reader.map_err(|why| in_file(file, &why))?)
+            Box::new(reader.map_err(|why| in_file(store, file, &why))?)
         }
         Kind::Text => Box::new(std::iter::once(text(store, file, names.contains(&"text")))),
     })
