@@ -148,7 +148,9 @@ impl Table<Row> {
     /// The row that a JSON object means in this table.
     ///
     /// # Errors
-    /// [`Error::InvalidRow`], [`Error::UnknownColumn`], [`Error::InvalidValue`].
+    /// [`InvalidRow`](crate::Error::InvalidRow),
+    /// [`UnknownColumn`](crate::Error::UnknownColumn) and
+    /// [`InvalidValue`](crate::Error::InvalidValue).
     pub fn row_from_json(&self, text: &str) -> Result<Row> {
         self.state
             .store()

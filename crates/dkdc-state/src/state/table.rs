@@ -17,7 +17,7 @@ use crate::record::{Idx, Version, Versioned};
 use crate::schema::TableSchema;
 
 /// A table of a [`State`], whose records are `R`: a type with
-/// [`derive(Record)`](macro@crate::Record), or [`Row`].
+/// [`derive(Record)`](macro@crate::Record), or [`Row`](crate::Row).
 ///
 /// Reads see the current records. Every write makes a version and is durable
 /// when it returns.
