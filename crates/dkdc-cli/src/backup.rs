@@ -6,6 +6,7 @@ use clap::Args;
 use dkdc_state::{Salvaged, State};
 
 use crate::exit::Result;
+use crate::interrupt::Unfinished;
 use crate::output::{Cell, Column, Output, Sheet, say};
 use crate::progress::Progress;
 use crate::store::Stores;
@@ -38,14 +39,15 @@ pub(crate) struct Salvage {
     to: PathBuf,
 }
 
-pub(crate) fn run(backup: &Backup, stores: &Stores) -> Result<()> {
+pub(crate) fn run(backup: &Backup, stores: &Stores, output: &mut Output) -> Result<()> {
     let state = stores.existing()?;
     let mut progress = None;
+    let unfinished = Unfinished::draft(&backup.to);
     let made = state.backup(&backup.to, &mut |now| {
         let bar = progress.get_or_insert_with(|| Progress::new("copying", Some(now.total)));
         bar.set(now.done);
     });
-    drop(progress);
+    drop((progress, unfinished));
     let made = made?;
     say(&format!(
         "{}: {} bytes, as of {}",
@@ -53,16 +55,21 @@ pub(crate) fn run(backup: &Backup, stores: &Stores) -> Result<()> {
         made.bytes,
         made.idx.shown()
     ));
-    Ok(())
+    output.report([
+        ("file", backup.to.display().to_string().into()),
+        ("bytes", made.bytes.into()),
+        ("idx", made.idx.into()),
+    ])
 }
 
 pub(crate) fn salvage(salvage: &Salvage, output: &mut Output) -> Result<()> {
     let mut progress = None;
+    let unfinished = Unfinished::draft(&salvage.to);
     let salvaged = State::salvage(&salvage.from, &salvage.to, &mut |now| {
         let bar = progress.get_or_insert_with(|| Progress::new("salvaging", Some(now.total)));
         bar.set(now.done);
     });
-    drop(progress);
+    drop((progress, unfinished));
     output.sheet(sheet(&salvaged?))
 }
 

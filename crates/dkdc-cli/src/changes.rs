@@ -5,6 +5,7 @@ use dkdc_state::{Change, ChangeKind, Idx};
 
 use crate::cli::parse_idx;
 use crate::exit::{Failure, Result};
+use crate::interrupt::end_with_the_reader;
 use crate::output::{Cell, Column, Format, Output, Sheet};
 use crate::store::Stores;
 
@@ -19,7 +20,7 @@ Example:
 pub(crate) struct Changes {
     /// Only what came after this; `resume` of the last line read. After everything
     /// there is, it is an error: this is not the store that was read
-    #[arg(long, value_name = "IDX", value_parser = parse_idx, default_value = "0")]
+    #[arg(long, value_name = "IDX", value_parser = parse_idx, default_value = "0", allow_negative_numbers = true)]
     after: Idx,
     /// Go on with what is yet to come, until interrupted
     #[arg(long)]
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &Changes, stores: &Stores, output: &mut Output) -> Resul
     let state = stores.existing()?;
     if args.follow {
         let changes = state.follow(args.after)?;
+        end_with_the_reader();
         let rows = changes.map(|change| Ok(row(change?)));
         return output.live(Sheet::streamed(columns(), Box::new(rows)));
     }

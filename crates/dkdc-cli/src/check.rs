@@ -32,7 +32,10 @@ pub(crate) struct Check {
 }
 
 pub(crate) fn run(check: &Check, stores: &Stores, output: &mut Output) -> Result<()> {
-    let state = stores.existing()?;
+    let salvage = "dkdc salvage gets what is sound out of it";
+    let state = stores
+        .existing()
+        .map_err(|failure| failure.if_damaged(salvage))?;
     let expected = check.expect.as_deref().map(read_heads).transpose()?;
     if check.repair {
         let progress = Progress::spinning("repairing");
@@ -54,7 +57,13 @@ pub(crate) fn run(check: &Check, stores: &Stores, output: &mut Output) -> Result
             "mirror: {line}; it is not read, and is written again"
         ));
     }
-    refuse(&state, "is damaged", Code::Damaged, &report.damage)?;
+    let help = if check.repair {
+        salvage.to_owned()
+    } else {
+        format!("--repair mends what is derived from the log, {salvage}")
+    };
+    refuse(&state, "is damaged", Code::Damaged, &report.damage)
+        .map_err(|failure| failure.if_damaged(&help))?;
     if let Some(heads) = expected {
         let expected = state.expect(&heads)?;
         let what = "is not what was expected";

@@ -69,7 +69,7 @@ struct Global {
     json: bool,
     /// How long to wait while another process writes
     #[arg(long, global = true, value_name = "SECONDS", default_value = "30",
-          value_parser = parse_seconds)]
+          value_parser = parse_seconds, allow_negative_numbers = true)]
     wait: Duration,
 }
 
@@ -87,7 +87,7 @@ enum Command {
     /// Records of any table
     #[command(subcommand, after_help = row::EXAMPLE)]
     Row(row::Command),
-    /// Records from a CSV, NDJSON or Parquet file
+    /// Records from a CSV, NDJSON, JSON or Parquet file
     #[command(after_help = import::EXAMPLE)]
     Import(import::Import),
     /// A question in SQL, answered from one snapshot
@@ -143,7 +143,7 @@ enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct AsOf {
     /// Read as of then: '5 minutes ago', 'yesterday 14:00', a time (UTC), an idx
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_negative_numbers = true)]
     pub(crate) as_of: Option<Moment>,
 }
 
@@ -179,19 +179,19 @@ fn dispatch(command: Command, stores: &Stores, output: &mut Output) -> Result<()
         Command::Lake(command) => lake::run(command, stores, output),
         Command::Table(command) => table::run(command, stores, output),
         Command::Row(command) => row::run(command, stores, output),
-        Command::Import(import) => import::run(&import, stores),
+        Command::Import(import) => import::run(&import, stores, output),
         Command::Sql(sql) => sql::run(sql, stores, output),
         Command::Mirror(command) => mirror::run(&command, stores, output),
-        Command::Export(export) => export::run(&export, stores),
+        Command::Export(export) => export::run(&export, stores, output),
         Command::Changes(changes) => changes::run(&changes, stores, output),
         // Who checks need not be told to.
         Command::Check(check) => return check::run(&check, stores, output),
         Command::Head => head::run(stores, output),
-        Command::Backup(backup) => backup::run(&backup, stores),
+        Command::Backup(backup) => backup::run(&backup, stores, output),
         Command::Salvage(salvage) => backup::salvage(&salvage, output),
         Command::Prune(prune) => prune::run(&prune, stores, output),
         Command::Status => status::run(stores, output),
-        Command::Vacuum => vacuum::run(stores),
+        Command::Vacuum => vacuum::run(stores, output),
         Command::Clear(clear) => clear::run(&clear, stores, output),
         Command::Tour(tour) => tour::run(&tour, output),
         Command::Completions { shell } => completions(shell, output),
@@ -219,8 +219,19 @@ fn answer(error: &clap::Error) -> Failure {
             let code = u8::try_from(error.exit_code()).unwrap_or(1);
             Failure::Answered(code)
         }
+        ErrorKind::InvalidUtf8 => Failure::usage(not_utf8()),
         _ => Failure::usage(refusal(&error.render().to_string())),
     }
+}
+
+/// Which argument is the one; clap does not say.
+fn not_utf8() -> String {
+    let arguments = std::env::args_os();
+    let wrong = arguments.filter(|argument| argument.to_str().is_none());
+    let wrong: Vec<String> = wrong
+        .map(|argument| format!("{:?}", argument.to_string_lossy()))
+        .collect();
+    format!("an argument is not UTF-8: {}", wrong.join(", "))
 }
 
 /// clap's paragraphs as one: what is wrong and its tips, without the usage.

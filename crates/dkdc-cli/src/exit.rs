@@ -105,11 +105,23 @@ impl Failure {
     /// The same failure; of damage, with what to do about it.
     pub(crate) fn advised(self) -> Failure {
         match self {
-            Failure::Damaged { path, message } => {
+            Failure::Damaged { ref path, .. } => {
                 let path = in_shell(&path.display().to_string());
                 let advice = format!("dkdc --db {path} check names all that is damaged");
-                Failure::new(Code::Damaged, format!("{message}; {advice}"))
+                self.if_damaged(&advice)
             }
+            other => other,
+        }
+    }
+
+    /// The same failure; of damage, with what this does about it.
+    pub(crate) fn if_damaged(self, help: &str) -> Failure {
+        match self {
+            Failure::Damaged { message, .. }
+            | Failure::Failed {
+                code: Code::Damaged,
+                message,
+            } => Failure::new(Code::Damaged, format!("{message}; {help}")),
             other => other,
         }
     }
@@ -119,7 +131,11 @@ impl Failure {
         match self {
             Failure::Failed { code, message } => Failure::Failed {
                 code,
-                message: format!("{place}: {message}"),
+                // The place is a line of its own; a parser knows only of one.
+                message: format!(
+                    "{place}: {}",
+                    message.replace(" at line 1 column ", " at column ")
+                ),
             },
             other => other,
         }

@@ -15,7 +15,7 @@ use parquet::file::properties::WriterProperties;
 use crate::cli::AsOf;
 use crate::exit::{Code, Failure, Result};
 use crate::file::NewFile;
-use crate::output::{self, Format, counted, say};
+use crate::output::{self, Format, Output, counted, say};
 use crate::progress::Progress;
 use crate::store::Stores;
 
@@ -41,7 +41,7 @@ pub(crate) struct Export {
     as_of: AsOf,
 }
 
-pub(crate) fn run(export: &Export, stores: &Stores) -> Result<()> {
+pub(crate) fn run(export: &Export, stores: &Stores, output: &mut Output) -> Result<()> {
     let format = format_of(&export.to, None)?;
     let state = stores.existing()?;
     let snapshot = match export.as_of.as_of {
@@ -59,7 +59,11 @@ pub(crate) fn run(export: &Export, stores: &Stores) -> Result<()> {
     let schema = if export.history { "history" } else { "main" };
     let rows = snapshot.sql(&format!("from {schema}.\"{name}\" order by idx"))?;
     let as_json = json_columns(&*state.rows(&export.table)?.schema()?);
-    write(rows, &export.to, format, total, state.path(), as_json)
+    let rows = write(rows, &export.to, format, total, state.path(), as_json)?;
+    output.report([
+        ("file", export.to.display().to_string().into()),
+        ("rows", rows.into()),
+    ])
 }
 
 /// The columns of JSON, which SQL has as text.
@@ -99,7 +103,8 @@ pub(crate) fn format_of(path: &Path, asked: Option<Format>) -> Result<Format> {
 }
 
 /// Writes an answer into a file. `total`: its rows, if that is known. `store`:
-/// the one that was asked. `as_json`: columns whose text is JSON.
+/// the one that was asked. `as_json`: columns whose text is JSON. Returns how many
+/// rows there were.
 pub(crate) fn write(
     batches: Batches,
     path: &Path,
@@ -107,7 +112,7 @@ pub(crate) fn write(
     total: Option<u64>,
     store: &Path,
     as_json: Vec<String>,
-) -> Result<()> {
+) -> Result<u64> {
     let mut file = NewFile::begin(path, true, 0o666, store)?;
     let progress = Progress::new("rows", total);
     let mut failed = None;
@@ -123,7 +128,7 @@ pub(crate) fn write(
     file.finish()?;
     drop(progress);
     say(&format!("{}: {}", path.display(), counted(rows, "row")));
-    Ok(())
+    Ok(rows)
 }
 
 fn rows(

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::exit::{Code, Failure, Result};
+use crate::interrupt::Unfinished;
 
 /// A file on its way.
 pub(crate) struct NewFile {
@@ -20,7 +21,7 @@ pub(crate) struct NewFile {
 
 enum To {
     Device(File),
-    Beside(NamedTempFile),
+    Beside(NamedTempFile, Unfinished),
 }
 
 impl NewFile {
@@ -55,13 +56,16 @@ impl NewFile {
             let folder = target
                 .parent()
                 .filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            let start = format!(".dkdc-{}-", std::process::id());
+            let unfinished = Unfinished::begin(folder.join(&start));
             let mut beside = Builder::new();
-            beside.prefix(".dkdc-");
+            beside.prefix(&start);
             if let Some(permissions) = permissions(mode) {
                 beside.permissions(permissions);
             }
-            let beside = beside.tempfile_in(folder.unwrap_or(Path::new(".")));
-            To::Beside(beside.map_err(failed)?)
+            let beside = beside.tempfile_in(folder);
+            To::Beside(beside.map_err(failed)?, unfinished)
         };
         Ok(NewFile {
             target: target.to_owned(),
@@ -74,7 +78,7 @@ impl NewFile {
     pub(crate) fn content(&mut self) -> &mut File {
         match &mut self.to {
             To::Device(device) => device,
-            To::Beside(beside) => beside.as_file_mut(),
+            To::Beside(beside, _) => beside.as_file_mut(),
         }
     }
 
@@ -87,7 +91,7 @@ impl NewFile {
     pub(crate) fn finish(self) -> Result<()> {
         let target = &self.target;
         let failed = |error: io::Error| Failure::file(target, &error);
-        let To::Beside(beside) = self.to else {
+        let To::Beside(beside, _unfinished) = self.to else {
             return Ok(());
         };
         beside.as_file().sync_all().map_err(failed)?;

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dkdc_state::{ColumnDef, ColumnType, State, TableDef, TableSchema};
 
-use crate::exit::{Code, Failure, Result};
-use crate::output::{counted, say};
+use crate::exit::{Failure, Result};
+use crate::output::{Output, counted, say};
 use crate::progress::Progress;
 use crate::row::RequestKey;
 use crate::store::Stores;
@@ -28,6 +28,7 @@ Files:
   .csv, .tsv          a line of names, then a line a record; an empty field is
                       NULL, \"\" is an empty text
   .ndjson, .jsonl     a JSON object a line
+  .json               an array of JSON objects
   .parquet            any, with plain columns, lists or structs
 
 Example:
@@ -55,6 +56,7 @@ pub(crate) struct Import {
 enum Kind {
     Csv(u8),
     Ndjson,
+    Json,
     Parquet,
 }
 
@@ -68,7 +70,7 @@ struct Source<'a> {
     kind: Kind,
 }
 
-pub(crate) fn run(import: &Import, stores: &Stores) -> Result<()> {
+pub(crate) fn run(import: &Import, stores: &Stores, output: &mut Output) -> Result<()> {
     let source = Source::new(import)?;
     let how = if import.upsert {
         How::Upsert
@@ -86,7 +88,10 @@ pub(crate) fn run(import: &Import, stores: &Stores) -> Result<()> {
     drop(progress);
     let Some(count) = count else {
         say(write::MADE_BEFORE);
-        return Ok(());
+        return output.report([
+            ("table", import.table.as_str().into()),
+            ("rows", 0_u64.into()),
+        ]);
     };
     if let Target::New(def) = &target {
         let columns = def.columns.iter();
@@ -96,7 +101,10 @@ pub(crate) fn run(import: &Import, stores: &Stores) -> Result<()> {
     }
     let rows = counted(count, "row");
     say(&format!("{rows} {} in {}", how.done(), import.table));
-    Ok(())
+    output.report([
+        ("table", import.table.as_str().into()),
+        ("rows", count.into()),
+    ])
 }
 
 /// The table that is there, or the one that the file calls for: that one is
@@ -122,7 +130,7 @@ impl<'a> Source<'a> {
         let kind = kind(path).ok_or_else(|| {
             let path = path.display();
             Failure::usage(format!(
-                "{path}: not named .csv, .tsv, .ndjson, .jsonl or .parquet"
+                "{path}: not named .csv, .tsv, .ndjson, .jsonl, .json or .parquet"
             ))
         })?;
         let meta = path
@@ -150,14 +158,14 @@ impl<'a> Source<'a> {
     fn place(&self) -> String {
         match self.kind {
             Kind::Csv(_) | Kind::Ndjson => format!("{} line", self.name),
-            Kind::Parquet => format!("{} row", self.name),
+            Kind::Json | Kind::Parquet => format!("{} row", self.name),
         }
     }
 
     /// How many rows there are, where the file says so.
     fn count(&self) -> Result<Option<u64>> {
         match self.kind {
-            Kind::Csv(_) | Kind::Ndjson => Ok(None),
+            Kind::Csv(_) | Kind::Ndjson | Kind::Json => Ok(None),
             Kind::Parquet => parquet::count(self).map(Some),
         }
     }
@@ -166,11 +174,19 @@ impl<'a> Source<'a> {
     fn columns(&self) -> Result<Vec<ColumnDef>> {
         let found = match self.kind {
             Kind::Csv(delimiter) => csv::columns(self, delimiter),
-            Kind::Ndjson => ndjson::columns(self),
+            Kind::Ndjson | Kind::Json => ndjson::columns(self),
             Kind::Parquet => parquet::columns(self),
         }?;
         // The number of the version that a record had where it came from.
-        let found = found.into_iter().filter(|(name, _)| name != "idx");
+        let (own, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|(name, _)| name == "idx");
+        if !own.is_empty() {
+            say(&format!(
+                "{}: the column idx is left out, as versions get numbers of their own; call it \
+                 something else to keep it",
+                self.name
+            ));
+        }
+        let found = found.into_iter();
         Ok(found.map(|(name, ty)| ColumnDef::new(name, ty)).collect())
     }
 
@@ -180,14 +196,14 @@ impl<'a> Source<'a> {
     ) -> Result<Box<dyn Iterator<Item = Numbered> + Send + 's>> {
         Ok(match self.kind {
             Kind::Csv(delimiter) => Box::new(csv::rows(self, delimiter, table)?),
-            Kind::Ndjson => Box::new(ndjson::rows(self, table)?),
+            Kind::Ndjson | Kind::Json => Box::new(ndjson::rows(self, table)?),
             Kind::Parquet => Box::new(parquet::rows(self, table)?),
         })
     }
 
     /// A failure about one row.
     fn wrong(&self, number: u64, why: impl std::fmt::Display) -> Failure {
-        Failure::new(Code::Usage, format!("{} {number}: {why}", self.place()))
+        Failure::usage(why.to_string()).at(&format!("{} {number}", self.place()))
     }
 
     fn no_id(&self) -> String {
@@ -225,6 +241,7 @@ fn kind(path: &Path) -> Option<Kind> {
         "csv" => Kind::Csv(b','),
         "tsv" => Kind::Csv(b'\t'),
         "ndjson" | "jsonl" => Kind::Ndjson,
+        "json" => Kind::Json,
         "parquet" => Kind::Parquet,
         _ => return None,
     })
@@ -244,6 +261,7 @@ mod tests {
             ("PEOPLE.CSV", Some(Kind::Csv(b','))),
             ("a.b.tsv", Some(Kind::Csv(b'\t'))),
             ("people.jsonl", Some(Kind::Ndjson)),
+            ("people.json", Some(Kind::Json)),
             ("people.parquet", Some(Kind::Parquet)),
             ("people.xlsx", None),
             ("people", None),

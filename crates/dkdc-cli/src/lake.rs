@@ -230,8 +230,8 @@ fn rm(stores: &Stores, name: &Name, recursive: bool, output: &mut Output) -> Res
     if !many {
         let deleted = lake.delete(&name.parsed()?)?;
         let restore = Restore::new(stores, "lake", &[&name.name]).user(name.user.as_deref());
-        say_deleted(&format!("file {}", name.name), &restore, &deleted);
-        return Ok(());
+        let what = format!("file {}", name.name);
+        return say_deleted(output, &what, ("name", &name.name), &restore, &deleted);
     }
     let user = name.user.as_deref();
     let mut files = if recursive {
@@ -245,17 +245,21 @@ fn rm(stores: &Stores, name: &Name, recursive: bool, output: &mut Output) -> Res
         return Err(Failure::new(Code::NotFound, message));
     }
     lake.delete_all(&files)?;
-    output.line(&format!(
-        "{} deleted; dkdc lake restore brings any version back",
-        counted(files.len() as u64, "file")
-    ))
+    let count = files.len() as u64;
+    say(&format!(
+        "{} deleted; {} lake restore brings any version back",
+        counted(count, "file"),
+        stores.dkdc()
+    ));
+    output.report([("files", count.into())])
 }
 
 fn mv(stores: &Stores, from: Name, to: &str, recursive: bool, output: &mut Output) -> Result<()> {
     let lake = having(stores, &from)?;
     if recursive {
         let moved = lake.rename_path(&from.name, to, from.user.as_deref())?;
-        return output.line(&format!("{} moved", counted(moved, "file")));
+        say(&format!("{} moved", counted(moved, "file")));
+        return output.report([("files", moved.into())]);
     }
     let mut new = FileName::parse(to)?;
     new.user.clone_from(&from.user);

@@ -16,6 +16,7 @@ mod file;
 mod head;
 mod import;
 mod input;
+mod interrupt;
 mod lake;
 mod mirror;
 mod output;

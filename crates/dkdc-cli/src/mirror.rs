@@ -35,10 +35,13 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, stores: &Stores, output: &mut Output) -> Result<()> {
     let state = stores.existing()?;
     match command {
-        Command::Status => return output.sheet(sheet(&state)?),
+        Command::Status => {}
         Command::Seal => working("sealing", || state.seal_mirror())?,
         Command::Rebuild => working("rebuilding", || state.rebuild_mirror())?,
         Command::Drop => state.drop_mirror()?,
+    }
+    if matches!(command, Command::Status) || output.is_for_programs() {
+        return output.sheet(sheet(&state)?);
     }
     let tables = state.mirror_status()?;
     let sum = |of: fn(&MirroredTable) -> u64| tables.iter().map(of).sum::<u64>();

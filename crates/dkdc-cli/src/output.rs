@@ -236,6 +236,23 @@ impl Output {
         Ok(())
     }
 
+    /// True when a program asked for results.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        self.format() != Format::Table
+    }
+
+    /// What a command did, for programs: one row, in the format asked for. People
+    /// are told in words, with [`say`].
+    pub(crate) fn report<const N: usize>(&mut self, done: [(&str, Cell); N]) -> Result<()> {
+        if !self.is_for_programs() {
+            return Ok(());
+        }
+        let columns = done.iter().map(|(name, _)| Column::new(*name, ""));
+        let columns = columns.collect();
+        let row = done.map(|(_, cell)| cell).into();
+        self.sheet(Sheet::of(columns, vec![row]))
+    }
+
     /// Writes a line of text that is itself the result.
     pub(crate) fn line(&mut self, text: &str) -> Result<()> {
         let line = escaped(text);

@@ -4,7 +4,7 @@
 use dkdc_state::{Idx, Record, Row, TableSchema, ValueError, Version, Versioned};
 
 use crate::exit::{Failure, Result};
-use crate::output::{Cell, Column, Rows, Sheet, escaped, say};
+use crate::output::{Cell, Column, Output, Rows, Sheet, escaped, say};
 use crate::store::Stores;
 
 /// `idx`, `id`, then the columns.
@@ -177,8 +177,15 @@ impl Restore {
     }
 }
 
-/// Says that a record is gone, and the command that brings it back.
-pub(crate) fn say_deleted(what: &str, restore: &Restore, deleted: &Version) {
+/// Says that a record is gone, and the command that brings it back. `key`: what
+/// it is called in a result for programs, and its id.
+pub(crate) fn say_deleted(
+    output: &mut Output,
+    what: &str,
+    key: (&str, &str),
+    restore: &Restore,
+    deleted: &Version,
+) -> Result<()> {
     match deleted.prev {
         Some(idx) => say(&format!(
             "{what} is deleted; to bring it back: {}",
@@ -186,6 +193,11 @@ pub(crate) fn say_deleted(what: &str, restore: &Restore, deleted: &Version) {
         )),
         None => say(&format!("{what} is deleted")),
     }
+    output.report([
+        ("idx", deleted.idx.into()),
+        ("op", deleted.op.name().into()),
+        (key.0, key.1.into()),
+    ])
 }
 
 /// A word as a shell takes it. What [`say`] would show as an escape is one to

@@ -142,13 +142,13 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             write,
             if_version: Some(expected),
         } => put_if(&state, &write, expected, output),
-        Command::Erase(erase) => erase::run(&state, &erase),
+        Command::Erase(erase) => erase::run(&state, &erase, output),
         Command::Get { record, as_of } => get(&state, &record, &as_of, output),
         Command::Rm(Record { table, id }) => {
             let deleted = state.rows(&table)?.delete(&id)?;
             let restore = Restore::new(stores, "row", &[&table, &id]);
-            say_deleted(&format!("{table} {id:?}"), &restore, &deleted);
-            Ok(())
+            let what = format!("{table} {id:?}");
+            say_deleted(output, &what, ("id", &id), &restore, &deleted)
         }
         Command::History { record, as_of } => history(&state, &record, &as_of, output),
         Command::Restore { record, version } => {
@@ -163,7 +163,7 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
 fn put(state: &State, how: How, write: &Write, output: &mut Output) -> Result<()> {
     let table = state.rows(&write.table)?;
     if write.record == "-" {
-        return put_stdin(state, &table, how, write.request.key());
+        return put_stdin(state, &table, how, write.request.key(), output);
     }
     let table = write.request.of(table);
     let row = table.row_from_json(&write.record)?;
@@ -196,7 +196,13 @@ fn put_if(state: &State, write: &Write, expected: Idx, output: &mut Output) -> R
 }
 
 /// All lines of stdin in one transaction.
-fn put_stdin(state: &State, table: &Table<Row>, how: How, key: Option<&str>) -> Result<()> {
+fn put_stdin(
+    state: &State,
+    table: &Table<Row>,
+    how: How,
+    key: Option<&str>,
+    output: &mut Output,
+) -> Result<()> {
     let target = Target::Known(table.schema()?);
     let schema = target.schema()?;
     let parse = |number: u64, line: &str| {
@@ -217,12 +223,11 @@ fn put_stdin(state: &State, table: &Table<Row>, how: How, key: Option<&str>) -> 
     let what = write::What { how, key };
     let count = write::all(state, &target, what, "stdin line", rows, &progress)?;
     drop(progress);
-    let Some(count) = count else {
-        say(write::MADE_BEFORE);
-        return Ok(());
-    };
-    say(&format!("{} {}", counted(count, "row"), how.done()));
-    Ok(())
+    match count {
+        Some(count) => say(&format!("{} {}", counted(count, "row"), how.done())),
+        None => say(write::MADE_BEFORE),
+    }
+    output.report([("rows", count.unwrap_or(0).into())])
 }
 
 /// Shows a version that was just written.

@@ -88,7 +88,7 @@ pub(crate) fn run(sql: Sql, stores: &Stores, output: &mut Output) -> Result<()> 
     })?;
     match file {
         Some((path, format)) => {
-            export::write(answer, &path, format, None, state.path(), Vec::new())
+            export::write(answer, &path, format, None, state.path(), Vec::new()).map(drop)
         }
         None => output.sheet(sheet(answer)),
     }

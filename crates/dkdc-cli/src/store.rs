@@ -63,7 +63,12 @@ impl Stores {
             return self.open(path, true);
         }
         let folder = folder()?;
-        fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
+        fs::create_dir_all(&folder).map_err(|error| {
+            if folder.exists() && !folder.is_dir() {
+                return Failure::usage(format!("{}: it is no folder", folder.display()));
+            }
+            Failure::file(&folder, &error)
+        })?;
         self.open(&folder.join(file), true)
     }
 

@@ -112,7 +112,7 @@ pub(crate) struct Ls {
     #[arg(long)]
     label: Option<String>,
     /// At most so many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<usize>,
     #[command(flatten)]
     as_of: AsOf,
@@ -191,8 +191,8 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             let id = todos.resolve(&id)?;
             let deleted = todos.delete(&id)?;
             let restore = Restore::new(stores, "todo", &[&id]);
-            say_deleted(&format!("todo {id}"), &restore, &deleted);
-            Ok(())
+            let what = format!("todo {id}");
+            say_deleted(output, &what, ("id", &id), &restore, &deleted)
         }
         Command::History { id, as_of } => {
             let todos = having(stores, &id)?;

@@ -1,7 +1,7 @@
 //! `dkdc vacuum`: the store without what was deleted, and its space given back.
 
 use crate::exit::Result;
-use crate::output::say;
+use crate::output::{Output, say};
 use crate::progress::Progress;
 use crate::row;
 use crate::store::Stores;
@@ -13,7 +13,7 @@ prune do it by themselves, clear does not.
 Example:
   dkdc vacuum";
 
-pub(crate) fn run(stores: &Stores) -> Result<()> {
+pub(crate) fn run(stores: &Stores, output: &mut Output) -> Result<()> {
     let state = stores.existing()?;
     let progress = Progress::spinning("vacuuming");
     let vacuumed = state.vacuum();
@@ -23,5 +23,9 @@ pub(crate) fn run(stores: &Stores) -> Result<()> {
         "{} bytes, before it {}",
         vacuumed.after, vacuumed.before
     ));
+    output.report([
+        ("bytes", vacuumed.after.into()),
+        ("before", vacuumed.before.into()),
+    ])?;
     row::left(&vacuumed.left)
 }

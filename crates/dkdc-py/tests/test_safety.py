@@ -109,6 +109,42 @@ def test_pythons_own_sqlite_is_kept_from_open_stores(state, dbpath, tmp_path):
     reader.close()
 
 
+def test_a_second_sqlite_that_nobody_keeps_away_takes_no_acknowledged_write(dbpath):
+    # Python's own library, called past its module: it closes as the last one, with no
+    # lock left to stop it, and removes the log into which the store writes on.
+    script = (
+        "import _sqlite3, ctypes, os, sys\n"
+        "from dkdc_state import State, errors\n"
+        "class Notes(State): tables = {'notes': {'id': str}}\n"
+        "notes = Notes(sys.argv[1]).table('notes')\n"
+        "other = ctypes.CDLL(_sqlite3.__file__)\n"
+        "def disturb():\n"
+        "    db = ctypes.c_void_p()\n"
+        "    assert other.sqlite3_open(os.fsencode(sys.argv[1]), ctypes.byref(db)) == 0\n"
+        "    sql = b'select count(*) from notes'\n"
+        "    assert other.sqlite3_exec(db, sql, None, None, None) == 0\n"
+        "    assert other.sqlite3_close(db) == 0\n"
+        "for n in range(30):\n"
+        "    if n % 10 == 9: disturb()\n"
+        "    try:\n"
+        "        notes.append(id=f'n{n}')\n"
+        "        os.write(1, f'n{n}\\n'.encode())\n"
+        "    except errors.StateError as error:\n"
+        "        os.write(2, f'{type(error).__name__}: {error}\\n'.encode())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, dbpath], capture_output=True, timeout=60, check=False
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    acknowledged = done.stdout.decode().split()
+    assert len(acknowledged) >= 9, said
+    notes = Notes(dbpath=dbpath)
+    lost = [id for id in acknowledged if id not in notes.table("notes")]
+    assert not lost, said
+    assert notes.check() == []
+
+
 def test_opening_the_file_of_an_open_store_warns(state, dbpath):
     # The warning becomes the error, so that nothing is opened.
     with warnings.catch_warnings():

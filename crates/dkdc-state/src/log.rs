@@ -427,6 +427,14 @@ pub(crate) fn locate(path: &Path, waited: Duration, error: Error) -> Error {
                 what: message,
             },
             Some(ErrorCode::ReadOnly) => Error::ReadOnly { path, why: message },
+            Some(ErrorCode::CannotOpen) => match access::unreadable(&path) {
+                Some(error) => Error::io(&path, error),
+                None => Error::Sqlite {
+                    path,
+                    code,
+                    message,
+                },
+            },
             _ => Error::Sqlite {
                 path,
                 code,

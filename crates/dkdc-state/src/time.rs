@@ -170,6 +170,7 @@ fn clock_time(text: &str) -> Result<civil::Time, String> {
     } else {
         text.to_owned()
     };
+    refuse_leap_second(&padded)?;
     let time: civil::Time = padded.parse().map_err(reason)?;
     match time.subsec_nanosecond() % 1000 {
         0 => Ok(time),
@@ -211,8 +212,8 @@ const OUT_OF_RANGE: &str = "it is not between 0001-01-01 and 9999-12-30T22:00:00
 pub(crate) fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
     let text = joined(text.trim());
     let pieces = temporal::Pieces::parse(&text).map_err(reason)?;
-    if text.contains(":60") {
-        return Err("a leap second, which no timestamp here is".to_owned());
+    if let Some((_, time)) = text.split_once(['T', 't', ' ']) {
+        refuse_leap_second(time)?;
     }
     let date_time = pieces
         .date()
@@ -232,6 +233,19 @@ pub(crate) fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
         return Err(TOO_FINE.to_owned());
     }
     within_years(time)
+}
+
+/// A time of day, and what may follow it, that jiff would take for the second
+/// before: with colons or without.
+fn refuse_leap_second(text: &str) -> Result<(), String> {
+    let clock = text
+        .bytes()
+        .take_while(|b| b.is_ascii_digit() || *b == b':');
+    let digits: Vec<u8> = clock.filter(u8::is_ascii_digit).collect();
+    match digits.as_slice() {
+        [_, _, _, _, b'6', b'0'] => Err("a leap second, which no timestamp here is".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// Other programs put a space before an offset or a zone, or write `UTC`.

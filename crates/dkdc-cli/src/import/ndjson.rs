@@ -1,4 +1,5 @@
-//! NDJSON: a JSON object a line.
+//! NDJSON, a JSON object a line; and JSON, an array of objects, which is read
+//! whole.
 
 use std::collections::BTreeMap;
 use std::io::BufReader;
@@ -9,14 +10,14 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::infer::Guess;
-use super::{Columns, Source};
+use super::{Columns, Kind, Source};
 use crate::exit::{Failure, Result};
 use crate::input;
 use crate::write::Numbered;
 
 pub(super) fn columns(source: &Source<'_>) -> Result<Columns> {
     let mut guesses: Vec<(String, Guess)> = Vec::new();
-    for line in input::lines(BufReader::new(source.open()?), &source.name) {
+    for line in objects(source)? {
         let (number, line) = line?;
         for (name, json) in object::<Json>(source, number, serde_json::from_str(&line))? {
             match guesses.iter_mut().find(|(known, _)| *known == name) {
@@ -40,8 +41,7 @@ pub(super) fn rows<'s>(
     source: &'s Source<'_>,
     table: &'s TableSchema,
 ) -> Result<impl Iterator<Item = Numbered> + Send + 's> {
-    let lines = input::lines(BufReader::new(source.open()?), &source.name);
-    Ok(lines.map(|line| {
+    Ok(objects(source)?.map(|line| {
         let (number, line) = line?;
         check_id(source, number, &line)?;
         let place = || format!("{} {number}", source.place());
@@ -49,6 +49,29 @@ pub(super) fn rows<'s>(
         let row = row.map_err(|error| Failure::from(error).at(&place()))?;
         Ok((number, row))
     }))
+}
+
+/// Texts of objects, numbered.
+type Objects<'s> = Box<dyn Iterator<Item = Result<(u64, String)>> + Send + 's>;
+
+fn objects<'s>(source: &'s Source<'_>) -> Result<Objects<'s>> {
+    let content = BufReader::new(source.open()?);
+    if source.kind != Kind::Json {
+        return Ok(Box::new(input::lines(content, &source.name)));
+    }
+    let text = std::io::read_to_string(content);
+    let text = text.map_err(|error| Failure::file(source.path, &error))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let parsed = serde_json::from_str::<Vec<Box<RawValue>>>(text);
+    let objects = parsed.map_err(|error| {
+        let why = match error.classify() {
+            Category::Data => "expected an array of JSON objects".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::usage(format!("{}: {why}", source.name))
+    })?;
+    let objects = objects.into_iter().map(|json| json.get().to_owned());
+    Ok(Box::new((1..).zip(objects).map(Ok)))
 }
 
 /// Refuses a line that has no id, or two.

@@ -57,7 +57,7 @@ pub(crate) struct Log {
     /// A path of the lake, or a file [default: everything]
     path: Option<String>,
     /// At most so many
-    #[arg(short = 'n', long, value_name = "COUNT")]
+    #[arg(short = 'n', long, value_name = "COUNT", allow_negative_numbers = true)]
     limit: Option<usize>,
 }
 

@@ -98,6 +98,12 @@ impl Add {
         for pattern in &self.exclude {
             options = options.exclude(pattern);
         }
+        if self.folder.is_file() {
+            return Err(Failure::usage(format!(
+                "{}: a file; dkdc lake put takes it",
+                self.folder.display()
+            )));
+        }
         // What cannot be read is refused before a store is made.
         std::fs::read_dir(&self.folder).map_err(|error| Failure::file(&self.folder, &error))?;
         let mut nowhere = None;

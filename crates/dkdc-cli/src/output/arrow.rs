@@ -163,6 +163,9 @@ fn single(value: f32) -> Cell {
 /// Days are text in every format; jiff's years end sooner than Arrow's.
 fn date(array: &dyn Array, at: usize) -> Result<Cell> {
     let days = array.as_primitive::<Date32Type>().value(at);
+    if let Some(infinite) = infinite(days.into(), i32::MAX.into()) {
+        return Ok(infinite);
+    }
     let epoch = jiff::civil::date(1970, 1, 1);
     let span = jiff::Span::new().try_days(days);
     match span.and_then(|span| epoch.checked_add(span)) {
@@ -171,7 +174,23 @@ fn date(array: &dyn Array, at: usize) -> Result<Cell> {
     }
 }
 
+/// DuckDB has a day and a time after all others, and one before.
+fn infinite(value: i64, most: i64) -> Option<Cell> {
+    let text = match value {
+        value if value == most => "infinity",
+        value if value == -most => "-infinity",
+        _ => return None,
+    };
+    Some(Cell::from(text))
+}
+
 fn timestamp(array: &dyn Array, unit: TimeUnit, at: usize) -> Result<Cell> {
+    if unit == TimeUnit::Microsecond {
+        let micros = array.as_primitive::<TimestampMicrosecondType>().value(at);
+        if let Some(infinite) = infinite(micros, i64::MAX) {
+            return Ok(infinite);
+        }
+    }
     let time = match unit {
         TimeUnit::Second => {
             Timestamp::from_second(array.as_primitive::<TimestampSecondType>().value(at))
@@ -260,6 +279,16 @@ mod tests {
         );
         let enumeration: DictionaryArray<Int8Type> = ["a", "b"].into_iter().collect();
         assert_eq!(one(enumeration), ("string".to_owned(), Cell::from("a")));
+    }
+
+    #[test]
+    fn what_is_infinite_is_called_so() {
+        let days = arrow_array::Date32Array::from(vec![i32::MAX]);
+        assert_eq!(one(days).1, Cell::from("infinity"));
+        let days = arrow_array::Date32Array::from(vec![-i32::MAX]);
+        assert_eq!(one(days).1, Cell::from("-infinity"));
+        let times = arrow_array::TimestampMicrosecondArray::from(vec![-i64::MAX]);
+        assert_eq!(one(times).1, Cell::from("-infinity"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use dkdc_state::State;
 use super::{Record, not_found};
 use crate::confirm;
 use crate::exit::{Code, Failure, Result};
-use crate::output::{counted, escaped, say};
+use crate::output::{Output, counted, escaped, say};
 use crate::progress::Progress;
 
 pub(super) const HELP: &str = "\
@@ -30,7 +30,7 @@ pub(crate) struct Erase {
     force: bool,
 }
 
-pub(super) fn run(state: &State, erase: &Erase) -> Result<()> {
+pub(super) fn run(state: &State, erase: &Erase, output: &mut Output) -> Result<()> {
     let table = state.rows(&erase.table)?;
     let mut versions = 0;
     for id in &erase.ids {
@@ -60,6 +60,10 @@ pub(super) fn run(state: &State, erase: &Erase) -> Result<()> {
         counted(erased.versions, "version"),
         counted(erased.blobs, "content")
     ));
+    output.report([
+        ("versions", erased.versions.into()),
+        ("contents", erased.blobs.into()),
+    ])?;
     left(&erased.left)
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Ls {
     #[arg(long, value_name = "COL", allow_hyphen_values = true)]
     order: Vec<String>,
     /// At most so many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<usize>,
     #[command(flatten)]
     as_of: AsOf,

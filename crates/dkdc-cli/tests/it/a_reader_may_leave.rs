@@ -36,6 +36,13 @@ fn every_format_ends_quietly() {
 }
 
 #[test]
+fn a_reader_who_leaves_while_nothing_comes_is_noticed() {
+    let shell = Shell::with_people();
+    let line = first_line(&shell, &["changes", "--follow"]);
+    assert!(line.starts_with("{\"idx\":"), "{line}");
+}
+
+#[test]
 fn so_does_a_large_file() {
     let shell = Shell::new();
     shell.write("large.txt", "a line\n".repeat(1_000_000));

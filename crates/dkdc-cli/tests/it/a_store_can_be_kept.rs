@@ -2,7 +2,10 @@
 //! rescues work: each is one command, says what it did, and ends with a code that a
 //! script can trust.
 
-use crate::shell::{Shell, text};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+use crate::shell::{DKDC, Shell, text};
 
 fn shell() -> Shell {
     let shell = Shell::with_people();
@@ -29,6 +32,39 @@ fn a_backup_is_a_store_and_replaces_nothing() {
     let line = shell.fails(4, &["backup", "copy.db"]);
     assert!(line.contains("copy.db is there already"), "{line}");
     shell.fails(3, &["backup", "no/such/folder.db"]);
+}
+
+#[test]
+fn a_command_that_is_interrupted_leaves_no_file_behind() {
+    let shell = shell();
+    let endless = "select range as n from range(100000000000)";
+    let mut command = shell.command(DKDC);
+    let mut child = command
+        .args(["sql", endless, "-o", "all.csv"])
+        .spawn()
+        .expect("dkdc runs");
+    let names = || -> Vec<String> {
+        let entries = std::fs::read_dir(shell.folder()).expect("a folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
+    };
+    let begun = || names().iter().any(|name| name.starts_with(".dkdc-"));
+    while !begun() {
+        assert!(
+            child.try_wait().expect("a child").is_none(),
+            "{:?}",
+            names()
+        );
+        std::thread::yield_now();
+    }
+    let pid = child.id().to_string();
+    let kill = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(kill.expect("kill runs").success());
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.signal(), Some(2), "{status}");
+    assert!(!begun() && !shell.path("all.csv").exists(), "{:?}", names());
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 
-use crate::shell::Shell;
+use crate::shell::{DKDC, Shell};
 
 /// Refused with this code, by a line that says all of this.
 fn refused(shell: &Shell, code: i32, args: &[&str], says: &[&str]) {
@@ -224,7 +224,7 @@ fn rows_that_are_none_are_refused() {
         (r#"{"id": "", "name": "A"}"#, "1 to 1024 bytes"),
         (r#"{"id": 1, "name": "A"}"#, "must be a string"),
         (long.as_str(), "this one has 1025"),
-        (r#"{"id": "a", "name": "A""#, "line 1 column"),
+        (r#"{"id": "a", "name": "A""#, " column 2"),
         (r#"{"id": "a", "id": "b", "name": "A"}"#, "twice"),
         (r#"["a"]"#, "people"),
         ("", "people"),
@@ -281,7 +281,7 @@ fn text_that_is_not_utf_8_is_refused() {
     let shell = Shell::with_people();
     let latin = OsString::from_vec(b"caf\xe9".to_vec());
     let line = shell.fails(2, &[OsStr::new("todo"), OsStr::new("add"), &latin]);
-    assert!(line.contains("UTF-8"), "{line}");
+    assert!(line.contains("UTF-8: \"caf"), "{line}");
     let ended = shell.dkdc_reading(
         b"{\"id\": \"a\", \"name\": \"A\"}\n{\"id\": \"caf\xe9\", \"name\": \"A\"}\n",
         &["row", "append", "people", "-"],
@@ -395,7 +395,35 @@ fn arguments_that_cannot_be_are_refused_with_a_tip() {
         &["todo", "add", "x", "--priority", "high"],
         &["'high'", "--priority"],
     );
-    refused(&shell, 2, &["todo", "ls", "--limit", "-1"], &["-1"]);
+    for args in [
+        &["todo", "ls", "--limit", "-1"][..],
+        &["row", "ls", "people", "--limit", "-1"],
+        &["todo", "ls", "--as-of", "-1"],
+        &["todo", "ls", "--wait", "-1"],
+        &["changes", "--after", "-1"],
+    ] {
+        refused(&shell, 2, args, &["invalid value '-1' for '--"]);
+    }
+    shell.write("file", "");
+    refused(&shell, 2, &["lake", "add", "file"], &["lake put"]);
+    let mut elsewhere = shell.command(DKDC);
+    let elsewhere = elsewhere.env("DKDC_DIR", "file").args(["todo", "add", "x"]);
+    let said = elsewhere.output().expect("dkdc runs");
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert_eq!(
+        (said.status.code(), text.as_str()),
+        (Some(2), "dkdc: file: it is no folder\n")
+    );
+    refused(
+        &shell,
+        2,
+        &["table", "new", "t", "a:int", "--index", "a,a"],
+        &["twice"],
+    );
+    let many: Vec<String> = (0..3000).map(|n| format!("c{n}:int")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let many = [&["table", "new", "t"][..], &many].concat();
+    refused(&shell, 2, &many, &["3000 columns are too many"]);
     refused(
         &shell,
         2,

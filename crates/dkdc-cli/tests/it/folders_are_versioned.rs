@@ -93,8 +93,8 @@ fn differences_and_the_log_are_shown() {
     ]);
     assert!(lines.contains("-two") && lines.contains("+2"), "{lines}");
     shell.fails(3, &["lake", "show", "tree/a.csv"]);
-    let deleted = shell.ok(&["lake", "rm", "moved/*.tmp"]);
-    assert!(deleted.starts_with("1 file deleted"), "{deleted}");
+    let deleted = shell.dkdc(&["lake", "rm", "moved/*.tmp"]);
+    assert!(deleted.err.starts_with("1 file deleted"), "{deleted:?}");
     shell.ok(&["lake", "rm", "-r", "moved"]);
     shell.fails(3, &["lake", "rm", "-r", "moved"]);
     let du = shell.ok(&["lake", "du", "--json"]);

@@ -255,7 +255,7 @@ fn an_export_is_an_import() {
     let row = json!({"id": "a", "name": "x,\"y\"\n", "born": "0001-01-01", "n": i64::MIN,
         "score": 0.1, "tags": ["a,b", null], "data": "00ff", "extra": {"k": "v"}});
     shell.ok(&["row", "append", "people", &row.to_string()]);
-    for name in ["copy.csv", "copy.ndjson"] {
+    for name in ["copy.csv", "copy.ndjson", "copy.json"] {
         let format = name.split('.').next_back().unwrap_or_default();
         shell.write(name, shell.ok(&["row", "ls", "people", "--format", format]));
         let store = format!("{format}.db");
@@ -278,6 +278,42 @@ fn an_export_is_an_import() {
         copied[0].as_object_mut().expect("an object").remove("idx");
         assert_eq!(copied[0], row, "{format}");
     }
+}
+
+#[test]
+fn a_json_file_is_an_array_of_objects() {
+    let shell = Shell::new().with("DKDC_DB", "data.db");
+    shell.write(
+        "a.json",
+        "[\n {\"id\": \"a\", \"n\": 1},\n {\"id\": \"b\"}\n]",
+    );
+    shell.ok(&["import", "t", "a.json"]);
+    let ids = shell.ok(&["sql", "select id, n from t order by id", "--format", "csv"]);
+    assert_eq!(ids, "id,n\na,1\nb,\n");
+    for (text, says) in [
+        ("{\"id\": \"a\"}", "b.json: expected an array"),
+        (
+            "[{\"id\": \"c\"}, 1]",
+            "b.json row 2: expected a JSON object",
+        ),
+        ("[{\"id\": \"c\"}", "b.json: EOF"),
+    ] {
+        shell.write("b.json", text);
+        let line = shell.fails(2, &["import", "t", "b.json"]);
+        assert!(line.contains(says), "{line}");
+    }
+}
+
+#[test]
+fn a_column_that_is_left_out_is_told() {
+    let shell = Shell::new().with("DKDC_DB", "data.db");
+    shell.write("a.csv", "id,idx,n\na,7,1\n");
+    let ended = shell.dkdc(&["import", "t", "a.csv"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(
+        ended.err.contains("a.csv: the column idx is left out"),
+        "{ended:?}"
+    );
 }
 
 #[test]

@@ -29,6 +29,25 @@ fn bound(shell: &Shell, args: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
+fn a_store_that_may_not_be_read_says_so() {
+    let shell = Shell::new().with("DKDC_DB", "data.db");
+    shell.ok(&["todo", "add", "buy milk", "--id", "milk"]);
+    fs::copy(DKDC, shell.path("dkdc")).expect("a copy");
+    let mode = |path: &str, mode| {
+        fs::set_permissions(shell.path(path), fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    mode("data.db", 0o000);
+    mode("", 0o555);
+    let (code, out, err) = bound(&shell, &["todo", "ls"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(
+        err.contains("data.db: Permission denied") && err.lines().count() == 1,
+        "{err}"
+    );
+    mode("", 0o755);
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_can_be_read() {
     let shell = Shell::new().with("DKDC_DB", "data.db");
     shell.ok(&["todo", "add", "buy milk", "--id", "milk"]);

@@ -118,6 +118,46 @@ fn nothing_found_is_still_a_result() {
 }
 
 #[test]
+fn a_program_learns_what_was_done() {
+    let shell = Shell::with_people();
+    shell.write("p.csv", "id,name\na,A\nb,B\n");
+    shell.write("f.txt", "text");
+    shell.ok(&["lake", "put", "f.txt", "--path", "p"]);
+    shell.ok(&["todo", "add", "x", "--id", "t"]);
+    for (args, says) in [
+        (
+            &["import", "people", "p.csv"][..],
+            json!({"table": "people", "rows": 2}),
+        ),
+        (
+            &["row", "rm", "people", "a"],
+            json!({"op": "delete", "id": "a"}),
+        ),
+        (
+            &["row", "erase", "people", "a", "--force"],
+            json!({"versions": 2, "contents": 0}),
+        ),
+        (
+            &["export", "people", "--to", "out.csv"],
+            json!({"file": "out.csv", "rows": 1}),
+        ),
+        (&["backup", "copy.db"], json!({"file": "copy.db"})),
+        (&["vacuum"], json!({})),
+        (&["mirror", "seal"], json!({"table": "people"})),
+        (&["todo", "rm", "t"], json!({"op": "delete", "id": "t"})),
+        (&["lake", "rm", "-r", "p"], json!({"files": 1})),
+    ] {
+        let found = shell.json(args);
+        let [found] = found.as_slice() else {
+            panic!("{args:?}: {found:?}");
+        };
+        for (name, value) in says.as_object().expect("an object") {
+            assert_eq!(found.get(name), Some(value), "{args:?}: {found}");
+        }
+    }
+}
+
+#[test]
 fn words_do_not_mix_with_results() {
     let shell = Shell::with_people();
     shell.ok(&["row", "append", "people", r#"{"id": "a", "name": "A"}"#]);

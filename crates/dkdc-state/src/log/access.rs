@@ -16,8 +16,8 @@
 //! Running out of descriptors looks to SQLite like a file that may not be
 //! opened. A store is read-only because of its permissions or not at all.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -176,6 +176,22 @@ fn folder(path: &Path) -> &Path {
 
 /// True when the system says that this process may not write here. Asks nothing
 /// that opens a file.
+/// Why a file that is there may not be read, if it is for that.
+#[cfg(unix)]
+pub(super) fn unreadable(path: &Path) -> Option<io::Error> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    use rustix::io::Errno;
+    match accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS) {
+        Err(error @ (Errno::ACCESS | Errno::PERM)) => Some(error.into()),
+        _ => None,
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn unreadable(_path: &Path) -> Option<io::Error> {
+    None
+}
+
 #[cfg(unix)]
 fn unwritable(path: &Path) -> bool {
     use rustix::fs::{Access, AtFlags, CWD, accessat};

@@ -145,7 +145,8 @@ impl Draft {
     pub(super) fn begin(to: &Path) -> Result<Draft> {
         let mut random = [0; 8];
         hash::random(&mut random)?;
-        let path = beside(to, &format!(".draft-{}", hex(&random)));
+        let process = std::process::id();
+        let path = beside(to, &format!(".draft-{process}-{}", hex(&random)));
         OpenOptions::new()
             .write(true)
             .create_new(true)

@@ -26,7 +26,7 @@ pub(crate) fn exists(conn: &Connection, blob: &BlobRef) -> Result<bool> {
 }
 
 /// True when the row is in the store, be it content or part of a list.
-fn is_there(conn: &Connection, name: &BlobRef) -> Result<bool> {
+pub(crate) fn is_there(conn: &Connection, name: &BlobRef) -> Result<bool> {
     conn.prepare_cached("SELECT 1 FROM _dkdc_chunks WHERE hash = ? AND size = ?")
         .and_then(|mut s| s.exists((name.hash, size(name))))
         .db()
@@ -169,31 +169,12 @@ pub(crate) fn verify(conn: &Connection, mut tell: impl FnMut(i64, &str)) -> Resu
     Ok(())
 }
 
-/// Brings content with all that it consists of into another store. False: it is
-/// not what was put, or not all there.
-pub(crate) fn bring(from: &Connection, to: &Connection, name: &BlobRef) -> Result<bool> {
-    if is_there(to, name)? {
-        return Ok(true);
-    }
-    // Whatever keeps a piece from being read, it is not there.
-    let Ok((codec, data)) = fetch(from, name) else {
-        return Ok(false);
-    };
-    match open(name, codec, data.clone()) {
-        Err(_) => return Ok(false),
-        Ok(Found::Content(_)) => {}
-        Ok(Found::List(entries)) => {
-            for entry in entries {
-                if !bring(from, to, &entry)? {
-                    return Ok(false);
-                }
-            }
-        }
-    }
-    to.prepare_cached(
+/// Writes a row that was found in another store, as it was stored there.
+pub(crate) fn insert(conn: &Connection, name: &BlobRef, codec: i64, data: &[u8]) -> Result<()> {
+    conn.prepare_cached(
         "INSERT INTO _dkdc_chunks(hash, size, codec, put, data) VALUES (?1, ?2, ?3, 0, ?4)",
     )
     .and_then(|mut s| s.execute((name.hash, size(name), codec, data)))
-    .map(|_| true)
+    .map(|_| ())
     .db()
 }

@@ -178,7 +178,8 @@ fn name_ids(conn: &Connection, ids: &[&str]) -> Result<()> {
     let mut insert = conn
         .prepare("INSERT OR IGNORE INTO temp._dkdc_erased(id) VALUES (?1)")
         .db()?;
-    for id in ids {
+    // No record's id is empty; that of a stub is.
+    for id in ids.iter().filter(|id| !id.is_empty()) {
         insert.execute([id]).db()?;
     }
     Ok(())

@@ -9,11 +9,11 @@ mod condition;
 
 pub(crate) use as_of::count_as_of;
 use rusqlite::Connection;
-use rusqlite::types::Value as Sql;
+use rusqlite::types::{Type, Value as Sql};
 
 use super::catalog::TableMeta;
 use super::read::{self, LogRow};
-use super::{DbResult, format, index, moment, recent};
+use super::{DbResult, damaged, format, index, moment, recent};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Value};
 use crate::schema::sql::quote;
@@ -86,6 +86,7 @@ pub(crate) fn list_made<T>(
             let log = &meta.sql.table;
             Source {
                 from: format!("temp._dkdc_asof a CROSS JOIN {log} l ON l.idx = a.idx WHERE 1"),
+                may_lack_rows: false,
                 order: Order::BySql,
             }
         }
@@ -96,6 +97,7 @@ pub(crate) fn list_made<T>(
                 meta.sql.heads,
                 log = meta.sql.table
             ),
+            may_lack_rows: false,
             order: Order::BySql,
         },
     };
@@ -111,8 +113,13 @@ pub(crate) fn list_made<T>(
     };
     let mut sql = format!("SELECT {columns} FROM {}", source.from);
     for condition in &checked.conditions {
-        sql += " AND ";
-        sql += &condition_sql(meta, condition, &mut params);
+        let condition = condition_sql(meta, condition, &mut params);
+        if source.may_lack_rows {
+            // A row that is not there fulfils no condition, and is found all the same.
+            sql += &format!(" AND (l.idx IS NULL OR {condition})");
+        } else {
+            sql += &format!(" AND {condition}");
+        }
     }
     match &source.order {
         Order::Given(order) => {
@@ -138,6 +145,12 @@ pub(crate) fn list_made<T>(
     let mut found = Vec::new();
     let mut keys = Vec::new();
     while let Some(row) = rows.next().db()? {
+        if row.get_ref(0).db()?.data_type() == Type::Null {
+            return Err(damaged(format!(
+                "table {}: a head names a version that is not there, or another record's",
+                meta.name()
+            )));
+        }
         let row = read::decode_some(&meta.schema, row, wanted)?;
         if matches!(source.order, Order::Here) {
             keys.push((sort_key(&checked.order, &row), keys.len()));
@@ -156,6 +169,8 @@ pub(crate) fn list_made<T>(
 /// Where rows come from, and how they get into the order asked for.
 struct Source {
     from: String,
+    /// True when it has heads whose rows are not there, too.
+    may_lack_rows: bool,
     order: Order,
 }
 
@@ -266,6 +281,8 @@ fn current_source(
     params: &mut Vec<Sql>,
 ) -> Source {
     let (heads, log) = (&meta.sql.heads, &meta.sql.table);
+    // A head without its row is found, and refused.
+    let row = format!("LEFT JOIN {log} l ON l.idx = h.idx AND l.id = h.id");
     let by_id = checked
         .conditions
         .iter()
@@ -283,9 +300,10 @@ fn current_source(
         // anywhere in the log. A LIMIT keeps SQLite from leaving the order away.
         return Source {
             from: format!(
-                "(SELECT idx FROM {heads} WHERE deleted = 0 ORDER BY idx LIMIT -1) h \
-                 CROSS JOIN {log} l ON l.idx = h.idx WHERE 1"
+                "(SELECT idx, id FROM {heads} WHERE deleted = 0 ORDER BY idx LIMIT -1) h \
+                 {row} WHERE 1"
             ),
+            may_lack_rows: true,
             order: Order::Here,
         };
     }
@@ -301,7 +319,11 @@ fn current_source(
             Some(false) => Order::Given("i.key, i.id".to_owned()),
             None => Order::BySql,
         };
-        return Source { from, order };
+        return Source {
+            from,
+            may_lack_rows: false,
+            order,
+        };
     }
     // By `idx`, the log itself has the order.
     if checked
@@ -321,10 +343,11 @@ fn current_source(
                 format::head_idx(&meta.schema, "l.id"),
                 format::DEAD
             ),
+            may_lack_rows: false,
             order: Order::Given(format!("l.idx{down}")),
         };
     }
-    let mut from = format!("{heads} h CROSS JOIN {log} l ON l.idx = h.idx WHERE h.deleted = 0");
+    let mut from = format!("{heads} h {row} WHERE h.deleted = 0");
     for condition in &checked.conditions {
         if condition.key == PartKey::Id && condition.test == Test::Eq {
             from += " AND h.id = ?";
@@ -333,6 +356,7 @@ fn current_source(
     }
     Source {
         from,
+        may_lack_rows: true,
         order: Order::BySql,
     }
 }

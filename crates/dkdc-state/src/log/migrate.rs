@@ -8,14 +8,27 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::format::{self, APPLICATION_ID, FORMAT};
-use super::{DbResult, event, hash};
+use super::{DbResult, damaged, event, hash, open};
 use crate::error::Result;
 use crate::record::Idx;
 
-type Step = fn(&Connection) -> Result<()>;
+/// One step, and the tables that it makes.
+struct Step {
+    run: fn(&Connection) -> Result<()>,
+    makes: &'static [&'static str],
+}
 
 /// Format 1 is the oldest; [`create`] makes the newest.
-const STEPS: [Step; 2] = [content_in_pieces, pruned_and_requests];
+const STEPS: [Step; 2] = [
+    Step {
+        run: content_in_pieces,
+        makes: &["_dkdc_reused"],
+    },
+    Step {
+        run: pruned_and_requests,
+        makes: &format::TABLE_NAMES_3,
+    },
+];
 
 /// Format 2: content may be compressed or in pieces, and may be put again.
 fn content_in_pieces(conn: &Connection) -> Result<()> {
@@ -66,12 +79,24 @@ pub(crate) fn create(conn: &Connection, now: i64, begins: Option<Idx>) -> Result
 
 /// Runs the steps that are due.
 pub(crate) fn migrate(conn: &Connection) -> Result<()> {
-    let from: i64 = conn
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .db()?;
+    let from = open::version(conn)?;
     let done = usize::try_from(from - 1).unwrap_or(0);
     for step in STEPS.iter().skip(done) {
-        step(conn)?;
+        for table in step.makes {
+            let made: bool = conn
+                .query_row(
+                    "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)",
+                    [table],
+                    |row| row.get(0),
+                )
+                .db()?;
+            if made {
+                return Err(damaged(format!(
+                    "its header says format {from}, but it has {table}, which came later"
+                )));
+            }
+        }
+        (step.run)(conn)?;
     }
     conn.pragma_update(None, "user_version", FORMAT).db()
 }

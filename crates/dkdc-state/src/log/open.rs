@@ -334,7 +334,8 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
-fn version(conn: &Connection) -> Result<i64> {
+/// The format that the file's header names.
+pub(super) fn version(conn: &Connection) -> Result<i64> {
     conn.query_row("PRAGMA user_version", [], |row| row.get(0))
         .db()
 }

@@ -6,8 +6,10 @@
 //! is lost, which is said. Numbers stay; the chain is a new one, of a new store,
 //! since nothing links over a hole. What was erased stays erased.
 
+mod content;
 mod pages;
 mod reading;
+mod trees;
 
 use std::collections::HashMap;
 use std::fs;
@@ -22,13 +24,15 @@ use super::backup::{Draft, refuse_existing};
 use super::catalog::{Catalog, TableMeta};
 use super::check::Progress;
 use super::event::{self, EventKind};
+use super::format::FORMAT;
 use super::hash::{self, Hash, link};
 use super::identity::beside;
 use super::read::LogRow;
-use super::{Config, DbResult, alter, checkpoint, chunks, locate, open, prune, registry, repair};
+use super::{Config, DbResult, alter, checkpoint, locate, open, prune, registry, repair};
 use crate::error::{Error, Result};
-use crate::record::{BlobRef, Idx, Op, Value, Version};
+use crate::record::{Idx, Op, Value, Version};
 use crate::schema::TableSchema;
+use content::Contents;
 use reading::{Next, Reading};
 
 /// What was got out of a damaged file.
@@ -104,14 +108,24 @@ fn take(
     if let Err(error) = checkpoint::passive(&old) {
         tracing::debug!(%error, "the copy keeps its -wal");
     }
+    let roots = roots(&old)?;
+    // Nobody reads the pages that are written anew.
+    drop(old);
+    let numbers: Vec<u32> = roots.values().copied().collect();
+    let dropped = trees::mend(source, &numbers);
+    let old = open::connection(source, flags, config)?;
     let catalog = Catalog::read_tables(&old)?;
     let new = open::fresh(draft, config, catalog.begins)?;
     let mut work = Work {
         old,
         new,
+        holes: roots
+            .into_iter()
+            .filter_map(|(table, root)| Some((table, *dropped.get(&root)?)))
+            .collect(),
         total: 0,
         done: 0,
-        contents: HashMap::new(),
+        contents: Contents::default(),
     };
     let salvaged = work.run(&catalog, config.clock.now(), progress)?;
     work.new.execute_batch("COMMIT").db()?;
@@ -119,15 +133,27 @@ fn take(
     Ok(salvaged)
 }
 
+/// The first pages of the trees of rows, by table.
+fn roots(conn: &Connection) -> Result<HashMap<String, u32>> {
+    let sql = "SELECT name, rootpage FROM sqlite_schema WHERE type = 'table' AND rootpage > 1";
+    let mut all = conn.prepare(sql).db()?;
+    let all = all
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .db()?;
+    all.collect::<Result<_, _>>().db()
+}
+
 struct Work {
     /// A copy of the damaged file.
     old: Connection,
     /// The new store, in its one transaction.
     new: Connection,
+    /// Pages of rows that are in their table no more, by its name: where one was,
+    /// nothing but the chain tells.
+    holes: HashMap<String, u64>,
     total: u64,
     done: u64,
-    /// Contents that were looked at, and whether they are sound.
-    contents: HashMap<BlobRef, bool>,
+    contents: Contents,
 }
 
 /// A version that does not fit its hash: the version or the hash is damaged, which
@@ -165,6 +191,13 @@ impl Work {
         self.total = counts.map(|n| u64::try_from(n).unwrap_or(0)).sum();
         let store = Catalog::read_tables(&self.new)?.store_id;
         let mut salvaged = Salvaged::default();
+        // No reason to leave what can be read: the number itself may be damaged.
+        let format = open::version(&self.old).ok();
+        if let Some(format) = format.filter(|format| *format > FORMAT) {
+            salvaged.lost.push(format!(
+                "what came after format {FORMAT}, if the file is of format {format} as it says"
+            ));
+        }
         let mut last = Idx(now - 1);
         for meta in &catalog.tables {
             let table = self.table(meta, &store, progress)?;
@@ -252,6 +285,7 @@ impl Work {
         let mut previous = Some(meta.anchor);
         let mut doubtful: Option<Doubtful> = None;
         let mut reading = Reading::default();
+        let mut holes = self.holes.remove(meta.name()).unwrap_or(0);
         let mut after = Idx(i64::MIN);
         loop {
             let row = match reading.next(&self.old, meta, after)? {
@@ -267,7 +301,7 @@ impl Work {
                 }
                 Next::Row(row) => *row,
             };
-            after = row.idx;
+            let before = std::mem::replace(&mut after, row.idx);
             self.done += 1;
             if self.done.is_multiple_of(1024) {
                 let (done, total) = (self.done, self.total.max(self.done));
@@ -287,6 +321,15 @@ impl Work {
                 other => table.lose(other),
             }
             let proven = mended || previous.as_ref().is_some_and(fits);
+            if !proven && previous.is_some() && row.leaf.is_some() && holes > 0 {
+                holes -= 1;
+                previous = None;
+                let line = format!("versions after {before} and before {}", row.idx);
+                table
+                    .found
+                    .lost
+                    .push(format!("{line}: they cannot be read"));
+            }
             let unproven = previous.is_none() && row.leaf.is_some();
             match (row.row, row.leaf) {
                 (Some(found), _) if found.version.op == Op::Erased && (proven || unproven) => {}
@@ -308,6 +351,11 @@ impl Work {
             previous = row.hash;
         }
         table.lose(doubtful.take());
+        if holes > 0 {
+            table.found.lost.push(format!(
+                "what was on {holes} more pages that cannot be read, if they were not side by side"
+            ));
+        }
         Ok(())
     }
 
@@ -315,7 +363,7 @@ impl Work {
     fn take_over(&mut self, table: &mut Table, row: LogRow) -> Result<()> {
         for value in &row.values {
             if let Value::Blob(blob) = value
-                && !self.content(blob)?
+                && !self.contents.bring(&self.old, &self.new, blob)?
             {
                 table.found.lost.push(format!(
                     "version {} of {:?}: the content that it names is damaged or gone",
@@ -346,16 +394,6 @@ impl Work {
         table.newest.insert(row.id, version.idx);
         table.found.versions += 1;
         Ok(())
-    }
-
-    /// Brings a content along; false when it is not what was put.
-    fn content(&mut self, blob: &BlobRef) -> Result<bool> {
-        if let Some(sound) = self.contents.get(blob) {
-            return Ok(*sound);
-        }
-        let sound = chunks::bring(&self.old, &self.new, blob)?;
-        self.contents.insert(*blob, sound);
-        Ok(sound)
     }
 
     /// Which versions were committed together.

@@ -180,6 +180,12 @@ impl TableDef {
                 why,
             })
         };
+        if self.columns.len() > MOST_COLUMNS {
+            return refuse(format!(
+                "{} columns are too many: a table has at most {MOST_COLUMNS}",
+                self.columns.len()
+            ));
+        }
         let mut seen = HashSet::new();
         for column in &self.columns {
             if let Err(why) = check_column_name(&column.name) {
@@ -202,7 +208,13 @@ impl TableDef {
             if index.columns.is_empty() {
                 return refuse("an index needs at least one column".to_owned());
             }
-            for IndexColumn { name, .. } in &index.columns {
+            for (at, IndexColumn { name, .. }) in index.columns.iter().enumerate() {
+                if index.columns[..at]
+                    .iter()
+                    .any(|before| before.name == *name)
+                {
+                    return refuse(format!("an index names column {name} twice"));
+                }
                 let declared = self.columns.iter().find(|c| c.name == *name);
                 match declared.map(|column| column.ty) {
                     None if name == "id" || (name == "idx" && index.unique.is_none()) => {}
@@ -217,6 +229,9 @@ impl TableDef {
         Ok(())
     }
 }
+
+/// SQLite's 2,000, less what the log itself has in every table.
+const MOST_COLUMNS: usize = 1990;
 
 /// Names the log itself uses in every table.
 pub(crate) const RESERVED: [&str; 4] = ["id", "idx", "op", "prev"];

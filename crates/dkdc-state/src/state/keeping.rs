@@ -114,7 +114,9 @@ impl State {
     }
 
     /// Copies the store, as of one moment, into a new file, while others go on
-    /// writing. The copy is a store of its own, whole when it has its name.
+    /// writing. The copy is a store of its own, whole when it has its name; until
+    /// then it is beside it, under that name, `.draft-`, the number of this process
+    /// and more.
     ///
     /// ```
     /// # use dkdc_state::State;

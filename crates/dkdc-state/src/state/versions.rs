@@ -21,7 +21,8 @@ pub struct Difference {
 /// One version of a record, if it had it.
 pub(super) fn find(conn: &Reader, meta: &TableMeta, id: &str, idx: Idx) -> Result<Option<LogRow>> {
     let row = read::row(conn, meta, idx)?;
-    Ok(row.filter(|row| row.id == id))
+    // A stub has no id, and is nobody's.
+    Ok(row.filter(|row| row.id == id && !id.is_empty()))
 }
 
 /// The columns in which two versions of a record differ.

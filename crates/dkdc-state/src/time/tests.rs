@@ -65,6 +65,21 @@ fn absolute_times() {
 }
 
 #[test]
+fn a_leap_second_is_no_other_second() {
+    for text in [
+        "2016-12-31T23:59:60Z",
+        "2016-12-31 23:59:60.5",
+        "20161231T235960Z",
+        "2016-12-31 235960+00:00",
+        "2016-12-31t23:59:60[Europe/London]",
+        "today 23:59:60",
+    ] {
+        let why = why_not(text);
+        assert!(why.contains("leap second"), "{text:?}: {why}");
+    }
+}
+
+#[test]
 fn times_that_count_from_now() {
     for (text, meant) in [
         ("now", "2024-02-29T10:20:30.5Z"),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use dkdc_state::{EventKind, Idx, Row, Select, State};
+use dkdc_state::{ColumnDef, ColumnType, EventKind, Idx, Row, Select, State, TableDef};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -233,6 +233,22 @@ fn pages(path: &Path) -> (Vec<usize>, usize) {
     (leaves, root.expect("a page") as usize - 1)
 }
 
+/// The pages above those of a table's rows, the first of its tree at the front.
+fn inner_pages(path: &Path) -> Vec<usize> {
+    let conn = other_program(path);
+    let mut statement = conn
+        .prepare(
+            "SELECT pageno - 1 FROM dbstat \
+             WHERE name = 'notes' AND pagetype = 'internal' ORDER BY path",
+        )
+        .expect("dbstat");
+    let pages = statement.query_map([], |row| row.get::<_, u32>(0));
+    let pages = pages
+        .expect("rows")
+        .map(|page| page.expect("a page") as usize);
+    pages.collect()
+}
+
 /// How many rows each page of a table's rows has, in order, and its number.
 fn rows_of_pages(path: &Path) -> Vec<(usize, u64)> {
     let conn = other_program(path);
@@ -281,6 +297,128 @@ fn sound_pages_are_found_however_far_apart_versions_are() {
         prop_assert_eq!(salvaged.tables[0].versions, sound, "{:?}", salvaged.tables[0]);
         assert_sound(&State::open(&to).expect("a store"));
     });
+}
+
+/// What leads to pages of rows is damaged: the rows are all there.
+#[test]
+fn rows_are_found_when_the_pages_above_them_are_lost() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    let long = "x".repeat(1500);
+    let rows: Vec<Row> = (0..3000)
+        .map(|n| {
+            Row::new(format!("id-{n}"))
+                .with("body", long.as_str())
+                .with("n", n)
+        })
+        .collect();
+    table.append_all(&rows).expect("new");
+    drop((table, state));
+    let leaves = rows_of_pages(&place.db());
+    let inner = inner_pages(&place.db());
+    assert!(inner.len() > 3, "{inner:?}");
+    for (what, above, below) in [
+        ("the first page", &inner[..1], &[][..]),
+        ("all of them", &inner[..], &[]),
+        ("some, and pages of rows", &inner[1..3], &[10, 11, 500, 900]),
+        (
+            "all, and pages of rows",
+            &inner[..],
+            &[0, 300, 301, leaves.len() - 1],
+        ),
+    ] {
+        let damaged = place.at("damaged.db");
+        copy_outside(&place.db(), &damaged);
+        above.iter().for_each(|page| spoil(&damaged, *page));
+        below.iter().for_each(|at| spoil(&damaged, leaves[*at].0));
+        let lost: u64 = below.iter().map(|at| leaves[*at].1).sum();
+        let to = place.at("rescued.db");
+        let salvaged = State::salvage(&damaged, &to, &mut |_| {}).expect("most of it");
+        let found = &salvaged.tables[0];
+        assert_eq!(found.versions, 3000 - lost, "{what}: {found:?}");
+        assert_eq!(found.lost.is_empty(), below.is_empty(), "{what}: {found:?}");
+        assert_sound(&State::open(&to).expect("a store"));
+        fs::remove_file(&to).expect("a file");
+        fs::remove_file(&damaged).expect("a file");
+    }
+}
+
+/// A value that does not fit its page goes on in others: they hold one row only.
+#[test]
+fn a_long_value_that_is_damaged_costs_its_own_version() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    let rows: Vec<Row> = (0..40)
+        .map(|n| Row::new(format!("id-{n}")).with("body", "y".repeat(20_000)))
+        .collect();
+    table.append_all(&rows).expect("new");
+    drop((table, state));
+    let overflow: Vec<usize> = {
+        let conn = other_program(&place.db());
+        let mut statement = conn
+            .prepare(
+                "SELECT pageno - 1 FROM dbstat WHERE name = 'notes' AND pagetype = 'overflow' \
+                 ORDER BY path",
+            )
+            .expect("dbstat");
+        let pages = statement
+            .query_map([], |row| row.get::<_, u32>(0))
+            .expect("rows");
+        pages.map(|page| page.expect("a page") as usize).collect()
+    };
+    assert!(overflow.len() >= 160, "{overflow:?}");
+    // A page of the content, and one whose link to the next is lost with it.
+    for at in [1, overflow.len() / 2] {
+        spoil(&place.db(), overflow[at]);
+    }
+    let to = place.at("rescued.db");
+    let salvaged = State::salvage(place.db(), &to, &mut |_| {}).expect("most of it");
+    let found = &salvaged.tables[0];
+    assert_eq!((found.versions, found.lost.len()), (38, 2), "{found:?}");
+    assert_sound(&State::open(&to).expect("a store"));
+}
+
+/// What leads from a hash to its content is derived, as heads and indexes are.
+#[test]
+fn content_is_found_without_the_index_that_leads_to_it() {
+    let place = Place::new();
+    let state = place.open();
+    let data = ColumnDef::new("data", ColumnType::Blob);
+    let table = state.define(&TableDef::new("files").column(data));
+    let table = table.expect("a table");
+    let mut last = None;
+    for n in 0..300 {
+        let blob = state.put_blob(format!("content {n}").as_bytes());
+        let blob = blob.expect("put");
+        let row = Row::new(format!("id-{n}")).with("data", blob);
+        table.append(&row).expect("new");
+        last = Some(blob);
+    }
+    drop((table, state));
+    let index: Vec<usize> = {
+        let conn = other_program(&place.db());
+        let mut statement = conn
+            .prepare("SELECT pageno - 1 FROM dbstat WHERE name = 'sqlite_autoindex__dkdc_chunks_1'")
+            .expect("dbstat");
+        let pages = statement
+            .query_map([], |row| row.get::<_, u32>(0))
+            .expect("rows");
+        pages.map(|page| page.expect("a page") as usize).collect()
+    };
+    assert!(index.len() > 2, "{index:?}");
+    index.iter().for_each(|page| spoil(&place.db(), *page));
+    let to = place.at("rescued.db");
+    let salvaged = State::salvage(place.db(), &to, &mut |_| {}).expect("all of it");
+    let found = &salvaged.tables[0];
+    assert_eq!((found.versions, found.lost.len()), (300, 0), "{found:?}");
+    let rescued = State::open(&to).expect("a store");
+    assert_sound(&rescued);
+    let mut reader = rescued.open_blob(&last.expect("a blob")).expect("there");
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut text).expect("content");
+    assert_eq!(text, "content 299");
 }
 
 #[test]
@@ -354,6 +492,26 @@ fn every_sound_version_is_got_out_of_a_damaged_file() {
     assert_eq!(refusal(nobody), "NoStore");
     let open = State::salvage(&to, place.at("x.db"), &mut |_| {});
     assert_eq!(refusal(open), "NotAStore");
+}
+
+#[test]
+fn what_a_newer_format_would_add_is_told_as_lost() {
+    let place = Place::new();
+    let (state, _) = furnished(&place);
+    let before = all(&state);
+    drop(state);
+    let mut bytes = std::fs::read(place.db()).expect("a file");
+    bytes[63] += 1;
+    std::fs::write(place.db(), bytes).expect("a file");
+    assert_eq!(refusal(State::open(place.db())), "NewerFormat");
+    let to = place.at("rescued.db");
+    let salvaged = State::salvage(place.db(), &to, &mut |_| {}).expect("what is known");
+    assert!(
+        matches!(salvaged.lost.as_slice(), [line] if line.contains("if the file is of format")),
+        "{:?}",
+        salvaged.lost
+    );
+    assert_eq!(all(&State::open(&to).expect("a store")), before);
 }
 
 #[test]

@@ -171,6 +171,24 @@ fn a_newer_format_is_refused_untouched() {
 }
 
 #[test]
+fn an_older_format_than_the_files_own_is_damage() {
+    let place = Place::new();
+    drop(place.open());
+    for format in [1, 2] {
+        let conn = intruder(&place.db());
+        conn.execute_batch(&format!(
+            "PRAGMA user_version = {format}; PRAGMA wal_checkpoint(TRUNCATE)"
+        ))
+        .expect("older");
+        drop(conn);
+        let error = State::open(place.db()).map(|_| ()).expect_err("damaged");
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+        let says = format!("its header says format {format}, but it has _dkdc_");
+        assert!(error.to_string().contains(&says), "{error}");
+    }
+}
+
+#[test]
 fn a_store_opened_read_only_reads_and_refuses_to_write() {
     let place = Place::new();
     let state = place.open();

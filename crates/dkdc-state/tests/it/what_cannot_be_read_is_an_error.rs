@@ -137,6 +137,19 @@ fn a_head_that_leads_nowhere_or_to_another_record() {
                 "{change}: {error}"
             );
         }
+        for select in [
+            Select::new(),
+            Select::new().order("n"),
+            Select::new().limit(9),
+            Select::new().eq("id", "b"),
+        ] {
+            let error = table.list(&select).map(|_| ()).expect_err(change);
+            assert!(
+                matches!(&error, Error::Damaged { what, .. }
+                    if what.starts_with("table notes: a head names a version that is not there")),
+                "{change}: {error}"
+            );
+        }
         for (id, there) in [("a", true), ("gone", false), ("never", false)] {
             assert_eq!(table.get(id).expect("a read").is_some(), there, "{id}");
         }

@@ -16,7 +16,7 @@ use dkdc_state::{
 };
 use rusqlite::Connection;
 
-use crate::support::{Place, assert_sound, intruder, other_program, quick, refusal};
+use crate::support::{Place, assert_sound, intruder, note, notes, other_program, quick, refusal};
 #[cfg(feature = "query")]
 use crate::workers::{Worker, listen, say};
 
@@ -193,6 +193,23 @@ fn several_go_together_or_none_does() {
     drop((table, state));
     let reader = reader.open(place.db()).expect("a store");
     assert_eq!(refusal(reader.erase("people", &[ID])), "ReadOnly");
+}
+
+/// Stubs have no id, and no record's is empty: nothing has that.
+#[test]
+fn a_stub_is_nobodys_record() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    let idx = table.append(&note("a", 1)).expect("new").idx;
+    state.erase("notes", &["a"]).expect("there");
+    assert_eq!(refusal(state.erase("notes", &[""])), "NotFound");
+    for id in ["", "a"] {
+        assert_eq!(table.version(id, idx).expect("a read"), None, "{id:?}");
+        assert!(table.history(id).expect("a read").is_empty(), "{id:?}");
+        assert!(table.restore(id, idx).is_err(), "{id:?}");
+    }
+    assert_sound(&state);
 }
 
 #[test]

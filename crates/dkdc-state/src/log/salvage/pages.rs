@@ -41,6 +41,9 @@ pub(super) fn bounds(conn: &Connection, meta: &TableMeta) -> Vec<i64> {
     bounds
 }
 
+/// The kind of a page of a table's tree that is above others.
+pub(super) const TABLE_INNER: u8 = 5;
+
 struct Pages {
     file: File,
     size: usize,
@@ -66,7 +69,6 @@ impl Pages {
 
     /// A page, if it is one above others, as far as it makes sense.
     fn inner(&mut self, number: u32) -> Option<Inner> {
-        const TABLE_INNER: u8 = 5;
         let at = u64::from(number.checked_sub(1)?) * self.size as u64;
         let mut page = vec![0; self.size];
         self.file.seek(SeekFrom::Start(at)).ok()?;
@@ -92,16 +94,16 @@ impl Pages {
     }
 }
 
-fn u16_at(page: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(page: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(page.get(at..at + 2)?.try_into().ok()?))
 }
 
-fn u32_at(page: &[u8], at: usize) -> Option<u32> {
+pub(super) fn u32_at(page: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(page.get(at..at + 4)?.try_into().ok()?))
 }
 
 /// SQLite's integer of one to nine bytes.
-fn varint(bytes: &[u8]) -> Option<i64> {
+pub(super) fn varint(bytes: &[u8]) -> Option<i64> {
     let mut value = 0u64;
     for (at, byte) in bytes.iter().take(9).enumerate() {
         if at == 8 {

@@ -46,6 +46,16 @@ impl Reading {
             Err(error) if !is_damage(&error) => return Err(error),
             Err(_) => {}
         }
+        if let Some(Some(found)) =
+            Probe::new(conn, meta)?.at(after.as_micros().saturating_add(1))?
+        {
+            // Its number can be read, the rest cannot.
+            let found = Idx(found);
+            return Ok(Next::Lost(
+                found,
+                format!("version {found}: it cannot be read"),
+            ));
+        }
         let Some(next) = self.readable(conn, meta, after)? else {
             return Ok(Next::Lost(
                 Idx(i64::MAX),
