@@ -29,6 +29,7 @@ fn implementation(declared: &Declaration) -> TokenStream {
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let table = table(declared);
     let values = columns.iter().map(|column| to_value(column, state));
+    let given = columns.iter().map(|column| give(column, state));
     let fields = columns.iter().map(from_value);
     quote! {
         #[automatically_derived]
@@ -45,6 +46,15 @@ fn implementation(declared: &Declaration) -> TokenStream {
                 &self,
             ) -> ::core::result::Result<::std::vec::Vec<#state::Value>, #state::ValueError> {
                 ::core::result::Result::Ok(::std::vec![#(#values),*])
+            }
+
+            fn give(
+                &self,
+            ) -> ::core::result::Result<
+                ::std::vec::Vec<#state::record_support::Given<'_>>,
+                #state::ValueError,
+            > {
+                ::core::result::Result::Ok(::std::vec![#(#given),*])
             }
 
             fn from_values(
@@ -176,6 +186,24 @@ fn to_value(column: &Column, state: &Path) -> TokenStream {
     };
     quote! {
         #value.map_err(|error| error.in_column(#name))?
+    }
+}
+
+fn give(column: &Column, state: &Path) -> TokenStream {
+    let Column {
+        field, ty, name, ..
+    } = column;
+    let name = &name.text;
+    let given = if column.json {
+        quote_spanned! {at(ty)=>
+            #state::record_support::to_json::<#ty>(&self.#field)
+                .map(#state::record_support::Given::Value)
+        }
+    } else {
+        quote_spanned!(at(ty)=> <#ty as #state::Field>::give(&self.#field))
+    };
+    quote! {
+        #given.map_err(|error| error.in_column(#name))?
     }
 }
 

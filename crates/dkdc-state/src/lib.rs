@@ -93,7 +93,7 @@ pub use uuid;
 /// What the expansion of `derive(Record)` uses besides.
 #[doc(hidden)]
 pub mod record_support {
-    pub use crate::record::{from_json, to_json};
+    pub use crate::record::{Given, from_json, to_json};
 }
 
 // The crate's own examples and tests derive records by the crate's public name.

@@ -6,6 +6,7 @@
 //! I/O happens here.
 
 mod field;
+mod given;
 mod value;
 
 use std::borrow::Cow;
@@ -14,6 +15,8 @@ use std::ops::Deref;
 use std::str::FromStr;
 
 pub use field::{Field, ListField, Values, from_json, to_json};
+#[doc(hidden)]
+pub use given::Given;
 pub use value::{BlobRef, Value, ValueError};
 pub(crate) use value::{VALUE_LIMIT, hex, shorten};
 
@@ -229,6 +232,13 @@ pub trait Record: Sized {
     /// # Errors
     /// [`ValueError`] when a value cannot be kept exactly, such as a NaN.
     fn to_values(&self) -> Result<Vec<Value>, ValueError>;
+
+    /// The same, as they are written: not copied where that is not needed.
+    #[doc(hidden)]
+    fn give(&self) -> Result<Vec<Given<'_>>, ValueError> {
+        let values = self.to_values()?;
+        Ok(values.into_iter().map(Given::Value).collect())
+    }
 
     /// The record with this id and these values, in the order of
     /// [`table`](Record::table)'s columns.

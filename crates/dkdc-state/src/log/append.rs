@@ -5,6 +5,7 @@
 //! written. The row, the index entries and the hash are written together; the
 //! head is remembered, and folded later ([`super::recent`]).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rusqlite::CachedStatement;
@@ -15,25 +16,25 @@ use super::request::{self, Request};
 use super::writer::Tx;
 use super::{DbResult, Store, chunks, format, index, read};
 use crate::error::{Error, Result};
-use crate::record::{Idx, Op, Value, ValueError, Version};
+use crate::record::{Given, Idx, Op, Value, ValueError, Version};
 use crate::schema::sql::Cell;
 use crate::schema::{TableSchema, check_id};
 
 /// One operation on one record.
 #[derive(Clone, Debug)]
-pub(crate) struct Write {
-    pub(crate) id: String,
-    pub(crate) action: Action,
+pub(crate) struct Write<'r> {
+    pub(crate) id: Cow<'r, str>,
+    pub(crate) action: Action<'r>,
     /// The version that must be the record's current one.
     pub(crate) expected: Option<Idx>,
 }
 
 /// What to do with the record.
 #[derive(Clone, Debug)]
-pub(crate) enum Action {
+pub(crate) enum Action<'r> {
     /// Values by place of column; `None` keeps the current one, or takes the
-    /// default. Values have passed [`Value::check`].
-    Put(Existing, Vec<Option<Value>>),
+    /// default. Values have passed [`Given::check`].
+    Put(Existing, Vec<Option<Given<'r>>>),
     Delete,
     /// The values of an earlier version of the same record.
     Restore(Idx),
@@ -48,7 +49,7 @@ pub(crate) enum Existing {
 }
 
 /// Writes of one table that succeed or fail together.
-pub(crate) struct Batch<W = Vec<Write>> {
+pub(crate) struct Batch<W = Vec<Write<'static>>> {
     pub(crate) table: u32,
     pub(crate) writes: W,
     /// When it is one, and was answered before, nothing is written again.
@@ -57,11 +58,11 @@ pub(crate) struct Batch<W = Vec<Write>> {
 
 /// The writes of a batch, made before or while they are written.
 pub(crate) enum Writes<'r> {
-    Made(Vec<Write>),
+    Made(Vec<Write<'r>>),
     /// So many, each made of the table's columns and its place. To make one,
     /// write it and forget it keeps its values in the processor's cache, and a
     /// large batch out of memory.
-    ToMake(usize, &'r dyn Fn(&TableSchema, usize) -> Result<Write>),
+    ToMake(usize, &'r dyn Fn(&TableSchema, usize) -> Result<Write<'r>>),
 }
 
 impl From<Batch> for Batch<Writes<'_>> {
@@ -74,6 +75,24 @@ impl From<Batch> for Batch<Writes<'_>> {
     }
 }
 
+impl Write<'_> {
+    /// The same without the record.
+    fn into_owned(self) -> Write<'static> {
+        let owned = |value: Option<Given<'_>>| value.map(Given::into_owned);
+        Write {
+            id: Cow::Owned(self.id.into_owned()),
+            action: match self.action {
+                Action::Put(existing, values) => {
+                    Action::Put(existing, values.into_iter().map(owned).collect())
+                }
+                Action::Delete => Action::Delete,
+                Action::Restore(from) => Action::Restore(from),
+            },
+            expected: self.expected,
+        }
+    }
+}
+
 impl Writes<'_> {
     pub(crate) fn is_empty(&self) -> bool {
         match self {
@@ -82,12 +101,14 @@ impl Writes<'_> {
         }
     }
 
-    /// All of them made, of a table's columns as this process knows them.
-    pub(crate) fn made(self, store: &Store, table: u32) -> Result<Vec<Write>> {
+    /// All of them made, of a table's columns as this process knows them, to outlive
+    /// their records.
+    pub(crate) fn made(self, store: &Store, table: u32) -> Result<Vec<Write<'static>>> {
         match self {
-            Writes::Made(writes) => Ok(writes),
+            Writes::Made(writes) => Ok(writes.into_iter().map(Write::into_owned).collect()),
             Writes::ToMake(count, make) => store.with_columns(table, |schema| {
-                (0..count).map(|at| make(schema, at)).collect()
+                let made = (0..count).map(|at| make(schema, at).map(Write::into_owned));
+                made.collect()
             }),
         }
     }
@@ -156,12 +177,13 @@ impl<'w> Tx<'w> {
         &mut self,
         meta: &TableMeta,
         statements: &mut Statements<'w>,
-        write: Write,
+        write: Write<'_>,
     ) -> Result<Version> {
         check_id(meta.name(), &write.id)?;
         let number = meta.schema.number;
+        let hash = self.heads.hash(&write.id);
         let find = || find_head(&mut statements.head, &write.id);
-        let head = self.heads.head(number, &write.id, find)?;
+        let head = self.heads.head(number, hash, &write.id, find)?;
         let live = head.filter(|head| !head.deleted);
         check_head(meta, &write, head)?;
         // The current row, where the index entries or the values kept need it.
@@ -171,7 +193,13 @@ impl<'w> Tx<'w> {
         };
         let (op, values) = match write.action {
             Action::Delete => (Op::Delete, Vec::new()),
-            Action::Restore(from) => (Op::Restore, self.restored(meta, &write.id, from)?),
+            Action::Restore(from) => {
+                let restored = self.restored(meta, &write.id, from)?;
+                (
+                    Op::Restore,
+                    restored.into_iter().map(Given::Value).collect(),
+                )
+            }
             Action::Put(_, given) => {
                 let op = if live.is_some() {
                     Op::Update
@@ -191,7 +219,8 @@ impl<'w> Tx<'w> {
         };
         self.insert_row(meta, &mut statements.insert, &write.id, version, &values)?;
         let (idx, deleted) = (version.idx, !op.is_live());
-        self.heads.put(number, &write.id, Head { idx, deleted });
+        self.heads
+            .put(number, hash, &write.id, Head { idx, deleted });
         if version.prev.is_some() && format::is_waypoint(version.idx) {
             self.conn
                 .prepare_cached(format::INSERT_WAYPOINT)
@@ -200,8 +229,11 @@ impl<'w> Tx<'w> {
         }
         if !meta.schema.indexes.is_empty() {
             let old = live.zip(old.as_deref());
-            let new = op.is_live().then_some(values.as_slice());
-            self.move_entries(meta, &write.id, old, new.map(|v| (version.idx, v)))?;
+            let new: Option<Vec<Value>> = op
+                .is_live()
+                .then(|| values.into_iter().map(Given::into_value).collect());
+            let new = new.as_deref().map(|values| (version.idx, values));
+            self.move_entries(meta, &write.id, old, new)?;
         }
         Ok(version)
     }
@@ -226,17 +258,17 @@ impl<'w> Tx<'w> {
     }
 
     /// Required columns have values, and content that is named is there.
-    fn check_values(&self, meta: &TableMeta, id: &str, values: &[Value]) -> Result<()> {
+    fn check_values(&self, meta: &TableMeta, id: &str, values: &[Given<'_>]) -> Result<()> {
         for (column, value) in meta.schema.columns.iter().zip(values) {
             match value {
-                Value::Null if column.required => {
+                Given::Value(Value::Null) if column.required => {
                     return Err(Error::InvalidValue {
                         table: meta.name().to_owned(),
                         id: id.to_owned(),
                         source: ValueError::Missing.in_column(&column.name),
                     });
                 }
-                Value::Blob(blob) if !chunks::exists(self.conn, blob)? => {
+                Given::Value(Value::Blob(blob)) if !chunks::exists(self.conn, blob)? => {
                     return Err(Error::NoSuchBlob { hash: blob.hex() });
                 }
                 _ => {}
@@ -251,10 +283,11 @@ impl<'w> Tx<'w> {
         insert: &mut CachedStatement<'_>,
         id: &str,
         version: Version,
-        values: &[Value],
+        values: &[Given<'_>],
     ) -> Result<()> {
         let previous = self.chain(meta.schema.number)?;
-        let hash = insert_row(meta, insert, self.scribe, &previous, id, version, values)?;
+        let cells = values.iter().map(Given::cell);
+        let hash = insert_row(meta, insert, self.scribe, &previous, id, version, cells)?;
         self.set_chain(meta.schema.number, Some(hash));
         Ok(())
     }
@@ -310,15 +343,15 @@ impl Scribe {
 
 /// Inserts one row into a log table, with the statement
 /// [`TableSql::insert`](super::format::TableSql), and returns its hash, chained
-/// to `previous`.
-pub(crate) fn insert_row(
+/// to `previous`. Columns beyond the cells given are NULL.
+pub(crate) fn insert_row<'v>(
     meta: &TableMeta,
     insert: &mut CachedStatement<'_>,
     scribe: &mut Scribe,
     previous: &Hash,
     id: &str,
     version: Version,
-    values: &[Value],
+    cells: impl IntoIterator<Item = Cell<'v>>,
 ) -> Result<Hash> {
     let columns = meta.schema.columns.len();
     let salt = scribe.salts.take()?;
@@ -326,8 +359,9 @@ pub(crate) fn insert_row(
     scribe.leaf.start(&salt, meta.schema.number, prev, op, id);
     insert.raw_bind_parameter(1, idx.as_micros()).db()?;
     insert.raw_bind_parameter(2, id).db()?;
+    let mut cells = cells.into_iter();
     for at in 0..columns {
-        let cell = values.get(at).map_or(Cell::Null, Cell::of);
+        let cell = cells.next().unwrap_or(Cell::Null);
         scribe.leaf.column(column_number(at), &cell);
         insert.raw_bind_parameter(at + 3, &cell).db()?;
     }
@@ -361,10 +395,10 @@ pub(crate) fn find_head(statement: &mut CachedStatement<'_>, id: &str) -> Result
 }
 
 /// Refuses what does not go with the record's head.
-fn check_head(meta: &TableMeta, write: &Write, head: Option<Head>) -> Result<()> {
+fn check_head(meta: &TableMeta, write: &Write<'_>, head: Option<Head>) -> Result<()> {
     let live = head.filter(|head| !head.deleted);
     let table = || meta.name().to_owned();
-    let id = || write.id.clone();
+    let id = || write.id.clone().into_owned();
     if let Some(expected) = write.expected
         && live.map(|head| head.idx) != Some(expected)
     {
@@ -389,7 +423,7 @@ fn check_head(meta: &TableMeta, write: &Write, head: Option<Head>) -> Result<()>
     }
 }
 
-fn needs_old(meta: &TableMeta, action: &Action) -> bool {
+fn needs_old(meta: &TableMeta, action: &Action<'_>) -> bool {
     if !meta.schema.indexes.is_empty() {
         return true;
     }
@@ -402,7 +436,11 @@ fn needs_old(meta: &TableMeta, action: &Action) -> bool {
 }
 
 /// The row's values: those given, else the current ones, else the defaults.
-fn complete(meta: &TableMeta, mut given: Vec<Option<Value>>, old: Option<&[Value]>) -> Vec<Value> {
+fn complete<'r>(
+    meta: &TableMeta,
+    mut given: Vec<Option<Given<'r>>>,
+    old: Option<&[Value]>,
+) -> Vec<Given<'r>> {
     let columns = &meta.schema.columns;
     given.resize_with(columns.len(), || None);
     // In place: a value and perhaps a value are of one size.
@@ -410,8 +448,8 @@ fn complete(meta: &TableMeta, mut given: Vec<Option<Value>>, old: Option<&[Value
     values
         .map(|(at, value)| match (value, old) {
             (Some(value), _) => value,
-            (None, Some(old)) => old[at].clone(),
-            (None, None) => columns[at].default.clone().unwrap_or_default(),
+            (None, Some(old)) => Given::Value(old[at].clone()),
+            (None, None) => Given::Value(columns[at].default.clone().unwrap_or_default()),
         })
         .collect()
 }

@@ -9,8 +9,6 @@
 //!
 //! What must hold: it has every id that the head table has. More does no harm.
 
-use std::hash::{BuildHasher, RandomState};
-
 /// Ids that a filter is made for at least, and at most: 512 KiB and 32 MiB.
 const FEWEST: usize = 1 << 18;
 pub(crate) const MOST: u32 = 1 << 24;
@@ -19,10 +17,9 @@ pub(crate) const MOST: u32 = 1 << 24;
 type Block = [u64; 8];
 const IDS_OF_A_BLOCK: usize = 32;
 
-/// A set of ids that may say yes to some that it does not have.
+/// A set of ids, by their hashes, that may say yes to some that it does not have.
 #[derive(Debug)]
 pub(crate) struct Known {
-    hasher: RandomState,
     blocks: Vec<Block>,
     ids: usize,
 }
@@ -32,7 +29,6 @@ impl Known {
     pub(crate) fn with_room(ids: usize) -> Known {
         let room = ids.saturating_mul(2).clamp(FEWEST, MOST as usize);
         Known {
-            hasher: RandomState::new(),
             blocks: vec![[0; 8]; room / IDS_OF_A_BLOCK],
             ids: 0,
         }
@@ -40,8 +36,8 @@ impl Known {
 
     /// Adds an id; false when there are so many by now that answers are worth
     /// little.
-    pub(crate) fn insert(&mut self, id: &str) -> bool {
-        let (block, bits) = self.place(id);
+    pub(crate) fn insert(&mut self, hash: u64) -> bool {
+        let (block, bits) = self.place(hash);
         for (word, bit) in self.blocks[block].iter_mut().zip(bits) {
             *word |= bit;
         }
@@ -50,15 +46,14 @@ impl Known {
     }
 
     /// False: the id was never added.
-    pub(crate) fn may_have(&self, id: &str) -> bool {
-        let (block, bits) = self.place(id);
+    pub(crate) fn may_have(&self, hash: u64) -> bool {
+        let (block, bits) = self.place(hash);
         let block = &self.blocks[block];
         block.iter().zip(bits).all(|(word, bit)| word & bit != 0)
     }
 
     /// The block of an id, and its bit in each word of it.
-    fn place(&self, id: &str) -> (usize, [u64; 8]) {
-        let hash = self.hasher.hash_one(id);
+    fn place(&self, hash: u64) -> (usize, [u64; 8]) {
         let scaled = (u128::from(hash) * self.blocks.len() as u128) >> 64;
         let block = usize::try_from(scaled).unwrap_or(0);
         // The block took the highest bits: what is below them is mixed anew.
@@ -70,22 +65,25 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
     use super::*;
 
     #[test]
     fn an_id_that_was_added_is_never_denied_and_few_others_are_taken_for_one() {
         let mut known = Known::with_room(FEWEST / 2);
-        let id = |n: usize| format!("id-{n}");
-        assert!((0..200_000).all(|n| known.insert(&id(n))));
-        assert!((0..200_000).all(|n| known.may_have(&id(n))));
-        let wrong = (200_000..400_000).filter(|n| known.may_have(&id(*n)));
+        let hasher = RandomState::new();
+        let id = |n: usize| hasher.hash_one(format!("id-{n}"));
+        assert!((0..200_000).all(|n| known.insert(id(n))));
+        assert!((0..200_000).all(|n| known.may_have(id(n))));
+        let wrong = (200_000..400_000).filter(|n| known.may_have(id(*n)));
         assert!(wrong.count() < 2000);
     }
 
     #[test]
     fn it_says_when_it_is_full() {
         let mut known = Known::with_room(0);
-        let filled = (0..FEWEST).all(|n| known.insert(&n.to_string()));
-        assert!(filled && !known.insert("one more"));
+        let filled = (0..FEWEST).all(|n| known.insert(n as u64));
+        assert!(filled && !known.insert(0));
     }
 }

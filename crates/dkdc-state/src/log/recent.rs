@@ -14,10 +14,13 @@
 //! heads are looked into first, and only when they go up to the newest row that
 //! the transaction sees.
 
-use std::collections::HashMap;
+mod map;
+
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
 use super::DbResult;
 use super::append::Head;
@@ -26,6 +29,7 @@ use super::known::{self, Known};
 use super::writer::run;
 use crate::error::Result;
 use crate::record::Idx;
+use map::{HeadMap, Key};
 
 /// So many recent heads are folded: few enough to read them from the log when a
 /// process begins, enough for a fold to meet several heads on each page.
@@ -150,7 +154,7 @@ pub(crate) fn fold_all(conn: &Connection, verify: impl Fn() -> Result<()>) -> Re
 
 /// Folds the recent heads of a table, inside a write transaction.
 pub(crate) fn fold_table(conn: &Connection, meta: &TableMeta) -> Result<()> {
-    let mut recent = Recent::default();
+    let mut recent = Recent::new(RandomState::new());
     recent.complete(conn, meta)?;
     recent.fold(conn, meta)
 }
@@ -182,15 +186,16 @@ pub(crate) fn set_folded(conn: &Connection, table: u32, upto: Idx) -> Result<()>
 }
 
 /// The recent heads of one table, as the writer has them.
-#[derive(Debug, Default)]
-pub(crate) struct Recent {
+#[derive(Debug)]
+struct Recent {
+    hasher: RandomState,
     /// Whether no other process can have written since.
     complete: bool,
     /// The head table's `upto`.
     folded: i64,
     /// The newest row whose head is here, or folded.
     last: i64,
-    heads: HashMap<Arc<str>, Head>,
+    heads: HeadMap,
     /// The ids that the head table has, once they are worth knowing.
     known: Option<Known>,
     /// Look-ups in the head table that found nothing.
@@ -198,6 +203,18 @@ pub(crate) struct Recent {
 }
 
 impl Recent {
+    fn new(hasher: RandomState) -> Recent {
+        Recent {
+            hasher,
+            complete: false,
+            folded: 0,
+            last: 0,
+            heads: HeadMap::default(),
+            known: None,
+            in_vain: 0,
+        }
+    }
+
     /// Reads what is missing from the log, inside a write transaction.
     fn complete(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
         if self.complete {
@@ -219,10 +236,11 @@ impl Recent {
         let mut statement = conn.prepare_cached(&meta.sql.tail_heads).db()?;
         let mut rows = statement.query([self.last]).db()?;
         while let Some(row) = rows.next().db()? {
-            let id: Arc<str> = row.get(1).db()?;
+            let id = text(row.get_ref(1).db()?, meta)?;
+            let hash = self.hasher.hash_one(id);
             let idx = Idx(row.get(0).db()?);
             let deleted = row.get(2).db()?;
-            self.heads.insert(id, Head { idx, deleted });
+            self.heads.put(hash, id, Head { idx, deleted });
             self.last = idx.as_micros();
         }
         self.complete = true;
@@ -232,7 +250,7 @@ impl Recent {
     /// The recent ids are about to be in the head table.
     fn know_recent(&mut self) {
         let Some(known) = &mut self.known else { return };
-        if !self.heads.keys().all(|id| known.insert(id)) {
+        if !self.heads.hashes().all(|hash| known.insert(hash)) {
             // Full: made anew, larger, when heads are folded next.
             self.known = None;
             self.in_vain = MANY;
@@ -246,26 +264,22 @@ impl Recent {
             "BUG: heads that are not all there are folded"
         );
         self.know_recent();
-        // Most ids differ in their first bytes: these decide without a look at
-        // the rest, which is somewhere else in memory.
-        let heads = self.heads.drain();
-        let mut sorted: Vec<_> = heads.map(|(id, head)| (prefix(&id), id, head)).collect();
-        sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
         // Row by row: of a statement that writes many rows, SQLite keeps every
         // page as it was, to take back that statement alone.
         let mut fold = conn.prepare_cached(&meta.sql.fold).db()?;
-        for (_, id, head) in sorted {
-            fold.raw_bind_parameter(1, &*id).db()?;
+        for (id, head) in self.heads.sorted() {
+            fold.raw_bind_parameter(1, id).db()?;
             fold.raw_bind_parameter(2, head.idx.as_micros()).db()?;
             fold.raw_bind_parameter(3, head.deleted).db()?;
             fold.raw_execute().db()?;
         }
+        self.heads.clear();
         if let Some(upto) = newest(conn, meta)? {
             (self.folded, self.last) = (upto, upto);
             set_folded(conn, meta.schema.number, Idx(upto))?;
         }
         if self.known.is_none() && self.in_vain >= MANY {
-            self.known = know(conn, meta)?;
+            self.known = know(conn, meta, &self.hasher)?;
             self.in_vain = 0;
         }
         Ok(())
@@ -282,7 +296,7 @@ fn is_empty(conn: &Connection, meta: &TableMeta) -> Result<bool> {
 
 /// The ids of a head table, unless they are too many: then a look in the tree
 /// costs less than to go through it all.
-fn know(conn: &Connection, meta: &TableMeta) -> Result<Option<Known>> {
+fn know(conn: &Connection, meta: &TableMeta, hasher: &RandomState) -> Result<Option<Known>> {
     let head_table = &meta.sql.head_table;
     let bounded = format!("SELECT count(*) FROM (SELECT 1 FROM {head_table} LIMIT ?1)");
     let count: u32 = conn
@@ -298,27 +312,24 @@ fn know(conn: &Connection, meta: &TableMeta) -> Result<Option<Known>> {
         .db()?;
     let mut rows = statement.query([]).db()?;
     while let Some(row) = rows.next().db()? {
-        let id = row.get_ref(0).db()?.as_str().map_err(|_| {
-            super::damaged(format!("table {}: an id that is not text", meta.name()))
-        })?;
-        known.insert(id);
+        let id = text(row.get_ref(0).db()?, meta)?;
+        known.insert(hasher.hash_one(id));
     }
     Ok(Some(known))
 }
 
-/// The first bytes of an id, as a number that sorts as they do.
-fn prefix(id: &str) -> u64 {
-    let mut first = [0; 8];
-    for (to, from) in first.iter_mut().zip(id.bytes()) {
-        *to = from;
-    }
-    u64::from_be_bytes(first)
+/// An id, which is text.
+fn text<'r>(id: ValueRef<'r>, meta: &TableMeta) -> Result<&'r str> {
+    id.as_str()
+        .map_err(|_| super::damaged(format!("table {}: an id that is not text", meta.name())))
 }
 
 /// The recent heads of all tables, as the writer has them, and how to take back
 /// what a transaction did to them.
 #[derive(Debug, Default)]
 pub(crate) struct Heads {
+    /// Of all ids.
+    hasher: RandomState,
     /// By table number minus one.
     tables: Vec<Recent>,
     undo: Vec<Undo>,
@@ -331,7 +342,7 @@ pub(crate) struct Heads {
 #[derive(Debug)]
 struct Undo {
     table: u32,
-    id: Arc<str>,
+    key: Key,
     head: Option<Head>,
     /// The table's `last`: the numbers of rows that are taken back may be given
     /// to others.
@@ -342,7 +353,8 @@ impl Heads {
     fn table(&mut self, number: u32) -> &mut Recent {
         let at = number as usize - 1;
         if self.tables.len() <= at {
-            self.tables.resize_with(at + 1, Recent::default);
+            let new = || Recent::new(self.hasher.clone());
+            self.tables.resize_with(at + 1, new);
         }
         &mut self.tables[at]
     }
@@ -350,6 +362,11 @@ impl Heads {
     /// Reads what is missing of a table's from the log.
     pub(crate) fn complete(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
         self.table(meta.schema.number).complete(conn, meta)
+    }
+
+    /// The hash of an id, by which a head is found and put.
+    pub(crate) fn hash(&self, id: &str) -> u64 {
+        self.hasher.hash_one(id)
     }
 
     /// Another process may have written.
@@ -364,18 +381,16 @@ impl Heads {
     pub(crate) fn head(
         &mut self,
         table: u32,
+        hash: u64,
         id: &str,
         find: impl FnOnce() -> Result<Option<Head>>,
     ) -> Result<Option<Head>> {
         let recent = self.table(table);
-        if let Some(head) = recent.heads.get(id) {
-            return Ok(Some(*head));
+        if let Some(head) = recent.heads.get(hash, id) {
+            return Ok(Some(head));
         }
-        if recent
-            .known
-            .as_ref()
-            .is_some_and(|known| !known.may_have(id))
-        {
+        let known = recent.known.as_ref();
+        if known.is_some_and(|known| !known.may_have(hash)) {
             return Ok(None);
         }
         let found = find()?;
@@ -384,14 +399,13 @@ impl Heads {
     }
 
     /// A record of a table has a new head.
-    pub(crate) fn put(&mut self, table: u32, id: &str, head: Head) {
-        let id: Arc<str> = Arc::from(id);
+    pub(crate) fn put(&mut self, table: u32, hash: u64, id: &str, head: Head) {
         let recent = self.table(table);
         let last = std::mem::replace(&mut recent.last, head.idx.as_micros());
-        let head = recent.heads.insert(Arc::clone(&id), head);
+        let (key, head) = recent.heads.put(hash, id, head);
         self.undo.push(Undo {
             table,
-            id,
+            key,
             head,
             last,
         });
@@ -399,7 +413,7 @@ impl Heads {
 
     /// The table is empty now, and so is its head table.
     pub(crate) fn clear(&mut self, table: u32) {
-        *self.table(table) = Recent::default();
+        *self.table(table) = Recent::new(self.hasher.clone());
         self.beyond_undo = true;
     }
 
@@ -417,10 +431,7 @@ impl Heads {
         for before in self.undo.drain(mark..).rev() {
             let recent = &mut self.tables[before.table as usize - 1];
             recent.last = before.last;
-            match before.head {
-                Some(head) => recent.heads.insert(before.id, head),
-                None => recent.heads.remove(&before.id),
-            };
+            recent.heads.take_back(before.key, before.head);
         }
     }
 

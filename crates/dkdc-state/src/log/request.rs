@@ -25,7 +25,7 @@ pub(crate) struct Request {
 
 impl Request {
     /// The request to write these, in a table.
-    pub(crate) fn new(key: &str, table: u32, writes: &[Write]) -> Request {
+    pub(crate) fn new(key: &str, table: u32, writes: &[Write<'_>]) -> Request {
         let mut hasher = blake3::Hasher::new();
         let mut leaf = Leaf::default();
         for write in writes {
@@ -45,7 +45,7 @@ impl Request {
                 for (at, value) in values.iter().enumerate() {
                     // NULL is asked for; what is not named is left alone.
                     if let Some(value) = value {
-                        leaf.column(column_number(at), &Cell::of(value));
+                        leaf.column(column_number(at), &value.cell());
                         hasher.update(&column_number(at).to_le_bytes());
                     }
                 }

@@ -32,6 +32,7 @@ use super::{Config, DbResult, alter, checkpoint, locate, open, prune, registry, 
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op, Value, Version};
 use crate::schema::TableSchema;
+use crate::schema::sql::Cell;
 use content::Contents;
 use reading::{Next, Reading};
 
@@ -389,7 +390,7 @@ impl Work {
             &table.chain,
             &row.id,
             version,
-            &values,
+            values.iter().map(Cell::of),
         )?;
         table.newest.insert(row.id, version.idx);
         table.found.versions += 1;

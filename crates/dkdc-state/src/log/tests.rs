@@ -7,16 +7,16 @@ use super::DbResult;
 use super::append::{Action, Batch, Existing, Write};
 use super::writer::Tx;
 use crate::error::{Error, Result};
-use crate::record::Value;
+use crate::record::{Given, Value};
 use crate::schema::{ColumnDef, ColumnType, TableDef};
 use crate::state::State;
 
 fn put(id: &str, body: &str) -> Batch {
-    let cells = vec![Some(Value::from(body))];
+    let cells = vec![Some(Given::Value(Value::from(body)))];
     Batch {
         table: 1,
         writes: vec![Write {
-            id: id.to_owned(),
+            id: id.to_owned().into(),
             action: Action::Put(Existing::Refused, cells),
             expected: None,
         }],

@@ -7,8 +7,9 @@
 use jiff::civil::Date;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::value::{BlobRef, Value, ValueError, check_depth};
-use crate::schema::{ColumnType, ListItem};
+use super::given::Given;
+use super::value::{BlobRef, Value, ValueError, check_depth, limit};
+use crate::schema::{ColumnType, ListItem, sql};
 
 /// A Rust type that can be a field of a record.
 #[diagnostic::on_unimplemented(
@@ -26,6 +27,12 @@ pub trait Field: Sized {
     /// # Errors
     /// [`ValueError`] when it cannot be kept exactly.
     fn to_value(&self) -> Result<Value, ValueError>;
+
+    /// The same, as it is written: not copied where that is not needed.
+    #[doc(hidden)]
+    fn give(&self) -> Result<Given<'_>, ValueError> {
+        self.to_value().map(Given::Value)
+    }
 
     /// The field that `value` holds.
     ///
@@ -45,16 +52,28 @@ pub trait Field: Sized {
 pub trait ListField: Field {
     /// The type of the list's items.
     const ITEM: ListItem;
+
+    /// Appends the item to a list, as the log keeps it.
+    #[doc(hidden)]
+    fn push_to(&self, list: &mut String) -> Result<(), ValueError> {
+        let item = self.to_value()?.check_item(Self::ITEM)?;
+        sql::push_item(list, &item);
+        Ok(())
+    }
 }
 
 macro_rules! plain_fields {
-    ($($rust:ty => $variant:ident),* $(,)?) => {$(
+    ($($rust:ty => $variant:ident $(as $given:ident)?),* $(,)?) => {$(
         impl Field for $rust {
             const TYPE: ColumnType = ColumnType::$variant;
 
             fn to_value(&self) -> Result<Value, ValueError> {
                 Ok(Value::$variant(self.clone()))
             }
+
+            $(fn give(&self) -> Result<Given<'_>, ValueError> {
+                Ok(Given::$given(self))
+            })?
 
             fn from_value(value: Value) -> Result<Self, ValueError> {
                 match value {
@@ -68,11 +87,11 @@ macro_rules! plain_fields {
 }
 
 plain_fields! {
-    String => Text,
+    String => Text as Text,
     bool => Bool,
     i64 => Int,
     f64 => Float,
-    Vec<u8> => Bytes,
+    Vec<u8> => Bytes as Bytes,
     BlobRef => Blob,
     jiff::Timestamp => Timestamp,
     Date => Date,
@@ -125,8 +144,17 @@ macro_rules! list_fields {
     )*};
 }
 
+impl ListField for String {
+    const ITEM: ListItem = ListItem::Text;
+
+    fn push_to(&self, list: &mut String) -> Result<(), ValueError> {
+        limit(self.len())?;
+        sql::push_text(list, self);
+        Ok(())
+    }
+}
+
 list_fields! {
-    String => Text,
     bool => Bool,
     i64 => Int,
     i32 => Int,
@@ -147,6 +175,11 @@ impl<T: Field> Field for Option<T> {
         self.as_ref().map_or(Ok(Value::Null), T::to_value)
     }
 
+    fn give(&self) -> Result<Given<'_>, ValueError> {
+        let none = Given::Value(Value::Null);
+        self.as_ref().map_or(Ok(none), T::give)
+    }
+
     fn from_value(value: Value) -> Result<Self, ValueError> {
         match value {
             Value::Null => Ok(None),
@@ -163,6 +196,19 @@ impl<T: ListField> Field for Vec<T> {
             .map(T::to_value)
             .collect::<Result<_, _>>()
             .map(Value::List)
+    }
+
+    fn give(&self) -> Result<Given<'_>, ValueError> {
+        let mut list = String::with_capacity(2 + 16 * self.len());
+        list.push('[');
+        for (at, item) in self.iter().enumerate() {
+            if at > 0 {
+                list.push(',');
+            }
+            item.push_to(&mut list)?;
+        }
+        list.push(']');
+        Ok(Given::List(T::ITEM, list))
     }
 
     fn from_value(value: Value) -> Result<Self, ValueError> {

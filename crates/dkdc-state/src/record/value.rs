@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::civil::Date;
 
-use crate::schema::ColumnType;
+use crate::schema::{ColumnType, ListItem};
 
 /// The content of a `Blob` column: which bytes, not the bytes themselves.
 ///
@@ -282,17 +282,22 @@ impl Value {
         match (self, ty) {
             (Value::List(items), ColumnType::List(item)) => items
                 .into_iter()
-                .map(|value| match value {
-                    Value::Null => Ok(Value::Null),
-                    // JSON has no infinities, and a list is kept as JSON.
-                    Value::Float(f) if f.is_infinite() => {
-                        Err(ValueError::OutOfRange(float_name(f).to_owned()))
-                    }
-                    value => value.check(item.as_column()),
-                })
+                .map(|value| value.check_item(item))
                 .collect::<Result<_, _>>()
                 .map(Value::List),
             (value, _) => Ok(value),
+        }
+    }
+
+    /// The same for an item of a list.
+    pub(crate) fn check_item(self, item: ListItem) -> Result<Value, ValueError> {
+        match self {
+            Value::Null => Ok(Value::Null),
+            // JSON has no infinities, and a list is kept as JSON.
+            Value::Float(f) if f.is_infinite() => {
+                Err(ValueError::OutOfRange(float_name(f).to_owned()))
+            }
+            value => value.check(item.as_column()),
         }
     }
 }
@@ -334,7 +339,7 @@ pub(crate) fn check_depth(json: &serde_json::Value) -> Result<(), ValueError> {
     Ok(())
 }
 
-fn limit(size: usize) -> Result<(), ValueError> {
+pub(super) fn limit(size: usize) -> Result<(), ValueError> {
     if size > VALUE_LIMIT {
         return Err(ValueError::TooLong {
             size: size as u64,

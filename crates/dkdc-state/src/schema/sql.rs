@@ -144,24 +144,39 @@ fn list_text(items: &[Value]) -> String {
         if at > 0 {
             text.push(',');
         }
-        // Writing to a String cannot fail.
-        let _ = match item {
-            Value::Timestamp(t) => write!(text, "{}", t.as_microsecond()),
-            Value::Date(d) => write!(text, "{}", days(*d)),
-            Value::Text(t) if !t.contains(needs_escape) => write!(text, "\"{t}\""),
-            other => write!(text, "{}", other.to_json()),
-        };
+        push_item(&mut text, item);
     }
     text.push(']');
     text
 }
 
-/// What JSON does not have as it is within quotes.
-fn needs_escape(c: char) -> bool {
-    matches!(c, '"' | '\\' | '\0'..='\x1f')
+/// Appends one item.
+pub(crate) fn push_item(list: &mut String, item: &Value) {
+    // Writing to a String cannot fail.
+    let _ = match item {
+        Value::Timestamp(t) => write!(list, "{}", t.as_microsecond()),
+        Value::Date(d) => write!(list, "{}", days(*d)),
+        Value::Text(t) => {
+            push_text(list, t);
+            Ok(())
+        }
+        other => write!(list, "{}", other.to_json()),
+    };
 }
 
-fn list(text: &str, item: ListItem) -> Option<Value> {
+/// Appends text as JSON has it.
+pub(crate) fn push_text(list: &mut String, text: &str) {
+    let needs_escape = |byte: u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+    if text.bytes().any(needs_escape) {
+        *list += &serde_json::Value::from(text).to_string();
+    } else {
+        list.push('"');
+        *list += text;
+        list.push('"');
+    }
+}
+
+pub(crate) fn list(text: &str, item: ListItem) -> Option<Value> {
     if item == ListItem::Text {
         // The most frequent by far, and read straight into what it becomes.
         let items: Vec<Option<String>> = serde_json::from_str(text).ok()?;

@@ -15,11 +15,11 @@ use crate::log::append::{Action, Existing, Write};
 use crate::log::catalog::TableMeta;
 use crate::log::list::{self, Scope};
 use crate::log::read::LogRow;
-use crate::record::{Idx, Record, Value, ValueError, Values, Versioned};
+use crate::record::{Given, Idx, Record, ValueError, Values, Versioned};
 use crate::schema::TableSchema;
 
 /// Values by place of column; `None`: not named.
-type Cells = Vec<Option<Value>>;
+type Cells<'r> = Vec<Option<Given<'r>>>;
 
 /// The translation of records `R` of one table.
 pub(crate) struct Shape<R> {
@@ -30,7 +30,7 @@ pub(crate) struct Shape<R> {
     /// A derived type: no other columns are needed.
     typed: bool,
     id: fn(&R) -> Cow<'_, str>,
-    encode: fn(&R, &[usize], &TableSchema) -> Result<Cells>,
+    encode: for<'r> fn(&'r R, &[usize], &TableSchema) -> Result<Cells<'r>>,
     decode: fn(LogRow, &[usize]) -> Result<R>,
 }
 
@@ -59,7 +59,7 @@ impl<R: Record> Shape<R> {
             id: R::id,
             encode: |record, places, schema| {
                 let invalid = |source| invalid(schema, &record.id(), source);
-                let values = record.to_values().map_err(invalid)?;
+                let values = record.give().map_err(invalid)?;
                 if values.len() != places.len() {
                     return Err(Error::InvalidRow {
                         table: schema.name.clone(),
@@ -100,11 +100,12 @@ impl Shape<Row> {
             typed: false,
             id: |row| Cow::Borrowed(&row.id),
             encode: |row, _, schema| {
-                let mut cells = vec![None; schema.columns.len()];
+                let mut cells = Cells::new();
+                cells.resize_with(schema.columns.len(), || None);
                 for (name, value) in &row.fields {
                     let (at, column) = schema.column(name)?;
                     let checked = value.check_depth();
-                    let value = checked.and_then(|()| value.clone().check(column.ty));
+                    let value = checked.and_then(|()| Given::of(value).check(column.ty));
                     let value =
                         value.map_err(|e| invalid(schema, &row.id, e.in_column(&column.name)))?;
                     if cells[at].replace(value).is_some() {
@@ -123,16 +124,16 @@ impl Shape<Row> {
 
 impl<R> Shape<R> {
     /// The write that puts a record.
-    pub(crate) fn put(
+    pub(crate) fn put<'r>(
         &self,
         schema: &TableSchema,
-        record: &R,
+        record: &'r R,
         existing: Existing,
         expected: Option<Idx>,
-    ) -> Result<Write> {
+    ) -> Result<Write<'r>> {
         let cells = (self.encode)(record, &self.places, schema)?;
         Ok(Write {
-            id: (self.id)(record).into_owned(),
+            id: (self.id)(record),
             action: Action::Put(existing, cells),
             expected,
         })

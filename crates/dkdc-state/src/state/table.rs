@@ -233,9 +233,9 @@ impl<R> Table<R> {
         self.submit(Writes::ToMake(records.len(), &put))
     }
 
-    fn write(&self, id: &str, action: Action, expected: Option<Idx>) -> Result<Version> {
+    fn write(&self, id: &str, action: Action<'_>, expected: Option<Idx>) -> Result<Version> {
         self.submit_one(Write {
-            id: id.to_owned(),
+            id: id.into(),
             action,
             expected,
         })
@@ -261,7 +261,7 @@ impl<R> Table<R> {
         store.group().submit(store, batch)
     }
 
-    fn submit_one(&self, write: Write) -> Result<Version> {
+    fn submit_one(&self, write: Write<'_>) -> Result<Version> {
         self.submit(Writes::Made(vec![write]))?
             .pop()
             .ok_or_else(|| crate::log::damaged("BUG: a write without a version"))

@@ -355,15 +355,15 @@ impl<R> TxTable<'_, '_, '_, R> {
         tx.step(|tx| tx.savepoint(|tx| tx.apply(batch)))
     }
 
-    fn write(&self, id: &str, action: Action, expected: Option<Idx>) -> Result<Version> {
+    fn write(&self, id: &str, action: Action<'_>, expected: Option<Idx>) -> Result<Version> {
         self.apply(Write {
-            id: id.to_owned(),
+            id: id.into(),
             action,
             expected,
         })
     }
 
-    fn apply(&self, write: Write) -> Result<Version> {
+    fn apply(&self, write: Write<'_>) -> Result<Version> {
         let batch = Batch {
             table: self.shape.table,
             writes: Writes::Made(vec![write]),

@@ -19,7 +19,7 @@ use crate::log::recent::{Heads, MANY};
 use crate::log::{DbResult, alter, chunks, damaged};
 use crate::record::{Idx, Op, Value, Version};
 use crate::schema::evolve;
-use crate::schema::sql::quote;
+use crate::schema::sql::{Cell, quote};
 
 /// A table being adopted.
 pub(super) struct Adoption<'c> {
@@ -128,8 +128,9 @@ impl<'c> Adoption<'c> {
         values: &[Value],
     ) -> Result<()> {
         let number = self.meta.schema.number;
+        let hash = self.heads.hash(id);
         let find = || find_head(&mut self.head, id);
-        let head = self.heads.head(number, id, find)?;
+        let head = self.heads.head(number, hash, id, find)?;
         let version = Version {
             idx,
             prev: head.map(|head| head.idx),
@@ -146,10 +147,10 @@ impl<'c> Adoption<'c> {
             &self.chain,
             id,
             version,
-            values,
+            values.iter().map(Cell::of),
         )?;
         let deleted = !version.op.is_live();
-        self.heads.put(number, id, Head { idx, deleted });
+        self.heads.put(number, hash, id, Head { idx, deleted });
         if head.is_none() {
             self.counted.records += 1;
         } else if is_waypoint(idx) {

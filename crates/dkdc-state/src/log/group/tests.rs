@@ -12,7 +12,7 @@ use super::super::append::{Action, Batch, Existing, Write, Writes};
 use super::lock;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::record::Value;
+use crate::record::{Given, Value};
 use crate::schema::{ColumnDef, ColumnType, IndexDef, TableDef};
 use crate::state::State;
 
@@ -20,8 +20,8 @@ fn put(id: &str, body: Value) -> Batch {
     Batch {
         table: 1,
         writes: vec![Write {
-            id: id.to_owned(),
-            action: Action::Put(Existing::Either, vec![Some(body)]),
+            id: id.to_owned().into(),
+            action: Action::Put(Existing::Either, vec![Some(Given::Value(body))]),
             expected: None,
         }],
         request: None,
