@@ -6,6 +6,7 @@
 
 mod as_of;
 mod condition;
+mod whole;
 
 pub(crate) use as_of::count_as_of;
 use rusqlite::Connection;
@@ -77,9 +78,16 @@ pub(crate) fn list_made<T>(
 ) -> Result<Vec<T>> {
     let checked = check(meta, select)?;
     recent::catch_up(conn, meta)?;
+    if scope == Scope::Current && select.limit.is_none() && is_whole(meta, &checked) {
+        // What orders them is read, too.
+        let wanted = wanted.map(|places| [places, &checked.places()].concat());
+        let wanted = wanted.as_deref();
+        let columns = selected(meta, wanted);
+        return whole::list(conn, meta, &checked, (&columns, wanted), make);
+    }
     let mut params = Vec::new();
     let source = match scope {
-        Scope::Current => current_source(meta, &checked, select.limit, &mut params),
+        Scope::Current => current_source(meta, &checked, &mut params),
         Scope::AsOf(asof) => {
             moment::check_floor(meta, asof)?;
             as_of::collect_as_of(conn, meta, asof)?;
@@ -101,16 +109,7 @@ pub(crate) fn list_made<T>(
             order: Order::BySql,
         },
     };
-    // What orders them here is read, too.
-    let wanted = wanted.map(|places| match source.order {
-        Order::Here => [places, &checked.places()].concat(),
-        Order::BySql | Order::Given(_) => places.to_vec(),
-    });
-    let wanted = wanted.as_deref();
-    let columns = match wanted {
-        None => meta.sql.row_columns.clone(),
-        Some(places) => format::row_columns(&meta.schema, |at| places.contains(&at)),
-    };
+    let columns = selected(meta, wanted);
     let mut sql = format!("SELECT {columns} FROM {}", source.from);
     for condition in &checked.conditions {
         let condition = condition_sql(meta, condition, &mut params);
@@ -126,7 +125,6 @@ pub(crate) fn list_made<T>(
             sql += " ORDER BY ";
             sql += order;
         }
-        Order::Here => {}
         Order::BySql => {
             sql += " ORDER BY ";
             for part in &checked.order {
@@ -143,27 +141,29 @@ pub(crate) fn list_made<T>(
     let mut statement = conn.prepare_cached(&sql).db()?;
     let mut rows = statement.query(rusqlite::params_from_iter(params)).db()?;
     let mut found = Vec::new();
-    let mut keys = Vec::new();
     while let Some(row) = rows.next().db()? {
         if row.get_ref(0).db()?.data_type() == Type::Null {
-            return Err(damaged(format!(
-                "table {}: a head names a version that is not there, or another record's",
-                meta.name()
-            )));
+            return Err(no_row(meta));
         }
-        let row = read::decode_some(&meta.schema, row, wanted)?;
-        if matches!(source.order, Order::Here) {
-            keys.push((sort_key(&checked.order, &row), keys.len()));
-        }
-        found.push(make(row)?);
-    }
-    if matches!(source.order, Order::Here) {
-        keys.sort_unstable();
-        let mut unsorted: Vec<Option<T>> = found.into_iter().map(Some).collect();
-        let take = |(_, at): (Vec<u8>, usize)| unsorted[at].take();
-        return Ok(keys.into_iter().filter_map(take).collect());
+        found.push(make(read::decode_some(&meta.schema, row, wanted)?)?);
     }
     Ok(found)
+}
+
+/// What a row is selected as, with the columns at these places, or all.
+fn selected(meta: &TableMeta, wanted: Option<&[usize]>) -> String {
+    match wanted {
+        None => meta.sql.row_columns.clone(),
+        Some(places) => format::row_columns(&meta.schema, |at| places.contains(&at)),
+    }
+}
+
+/// A head without its row.
+fn no_row(meta: &TableMeta) -> Error {
+    damaged(format!(
+        "table {}: a head names a version that is not there, or another record's",
+        meta.name()
+    ))
 }
 
 /// Where rows come from, and how they get into the order asked for.
@@ -179,8 +179,6 @@ enum Order {
     Given(String),
     /// SQLite sorts them.
     BySql,
-    /// They are sorted here: SQLite would carry each whole row through its sorter.
-    Here,
 }
 
 /// Bytes that order rows as asked for; among equals, by id.
@@ -274,39 +272,35 @@ impl Fit<'_> {
     }
 }
 
-fn current_source(
-    meta: &TableMeta,
-    checked: &Checked,
-    limit: Option<u64>,
-    params: &mut Vec<Sql>,
-) -> Source {
+/// One record is asked for.
+fn is_by_id(checked: &Checked) -> bool {
+    let mut conditions = checked.conditions.iter();
+    conditions.any(|c| c.key == PartKey::Id && c.test == Test::Eq)
+}
+
+/// The index that serves best, if one does.
+fn best<'m>(meta: &'m TableMeta, checked: &Checked) -> Option<Fit<'m>> {
+    let indexes = meta.schema.indexes.iter().enumerate();
+    indexes
+        .filter_map(|(at, index)| fit(index, at, checked))
+        .max_by_key(|fit| (fit.score, usize::MAX - fit.at))
+}
+
+/// True when every record is looked at, and has a key that orders it. Each entry of an
+/// index that gives the order would have its head looked up, and each row then is
+/// anywhere in the log.
+fn is_whole(meta: &TableMeta, checked: &Checked) -> bool {
+    !is_by_id(checked)
+        && !best(meta, checked).is_some_and(|fit| fit.narrows())
+        && checked.order.iter().all(|part| has_key(meta, *part))
+}
+
+fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) -> Source {
     let (heads, log) = (&meta.sql.heads, &meta.sql.table);
     // A head without its row is found, and refused.
     let row = format!("LEFT JOIN {log} l ON l.idx = h.idx AND l.id = h.id");
-    let by_id = checked
-        .conditions
-        .iter()
-        .any(|c| c.key == PartKey::Id && c.test == Test::Eq);
-    let best = meta
-        .schema
-        .indexes
-        .iter()
-        .enumerate()
-        .filter_map(|(at, index)| fit(index, at, checked))
-        .max_by_key(|fit| (fit.score, usize::MAX - fit.at));
-    let narrows = by_id || best.as_ref().is_some_and(Fit::narrows);
-    if limit.is_none() && !narrows && checked.order.iter().all(|part| has_key(meta, *part)) {
-        // Each index entry would have its head looked up, and each row then is
-        // anywhere in the log. A LIMIT keeps SQLite from leaving the order away.
-        return Source {
-            from: format!(
-                "(SELECT idx, id FROM {heads} WHERE deleted = 0 ORDER BY idx LIMIT -1) h \
-                 {row} WHERE 1"
-            ),
-            may_lack_rows: true,
-            order: Order::Here,
-        };
-    }
+    let by_id = is_by_id(checked);
+    let best = best(meta, checked);
     if let Some(fit) = best.filter(|_| !by_id) {
         let name = quote(&format::index_name(meta.name(), fit.index.number));
         let bounds = bounds(&fit, checked, params);

@@ -21,7 +21,7 @@ use crate::record::{Idx, hex};
 use crate::schema::TableSchema;
 
 /// Rows in a row group: what DuckDB writes and reads best.
-const ROW_GROUP: usize = 122_880;
+const ROW_GROUP: usize = 65_536;
 /// Bytes of a dictionary: what is larger repeats too little to be worth one.
 const DICTIONARY: usize = 64 << 10;
 /// Rows read from the log at a time.

@@ -29,6 +29,9 @@ const SHARE: u64 = 8;
 /// Rows that come until the memory they take is looked at again.
 const LOOK: u64 = 65_536;
 
+/// Rows that are loaded at a time: until a checkpoint they are not compressed.
+const LOAD: u64 = 524_288;
+
 /// So many new versions are looked at one by one.
 const FEW: usize = 512;
 
@@ -176,17 +179,17 @@ impl Hot {
         connection
             .execute_batch(&format!(
                 "ATTACH IF NOT EXISTS ':memory:' AS {DATABASE} (COMPRESS); \
-                 CREATE OR REPLACE TABLE {table} ({columns}); INSERT INTO {table} {select}"
+                 CREATE OR REPLACE TABLE {table} ({columns})"
             ))
             .map_err(refused)?;
-        if let Err(error) = connection.execute_batch(&format!("CHECKPOINT {DATABASE}")) {
-            tracing::debug!(%error, "current rows stay as they were loaded");
+        let mut count = 0;
+        for part in parts(connection, &select)? {
+            let part = format!("INSERT INTO {table} SELECT * FROM ({select}) WHERE {part}");
+            count += connection.execute(&part, []).map_err(refused)? as u64;
+            if let Err(error) = connection.execute_batch(&format!("CHECKPOINT {DATABASE}")) {
+                tracing::debug!(%error, "current rows stay as they were loaded");
+            }
         }
-        let count = connection
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
-                row.get(0)
-            })
-            .map_err(refused)?;
         let rows = Rows {
             upto: ahead.upto,
             newest: ahead.newest.min(ahead.upto),
@@ -250,6 +253,37 @@ impl Hot {
         }
         Ok(self.tables.contains_key(&number))
     }
+}
+
+/// Conditions that part the rows into some of about [`LOAD`] rows each.
+fn parts(connection: &Connection, select: &str) -> Result<Vec<String>> {
+    let count: u64 = connection
+        .query_row(&format!("SELECT count(*) FROM ({select})"), [], |row| {
+            row.get(0)
+        })
+        .map_err(refused)?;
+    if count <= LOAD {
+        return Ok(vec!["true".to_owned()]);
+    }
+    let shares: Vec<String> = (1..count.div_ceil(LOAD))
+        .map(|part| format!("{part}::DOUBLE / {}", count.div_ceil(LOAD)))
+        .collect();
+    let sql = format!(
+        "SELECT DISTINCT unnest(approx_quantile(epoch_us(idx), [{}])) AS at FROM ({select}) \
+         ORDER BY at",
+        shares.join(", ")
+    );
+    let mut statement = connection.prepare(&sql).map_err(refused)?;
+    let bounds = statement.query_map([], |row| row.get(0)).map_err(refused)?;
+    let bounds: Vec<i64> = bounds.collect::<duckdb::Result<_>>().map_err(refused)?;
+    let mut parts = Vec::with_capacity(bounds.len() + 1);
+    let mut above = "true".to_owned();
+    for bound in bounds {
+        parts.push(format!("{above} AND idx <= make_timestamp({bound})"));
+        above = format!("idx > make_timestamp({bound})");
+    }
+    parts.push(above);
+    Ok(parts)
 }
 
 /// The columns of text that have few values, as far as a sample shows.
