@@ -8,8 +8,6 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, BooleanArray, RecordBatch};
-#[cfg(feature = "query")]
-use arrow_buffer::BooleanBuffer;
 use arrow_select::filter::filter_record_batch;
 
 use super::keeper::Keeper;
@@ -124,12 +122,12 @@ impl Superseded {
         Superseded(all)
     }
 
-    /// Which of some versions are none of these. It is quick when they are in
-    /// order, and right in any.
+    /// Which of some versions are none of these, into as many places. It is quick when
+    /// they are in order, and right in any.
     #[cfg(feature = "query")]
-    pub(crate) fn spares(&self, versions: &[i64]) -> BooleanArray {
+    pub(crate) fn spares(&self, versions: &[i64], spared: &mut [bool]) {
         let mut at = 0;
-        let spared = |idx: &i64| {
+        let mut is_spared = |idx: &i64| {
             if at > 0 && self.0[at - 1] >= *idx {
                 at = 0;
             }
@@ -143,7 +141,9 @@ impl Superseded {
             at += self.0[at..end].partition_point(|next| next < idx);
             self.0.get(at) != Some(idx)
         };
-        BooleanBuffer::from_iter(versions.iter().map(spared)).into()
+        for (idx, spared) in versions.iter().zip(spared) {
+            *spared = is_spared(idx);
+        }
     }
 }
 

@@ -265,9 +265,10 @@ fn parts(connection: &Connection, select: &str) -> Result<Vec<String>> {
     if count <= LOAD {
         return Ok(vec!["true".to_owned()]);
     }
-    let shares: Vec<String> = (1..count.div_ceil(LOAD))
-        .map(|part| format!("{part}::DOUBLE / {}", count.div_ceil(LOAD)))
-        .collect();
+    let parts = count.div_ceil(LOAD);
+    // Literals: DuckDB folds no division here.
+    let share = |part: u64| format!("{:.6}", part as f64 / parts as f64);
+    let shares: Vec<String> = (1..parts).map(share).collect();
     let sql = format!(
         "SELECT DISTINCT unnest(approx_quantile(epoch_us(idx), [{}])) AS at FROM ({select}) \
          ORDER BY at",
@@ -350,4 +351,35 @@ fn apply(
     let newer = views::newer(meta, pieces, range, among_them);
     let came = run(format!("INSERT INTO {table} {newer}"))?;
     Ok((gone as u64, came as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the parts are those that DuckDB makes"
+    )]
+    fn many_rows_are_loaded_in_parts_each_row_once() {
+        let connection = Connection::open_in_memory().expect("a DuckDB");
+        let rows = LOAD * 3 + 1;
+        let select = format!("SELECT make_timestamp(range * 7) AS idx FROM range({rows})");
+        let parts = parts(&connection, &select).expect("parts");
+        assert_eq!(parts.len(), 4, "{parts:?}");
+        let counts = parts.iter().map(|part| -> u64 {
+            let sql = format!("SELECT count(*) FROM ({select}) WHERE {part}");
+            let count = connection.query_row(&sql, [], |row| row.get(0));
+            count.expect("a count")
+        });
+        let counts: Vec<u64> = counts.collect();
+        assert_eq!(counts.iter().sum::<u64>(), rows, "{counts:?}");
+        assert!(
+            counts.iter().all(|count| *count < LOAD + LOAD / 4),
+            "{counts:?}"
+        );
+        let few = super::parts(&connection, "SELECT make_timestamp(1) AS idx");
+        assert_eq!(few.expect("parts"), ["true"]);
+    }
 }

@@ -11,10 +11,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, BooleanArray, RecordBatch};
-use arrow_schema::{DataType, TimeUnit};
-use duckdb::vscalar::{ArrowFunctionSignature, VArrowScalar};
+use arrow_array::types::TimestampMicrosecondType;
+use duckdb::core::{DataChunkHandle, LogicalTypeHandle, LogicalTypeId};
+use duckdb::vscalar::{ScalarFunctionSignature, VScalar};
+use duckdb::vtab::arrow::WritableVector;
 
 use super::pin::{self, Failure};
 use crate::error::Result;
@@ -33,27 +33,47 @@ pub(super) fn register(connection: &duckdb::Connection) -> duckdb::Result<()> {
 /// `dkdc_is_current(table, token, idx)`.
 struct IsCurrent;
 
-impl VArrowScalar for IsCurrent {
+/// Vectors of DuckDB's as they lie in memory: as arrays of Arrow's they would be made
+/// value by value, which costs more than to read the rows.
+impl VScalar for IsCurrent {
     type State = ();
 
-    fn invoke((): &(), input: RecordBatch) -> Result<Arc<dyn Array>, Failure> {
-        let rows = input.num_rows();
+    #[expect(unsafe_code, reason = "DuckDB has no other way to its vectors")]
+    fn invoke(
+        (): &(),
+        input: &mut DataChunkHandle,
+        output: &mut dyn WritableVector,
+    ) -> Result<(), Failure> {
+        let rows = input.len();
         if rows == 0 {
-            return Ok(Arc::new(BooleanArray::from(Vec::<bool>::new())));
+            return Ok(());
         }
+        let columns = [0, 1, 2].map(|at| input.flat_vector(at));
+        // SAFETY: by the signature, all three are vectors of 64-bit integers, a
+        // timestamp being one; they have `rows` values, none of which is NULL, since
+        // no row's number is; and nobody writes them during this call.
+        let [table, token, idx] =
+            unsafe { columns.each_ref().map(|c| c.as_slice_with_len::<i64>(rows)) };
         // The first two are the same in every row: the views say so.
-        let first = |at: usize| input.column(at).as_primitive::<Int64Type>().value(0);
-        let (table, pin) = (u32::try_from(first(0))?, pin::of(first(1))?);
+        let (table, pin) = (u32::try_from(table[0])?, pin::of(token[0])?);
         let replaced = pin.replaced(table);
         let replaced = replaced.map_err(|error| pin.fail(error))?;
-        let idx = input.column(2).as_primitive::<TimestampMicrosecondType>();
-        Ok(Arc::new(replaced.spares(idx.values())))
+        let mut result = output.flat_vector();
+        // SAFETY: by the signature, the result is a vector of booleans, which has room
+        // for `rows` of them, and this is the only reference to it.
+        let result = unsafe { result.as_mut_slice_with_len::<bool>(rows) };
+        replaced.spares(idx, result);
+        Ok(())
     }
 
-    fn signatures() -> Vec<ArrowFunctionSignature> {
-        let idx = DataType::Timestamp(TimeUnit::Microsecond, None);
-        let parameters = vec![DataType::Int64, DataType::Int64, idx];
-        vec![ArrowFunctionSignature::exact(parameters, DataType::Boolean)]
+    fn signatures() -> Vec<ScalarFunctionSignature> {
+        let int = || LogicalTypeHandle::from(LogicalTypeId::Bigint);
+        let idx = LogicalTypeHandle::from(LogicalTypeId::Timestamp);
+        let result = LogicalTypeHandle::from(LogicalTypeId::Boolean);
+        vec![ScalarFunctionSignature::exact(
+            vec![int(), int(), idx],
+            result,
+        )]
     }
 }
 
