@@ -270,8 +270,8 @@ fn parts(connection: &Connection, select: &str) -> Result<Vec<String>> {
     let share = |part: u64| format!("{:.6}", part as f64 / parts as f64);
     let shares: Vec<String> = (1..parts).map(share).collect();
     let sql = format!(
-        "SELECT DISTINCT unnest(approx_quantile(epoch_us(idx), [{}])) AS at FROM ({select}) \
-         ORDER BY at",
+        "SELECT DISTINCT unnest(approx_quantile(epoch_us(idx), [{}])) AS bound \
+         FROM ({select}) ORDER BY bound",
         shares.join(", ")
     );
     let mut statement = connection.prepare(&sql).map_err(refused)?;
