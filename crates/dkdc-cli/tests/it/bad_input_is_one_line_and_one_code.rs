@@ -5,6 +5,8 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 
+use serde_json::json;
+
 use crate::shell::{DKDC, Shell};
 
 /// Refused with this code, by a line that says all of this.
@@ -107,6 +109,24 @@ fn a_file_to_join_is_told_in_its_own_words() {
         line.contains("bad.parquet") && !line.contains("CREATE"),
         "{line}"
     );
+    // Lines that are left out would be a wrong answer.
+    shell.write("ragged.csv", "id,name\na,A\nb\nc,C,extra\n");
+    refused(
+        &shell,
+        2,
+        &["sql", "from r", "--with", "r=ragged.csv"],
+        &["ragged.csv: its lines do not have as many fields as the first"],
+    );
+    let late: String = (0..30_000).map(|n| format!("{n},n\n")).collect();
+    shell.write("late.csv", format!("id,name\n{late}x,y\n"));
+    let line = shell.fails(2, &["sql", "from r", "--with", "r=late.csv"]);
+    assert!(
+        line.contains("Line: 30002") && !line.contains("Possible"),
+        "{line}"
+    );
+    shell.write("parted.csv", "id;name\n1;a,b\n");
+    let found = shell.json(&["sql", "from r", "--with", "r=parted.csv"]);
+    assert_eq!(found, [json!({"id": 1, "name": "a,b"})]);
     for taken in ["people=a.csv", "People=a.csv"] {
         refused(
             &shell,

@@ -4,6 +4,7 @@
 //! take some names for patterns, and a folder's name for a column.
 
 use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use duckdb::Connection;
@@ -31,11 +32,21 @@ pub(super) fn load(connection: &Connection, name: &str, path: &Path) -> Result<(
     let Some(text) = whole.to_str() else {
         return refuse("its name is not UTF-8: give the file another one");
     };
+    let dialect = if function == "read_csv" {
+        dialect(&whole).map_err(io)?
+    } else {
+        String::new()
+    };
     let read = |from: &str| {
         let table = views::quote(name);
         let file = views::literal(from);
-        let sql = format!("CREATE TABLE {table} AS SELECT * FROM {function}({file}{options})");
-        connection.execute_batch(&sql).map_err(refused)
+        let sql =
+            format!("CREATE TABLE {table} AS SELECT * FROM {function}({file}{options}{dialect})");
+        let read = connection.execute_batch(&sql);
+        read.map_err(|error| match refused(error) {
+            Error::Query(words) => Error::Query(wrong(path, &words)),
+            error => error,
+        })
     };
     if !text.contains(['*', '?', '[']) {
         return read(text);
@@ -69,6 +80,47 @@ fn reader(path: &Path) -> Option<(&'static str, &'static str)> {
         ", hive_partitioning = false, compression = 'none'"
     };
     Some((function, options))
+}
+
+/// How a file's fields are parted. Left to itself, DuckDB takes lines away from the
+/// beginning until the rest looks regular, or a separator that occurs in none.
+fn dialect(path: &Path) -> io::Result<String> {
+    const START: u64 = 65_536;
+    let mut start = Vec::new();
+    File::open(path)?.take(START).read_to_end(&mut start)?;
+    if start.starts_with(&[0x1f, 0x8b]) {
+        // Compressed: it shows no line.
+        return Ok(", skip = 0".to_owned());
+    }
+    let line = start
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let is_tsv = path.to_string_lossy().to_lowercase().contains(".tsv");
+    let candidates: &[u8] = if is_tsv { b"\t" } else { b",;|\t" };
+    let separator = candidates.iter().find(|separator| line.contains(separator));
+    let separator = char::from(*separator.unwrap_or(&candidates[0]));
+    Ok(format!(
+        ", delim = '{separator}', quote = '\"', escape = '\"', skip = 0"
+    ))
+}
+
+/// What is wrong with a file, of what DuckDB says at length.
+fn wrong(path: &Path, words: &str) -> String {
+    if words.contains("Error when sniffing file") {
+        return format!(
+            "{}: its lines do not have as many fields as the first, or a quote does not end",
+            path.display()
+        );
+    }
+    let advice = |line: &&str| {
+        let line = line.trim_start();
+        ["Possible ", "LINE 1:"]
+            .iter()
+            .all(|start| !line.starts_with(start))
+    };
+    let lines: Vec<&str> = words.lines().take_while(advice).collect();
+    lines.join("\n").trim_end().to_owned()
 }
 
 /// A name for an open file that is no pattern.

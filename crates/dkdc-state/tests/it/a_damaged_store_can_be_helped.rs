@@ -321,6 +321,11 @@ fn rows_are_found_when_the_pages_above_them_are_lost() {
     for (what, above, below) in [
         ("the first page", &inner[..1], &[][..]),
         ("all of them", &inner[..], &[]),
+        (
+            "the first, and the last of rows",
+            &inner[..1],
+            &[leaves.len() - 1],
+        ),
         ("some, and pages of rows", &inner[1..3], &[10, 11, 500, 900]),
         (
             "all, and pages of rows",

@@ -126,7 +126,8 @@ impl Trees {
         }
     }
 
-    /// The greatest row number on a page, or below it.
+    /// The greatest row number on a page, or below it, as far as it can be read: what
+    /// cannot be read is in nobody's way.
     fn greatest(&mut self, number: u32, depth: u32) -> Option<i64> {
         let page = self.read(number)?;
         match page[0] {
@@ -143,7 +144,14 @@ impl Trees {
                     + 1;
                 varint(cell.get(size..)?)
             }
-            TABLE_INNER if depth > 0 => self.greatest(u32_at(&page, 8)?, depth - 1),
+            TABLE_INNER if depth > 0 => {
+                let right = self.greatest(u32_at(&page, 8)?, depth - 1);
+                right.or_else(|| {
+                    let last = usize::from(u16_at(&page, 3)?).checked_sub(1)?;
+                    let cell = usize::from(u16_at(&page, 12 + 2 * last)?);
+                    varint(page.get(cell + 4..)?)
+                })
+            }
             _ => None,
         }
     }
