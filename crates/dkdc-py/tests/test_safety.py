@@ -129,7 +129,7 @@ def test_a_second_sqlite_that_nobody_keeps_away_takes_no_acknowledged_write(dbpa
         "    try:\n"
         "        notes.append(id=f'n{n}')\n"
         "        os.write(1, f'n{n}\\n'.encode())\n"
-        "    except errors.StateError as error:\n"
+        "    except errors.Error as error:\n"
         "        os.write(2, f'{type(error).__name__}: {error}\\n'.encode())\n"
     )
     done = subprocess.run(
