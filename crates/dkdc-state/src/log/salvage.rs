@@ -1,40 +1,50 @@
 //! Salvage: what is sound in a damaged file becomes a store of its own.
 //!
-//! The damaged file is copied first and never written. Its rows are read in order;
-//! where a page cannot be read, reading goes on behind it. A version is taken over
-//! when its hash proves it, or when nothing can be proven because the one before it
-//! is lost, which is said. Numbers stay; the chain is a new one, of a new store,
-//! since nothing links over a hole. What was erased stays erased.
+//! The damaged file is copied first and never written. Its rows are read in order,
+//! where they lie in the copy; where a page cannot be read, reading goes on behind it. A
+//! version is taken over when its hash proves it, or when nothing can be proven because
+//! the one before it is lost, which is said. Numbers stay; the chain is a new one, of a
+//! new store, since nothing links over a hole. What was erased stays erased.
 
+mod begins;
+mod chain;
 mod content;
 mod pages;
 mod reading;
+mod record;
+#[cfg(test)]
+mod tests;
 mod trees;
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::Path;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
+use uuid::Uuid;
 
-use super::access::foreign;
+use super::access::{self, foreign};
 use super::append::{Scribe, insert_row};
 use super::backup::{Draft, refuse_existing};
 use super::catalog::{Catalog, TableMeta};
 use super::check::Progress;
 use super::event::{self, EventKind};
 use super::format::FORMAT;
-use super::hash::{self, Hash, link};
+use super::hash::{self, Hash};
 use super::identity::beside;
 use super::read::LogRow;
-use super::{Config, DbResult, alter, checkpoint, locate, open, prune, registry, repair};
+use super::{Config, DbResult, alter, checkpoint, damaged, locate, open, prune, registry, repair};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op, Value, Version};
 use crate::schema::TableSchema;
 use crate::schema::sql::Cell;
-use content::Contents;
+use begins::Begins;
+use chain::{Chain, Judged};
+use content::{Contents, Source};
 use reading::{Next, Reading};
+use trees::Trees;
 
 /// What was got out of a damaged file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,17 +92,31 @@ pub(crate) fn salvage(
     // A `-wal` is taken into the copy; the file itself stays as it is.
     let source = Draft::begin(to)?;
     for suffix in ["", "-wal"] {
-        let (part, copy) = (beside(from, suffix), beside(&source.path, suffix));
+        let part = beside(from, suffix);
         if part.exists() {
-            fs::copy(&part, &copy).map_err(|error| Error::io(&part, error))?;
+            copy(&part, &beside(&source.path, suffix))?;
         }
     }
-    let draft = Draft::begin(to)?;
+    let draft = Draft::of_store(from, to)?;
     let salvaged = take(&source.path, &draft.path, config, progress);
     let salvaged =
         salvaged.map_err(|error| locate(from, config.busy_timeout, foreign(from, error)))?;
     draft.publish(to)?;
     Ok(salvaged)
+}
+
+/// Copies what a file says, and not who may read or write it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let mut part = File::open(from).map_err(|error| Error::io(from, error))?;
+    let copy = if to.exists() {
+        File::options().write(true).open(to)
+    } else {
+        access::new_file().open(to)
+    };
+    let mut copy = copy.map_err(|error| Error::io(to, error))?;
+    io::copy(&mut part, &mut copy)
+        .map(|_| ())
+        .map_err(|error| Error::io(from, error))
 }
 
 /// Makes a store in an empty file of what is sound in a copy of the damaged one.
@@ -104,26 +128,18 @@ fn take(
 ) -> Result<Salvaged> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let old = open::connection(source, flags, config)?;
-    // What is in the copy's `-wal` goes into the copy, where pages are looked at; if
-    // that fails, more is looked for by trial.
-    if let Err(error) = checkpoint::passive(&old) {
-        tracing::debug!(%error, "the copy keeps its -wal");
+    // What is in the copy's `-wal` goes into the copy, where rows are read.
+    if !checkpoint::passive(&old)?.complete {
+        return Err(Error::Busy {
+            path: source.to_owned(),
+            waited: config.busy_timeout,
+        });
     }
-    let roots = roots(&old)?;
-    // Nobody reads the pages that are written anew.
-    drop(old);
-    let numbers: Vec<u32> = roots.values().copied().collect();
-    let dropped = trees::mend(source, &numbers);
-    let old = open::connection(source, flags, config)?;
     let catalog = Catalog::read_tables(&old)?;
-    let new = open::fresh(draft, config, catalog.begins)?;
     let mut work = Work {
         old,
-        new,
-        holes: roots
-            .into_iter()
-            .filter_map(|(table, root)| Some((table, *dropped.get(&root)?)))
-            .collect(),
+        trees: Trees::open(source)?,
+        new: open::fresh(draft, config, catalog.begins)?,
         total: 0,
         done: 0,
         contents: Contents::default(),
@@ -134,34 +150,15 @@ fn take(
     Ok(salvaged)
 }
 
-/// The first pages of the trees of rows, by table.
-fn roots(conn: &Connection) -> Result<HashMap<String, u32>> {
-    let sql = "SELECT name, rootpage FROM sqlite_schema WHERE type = 'table' AND rootpage > 1";
-    let mut all = conn.prepare(sql).db()?;
-    let all = all
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .db()?;
-    all.collect::<Result<_, _>>().db()
-}
-
 struct Work {
-    /// A copy of the damaged file.
+    /// A copy of the damaged file, and where its rows lie.
     old: Connection,
+    trees: Trees,
     /// The new store, in its one transaction.
     new: Connection,
-    /// Pages of rows that are in their table no more, by its name: where one was,
-    /// nothing but the chain tells.
-    holes: HashMap<String, u64>,
     total: u64,
     done: u64,
     contents: Contents,
-}
-
-/// A version that does not fit its hash: the version or the hash is damaged, which
-/// the next version tells.
-struct Doubtful {
-    row: LogRow,
-    hash: Hash,
 }
 
 /// One table on its way.
@@ -199,9 +196,10 @@ impl Work {
                 "what came after format {FORMAT}, if the file is of format {format} as it says"
             ));
         }
-        let mut last = Idx(now - 1);
+        let mut last = Idx(now.saturating_sub(1));
         for meta in &catalog.tables {
-            let table = self.table(meta, &store, progress)?;
+            let begins = Begins::read(&self.old, &catalog.store_id, meta);
+            let table = self.table(meta, begins, &store, progress)?;
             last = table.newest.values().copied().fold(last, Idx::max);
             salvaged.tables.push(table.found);
         }
@@ -214,17 +212,17 @@ impl Work {
         let detail = json!({"salvaged": {
             "store": catalog.store_id.to_string(), "versions": versions, "lost": lost,
         }});
-        let idx = Idx(last.as_micros() + 1);
+        let mut idx = after(last)?;
         event::insert(&self.new, &store, idx, EventKind::Repair, None, &detail)?;
-        let floors = catalog.tables.iter().filter(|m| m.schema.floor > Idx::ZERO);
-        for (meta, micros) in floors.zip(idx.as_micros() + 1..) {
-            self.floor(&store, meta, Idx(micros))?;
+        for meta in catalog.tables.iter().filter(|m| m.schema.floor > Idx::ZERO) {
+            idx = after(idx)?;
+            self.floor(&store, meta, idx)?;
         }
         Ok(salvaged)
     }
 
     /// History that had been cleared or pruned stays outside.
-    fn floor(&self, store: &uuid::Uuid, meta: &TableMeta, idx: Idx) -> Result<()> {
+    fn floor(&self, store: &Uuid, meta: &TableMeta, idx: Idx) -> Result<()> {
         let (number, floor) = (meta.schema.number, meta.schema.floor.as_micros());
         let runs = crate::record::hex(&prune::runs(&self.new, number)?.1);
         let detail = json!({"versions": 0, "floor": floor, "runs": runs});
@@ -248,7 +246,8 @@ impl Work {
     fn table(
         &mut self,
         meta: &TableMeta,
-        store: &uuid::Uuid,
+        begins: Begins,
+        store: &Uuid,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Table> {
         let schema = TableSchema {
@@ -267,8 +266,8 @@ impl Work {
             },
         };
         alter::create(&self.new, &table.meta)?;
-        self.rows(meta, &mut table, progress)?;
-        repair::derive(&self.new, &table.meta)?;
+        self.rows(meta, begins, &mut table, progress)?;
+        self.derive(&mut table)?;
         Ok(table)
     }
 
@@ -276,101 +275,100 @@ impl Work {
     fn rows(
         &mut self,
         meta: &TableMeta,
+        begins: Begins,
         table: &mut Table,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<()> {
-        let runs = prune::runs(&self.old, meta.schema.number);
-        let runs = runs.map_or_else(|_| Vec::new(), |(runs, _)| runs);
-        let mut runs = runs.into_iter().peekable();
-        // `None`: the version before is lost.
-        let mut previous = Some(meta.anchor);
-        let mut doubtful: Option<Doubtful> = None;
-        let mut reading = Reading::default();
-        let mut holes = self.holes.remove(meta.name()).unwrap_or(0);
-        let mut after = Idx(i64::MIN);
+        let mut reading = Reading::begin(&self.old, &self.trees, meta)?;
+        table.found.lost.append(&mut reading.lost);
+        let (mut chain, mut judged) = (Chain::new(begins), Vec::new());
         loop {
-            let row = match reading.next(&self.old, meta, after)? {
-                Next::End => break,
-                Next::Lost(upto, what) => {
-                    table.lose(doubtful.take());
-                    table.found.lost.push(what);
-                    (after, previous) = (upto, None);
-                    if upto == Idx(i64::MAX) {
-                        break;
+            let next = reading.next(&self.trees, &self.new, meta)?;
+            let is_end = matches!(next, Next::End);
+            match next {
+                Next::Row(found) => {
+                    chain.row(*found, &mut judged);
+                    self.step(progress);
+                }
+                Next::Gap(gap) => chain.gap(gap),
+                Next::End => chain.end(&mut judged),
+            }
+            for judged in judged.drain(..) {
+                match judged {
+                    Judged::Lost(line) => table.found.lost.push(line),
+                    Judged::Taken { row, .. } if row.version.op == Op::Erased => {}
+                    Judged::Taken { row, is_proven } => {
+                        let is_taken = self.take_over(table, row)?;
+                        table.found.unproven += u64::from(is_taken && !is_proven);
                     }
-                    continue;
                 }
-                Next::Row(row) => *row,
-            };
-            let before = std::mem::replace(&mut after, row.idx);
-            self.done += 1;
-            if self.done.is_multiple_of(1024) {
-                let (done, total) = (self.done, self.total.max(self.done));
-                progress(Progress { done, total });
             }
-            while let Some((_, hash)) = runs.next_if(|(upto, _)| *upto < row.idx) {
-                previous = Some(hash);
+            if is_end {
+                return Ok(());
             }
-            let fits = |previous: &Hash| {
-                row.leaf
-                    .is_some_and(|leaf| Some(link(previous, row.idx, &leaf)) == row.hash)
-            };
-            // Does it fit the version before, if only that one's hash was damaged?
-            let mended = doubtful.as_ref().is_some_and(|before| fits(&before.hash));
-            match doubtful.take() {
-                Some(before) if mended => self.take_over(table, before.row)?,
-                other => table.lose(other),
-            }
-            let proven = mended || previous.as_ref().is_some_and(fits);
-            if !proven && previous.is_some() && row.leaf.is_some() && holes > 0 {
-                holes -= 1;
-                previous = None;
-                let line = format!("versions after {before} and before {}", row.idx);
-                table
-                    .found
-                    .lost
-                    .push(format!("{line}: they cannot be read"));
-            }
-            let unproven = previous.is_none() && row.leaf.is_some();
-            match (row.row, row.leaf) {
-                (Some(found), _) if found.version.op == Op::Erased && (proven || unproven) => {}
-                (Some(found), _) if proven || unproven => {
-                    table.found.unproven += u64::from(!proven);
-                    self.take_over(table, found)?;
-                }
-                (Some(found), Some(leaf)) => {
-                    doubtful = previous.map(|previous| Doubtful {
-                        row: found,
-                        hash: link(&previous, row.idx, &leaf),
-                    });
-                }
-                _ => table
-                    .found
-                    .lost
-                    .push(format!("version {}: it is not readable", row.idx)),
-            }
-            previous = row.hash;
         }
-        table.lose(doubtful.take());
-        if holes > 0 {
-            table.found.lost.push(format!(
-                "what was on {holes} more pages that cannot be read, if they were not side by side"
-            ));
-        }
-        Ok(())
     }
 
-    /// Writes a version into the new store, if the content that it names is sound.
-    fn take_over(&mut self, table: &mut Table, row: LogRow) -> Result<()> {
+    fn step(&mut self, progress: &mut dyn FnMut(Progress)) {
+        self.done += 1;
+        if self.done.is_multiple_of(1024) {
+            let (done, total) = (self.done, self.total.max(self.done));
+            progress(Progress { done, total });
+        }
+    }
+
+    /// Makes what is derived. Where records share what must be unique, since newer
+    /// versions of them are lost, it need not be unique any more.
+    fn derive(&self, table: &mut Table) -> Result<()> {
+        loop {
+            let (columns, id, other) = match repair::derive(&self.new, &table.meta) {
+                Err(Error::NotUnique {
+                    columns, id, other, ..
+                }) => (columns, id, other),
+                done => return done,
+            };
+            let mut schema = TableSchema::clone(&table.meta.schema);
+            let names = schema.to_def().indexes.into_iter().map(|index| {
+                let names = index.columns.into_iter().map(|column| column.name);
+                names.collect::<Vec<String>>()
+            });
+            for (index, names) in schema.indexes.iter_mut().zip(names) {
+                if names == columns {
+                    index.unique = None;
+                }
+            }
+            let indexes = serde_json::to_string(&schema.indexes)
+                .map_err(|error| damaged(format!("BUG: the schema is no JSON: {error}")))?;
+            self.new
+                .execute(
+                    "UPDATE _dkdc_tables SET indexes = ?2 WHERE number = ?1",
+                    (schema.number, indexes),
+                )
+                .db()?;
+            table.meta = TableMeta::new(schema, table.meta.anchor);
+            table.found.lost.push(format!(
+                "that {} is unique: {id:?} and {other:?} have the same",
+                columns.join(", ")
+            ));
+        }
+    }
+
+    /// Writes a version into the new store; false if the content that it names is not
+    /// sound.
+    fn take_over(&mut self, table: &mut Table, row: LogRow) -> Result<bool> {
+        let from = Source {
+            conn: &self.old,
+            trees: &self.trees,
+        };
         for value in &row.values {
             if let Value::Blob(blob) = value
-                && !self.contents.bring(&self.old, &self.new, blob)?
+                && !self.contents.bring(from, &self.new, blob)?
             {
                 table.found.lost.push(format!(
                     "version {} of {:?}: the content that it names is damaged or gone",
                     row.version.idx, row.id
                 ));
-                return Ok(());
+                return Ok(false);
             }
         }
         let version = Version {
@@ -394,7 +392,7 @@ impl Work {
         )?;
         table.newest.insert(row.id, version.idx);
         table.found.versions += 1;
-        Ok(())
+        Ok(true)
     }
 
     /// Which versions were committed together.
@@ -421,13 +419,12 @@ impl Work {
     }
 }
 
-impl Table {
-    fn lose(&mut self, doubtful: Option<Doubtful>) {
-        if let Some(Doubtful { row, .. }) = doubtful {
-            self.found.lost.push(format!(
-                "version {} of {:?} is not what was written",
-                row.version.idx, row.id
-            ));
-        }
-    }
+/// The number after another.
+fn after(idx: Idx) -> Result<Idx> {
+    let next = idx.as_micros().checked_add(1);
+    next.map(Idx).ok_or_else(|| Error::Sqlite {
+        path: PathBuf::new(),
+        code: 0,
+        message: "the store's clock is at its end: no event can be newer".to_owned(),
+    })
 }

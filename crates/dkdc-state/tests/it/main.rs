@@ -33,6 +33,7 @@ mod other_programs_cannot_write;
 mod pruning_takes_only_what_was_replaced;
 #[cfg(feature = "query")]
 mod questions_do_not_disturb_each_other;
+mod salvage_costs_what_is_damaged;
 #[cfg(feature = "query")]
 mod scans_are_what_questions_see;
 mod schemas_evolve;
@@ -48,5 +49,6 @@ mod transactions_are_all_or_nothing;
 mod values_come_back_exactly;
 mod what_cannot_be_read_is_an_error;
 mod what_is_erased_is_gone;
+mod what_is_made_of_a_store_is_for_the_same_people;
 mod who_may_only_read;
 mod workers;

@@ -2,25 +2,34 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
+use super::reading;
+use super::record::Record;
+use super::trees::{Place, Trees};
 use crate::error::Result;
-use crate::log::DbResult;
 use crate::log::chunks::{self, Found};
 use crate::record::BlobRef;
 
-/// Numbers that are tried after one that cannot be read, before the pieces are taken
-/// to end there.
-const TRIED: i64 = 100_000;
+/// So much of a piece's row has its hash.
+const ENOUGH: usize = 64;
+
+/// A damaged file, as SQLite reads it and as it lies there.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'s> {
+    pub(super) conn: &'s Connection,
+    pub(super) trees: &'s Trees,
+}
 
 /// The pieces of the damaged file.
 #[derive(Default)]
 pub(super) struct Contents {
     /// Contents that were looked at, and whether they are sound.
     looked: HashMap<BlobRef, bool>,
-    /// Where pieces are, read from their rows: for when the index that leads to them
-    /// is damaged.
-    numbers: Option<HashMap<[u8; 32], i64>>,
+    /// Where pieces are, by page and place, read from their rows: for when the index
+    /// that leads to them is damaged.
+    places: Option<HashMap<[u8; 32], (u32, usize)>>,
 }
 
 impl Contents {
@@ -28,7 +37,7 @@ impl Contents {
     /// not what was put, or not all there.
     pub(super) fn bring(
         &mut self,
-        from: &Connection,
+        from: Source<'_>,
         to: &Connection,
         name: &BlobRef,
     ) -> Result<bool> {
@@ -40,15 +49,18 @@ impl Contents {
         Ok(sound)
     }
 
-    fn piece(&mut self, from: &Connection, to: &Connection, name: &BlobRef) -> Result<bool> {
+    fn piece(&mut self, from: Source<'_>, to: &Connection, name: &BlobRef) -> Result<bool> {
         if chunks::is_there(to, name)? {
             return Ok(true);
         }
-        let indexed = chunks::fetch(from, name).ok().and_then(|(codec, data)| {
-            let found = chunks::open(name, codec, data.clone()).ok()?;
-            Some((found, codec, data))
+        let indexed = chunks::fetch(from.conn, name)
+            .ok()
+            .and_then(|(codec, data)| verified(name, codec, data));
+        let found = indexed.or_else(|| {
+            let (codec, data) = self.by_place(from, name)?;
+            verified(name, codec, data)
         });
-        let Some((found, codec, data)) = indexed.or_else(|| self.by_number(from, name)) else {
+        let Some((found, codec, data)) = found else {
             return Ok(false);
         };
         if let Found::List(entries) = found {
@@ -63,40 +75,48 @@ impl Contents {
     }
 
     /// A piece that the index does not lead to.
-    fn by_number(&mut self, from: &Connection, name: &BlobRef) -> Option<(Found, i64, Vec<u8>)> {
-        let numbers = self.numbers.get_or_insert_with(|| numbers(from));
-        let number = numbers.get(&name.hash)?;
-        let sql = "SELECT codec, data FROM _dkdc_chunks WHERE number = ?1";
-        let row = from.prepare_cached(sql).ok()?.query_row([number], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
-        });
-        let (codec, data) = row.ok()?;
-        let found = chunks::open(name, codec, data.clone()).ok()?;
-        Some((found, codec, data))
+    fn by_place(&mut self, from: Source<'_>, name: &BlobRef) -> Option<(i64, Vec<u8>)> {
+        let places = self.places.get_or_insert_with(|| places(from));
+        let (page, at) = *places.get(&name.hash)?;
+        let page = from.trees.rows(page)?;
+        let record = from.trees.pages.record(&page, at, usize::MAX)?;
+        let values: Option<Vec<_>> = Record::new(&record)?.collect();
+        // Number, hash, size, codec, when it was put, data.
+        match values?.as_slice() {
+            [_, _, _, ValueRef::Integer(codec), _, ValueRef::Blob(data)] => {
+                Some((*codec, data.to_vec()))
+            }
+            _ => None,
+        }
     }
 }
 
-/// The pieces that can be read, one after the other.
-fn numbers(conn: &Connection) -> HashMap<[u8; 32], i64> {
-    let mut numbers = HashMap::new();
-    let sql = "SELECT number, hash FROM _dkdc_chunks NOT INDEXED WHERE number >= ?1 \
-               ORDER BY number LIMIT 1";
-    let Ok(mut statement) = conn.prepare(sql).db() else {
-        return numbers;
+fn verified(name: &BlobRef, codec: i64, data: Vec<u8>) -> Option<(Found, i64, Vec<u8>)> {
+    let found = chunks::open(name, codec, data.clone()).ok()?;
+    Some((found, codec, data))
+}
+
+/// The pieces that can be read, as they lie in the file.
+fn places(from: Source<'_>) -> HashMap<[u8; 32], (u32, usize)> {
+    let mut places = HashMap::new();
+    let Ok(Some(root)) = reading::root(from.conn, "_dkdc_chunks") else {
+        return places;
     };
-    let (mut from, mut failed) = (0_i64, 0);
-    while failed < TRIED {
-        let next = statement
-            .query_row([from], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional();
-        match next {
-            Ok(Some((number, hash))) => {
-                numbers.insert(hash, number);
-                (from, failed) = (number + 1, 0);
+    for place in from.trees.places(root) {
+        let Place::Rows(page) = place else { continue };
+        let Some(rows) = from.trees.rows(page) else {
+            continue;
+        };
+        for at in 0..rows.len() {
+            let record = from.trees.pages.record(&rows, at, ENOUGH);
+            let hash = record.as_deref().and_then(|record| {
+                let hash = Record::new(record)?.nth(1)??;
+                hash.as_blob().ok()?.try_into().ok()
+            });
+            if let Some(hash) = hash {
+                places.insert(hash, (page, at));
             }
-            Ok(None) => break,
-            Err(_) => (from, failed) = (from + 1, failed + 1),
         }
     }
-    numbers
+    places
 }

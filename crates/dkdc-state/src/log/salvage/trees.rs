@@ -1,266 +1,221 @@
-//! Trees of pages, mended in the copy that salvage works on: a page above others
-//! that is damaged is written anew.
+//! Trees of pages: which pages have a table's rows, in order, whatever leads to them.
 //!
-//! A store's file has pointer maps: for each page, which page is above it. So a page
-//! that leads nowhere any more is made of those that say they are below it, in the
-//! order of the rows they hold. What is read and written here are hints: rows are
-//! read by SQLite, and proven by their hashes. Format:
+//! Pages above others say it, and so do the file's pointer maps: for each page, which
+//! page is above it. Where a page above others is damaged, or says something else than
+//! the maps, what either leads to is put in the order of the rows on it. Where pages
+//! may be missing then, the rows' hashes tell. Format:
 //! <https://www.sqlite.org/fileformat2.html>, "B-tree Pages" and "Pointer Map or
 //! Ptrmap Pages".
 
-use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use super::pages::{TABLE_INNER, u16_at, u32_at, varint};
+use super::pages::{AbovePage, Page, Pages, RowPage, u32_at};
+use crate::error::Result;
 
-const TABLE_LEAF: u8 = 13;
-/// The kind of a pointer map's entry: a page of a tree that has one above it.
+/// The kinds of a pointer map's entries: a page that nothing uses, and a page of a tree
+/// that has one above it.
+const FREE: u8 = 2;
 const BELOW: u8 = 5;
 /// Where SQLite's locks are: the page there holds nothing.
 const PENDING_BYTE: u64 = 1 << 30;
 /// No tree is as deep.
 const DEEPEST: u32 = 32;
 
-/// Mends the trees of rows with these first pages. Returns, for each, how many pages
-/// of rows are in it no more, since where they belong cannot be told.
-pub(super) fn mend(path: &Path, roots: &[u32]) -> HashMap<u32, u64> {
-    let Some(mut trees) = Trees::open(path) else {
-        return HashMap::new();
-    };
-    let mut all = HashMap::new();
-    for root in roots {
-        let mut dropped = 0;
-        trees.mend(*root, DEEPEST, &mut dropped);
-        all.insert(*root, dropped);
-    }
-    all
+/// What is next in a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A page of rows.
+    Rows(u32),
+    Gap(Gap),
 }
 
-struct Trees {
-    file: File,
-    size: usize,
-    /// The pages below each page, as the pointer maps have it.
+/// Something that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Gap {
+    /// It may be that there are rows.
+    Possible,
+    Certain,
+}
+
+pub(super) struct Trees {
+    pub(super) pages: Pages,
+    /// The page above each page, and those below each, as the pointer maps have it.
+    above: HashMap<u32, u32>,
     below: HashMap<u32, Vec<u32>>,
+    free: HashSet<u32>,
+}
+
+/// What a page turns out to be.
+enum Look {
+    Rows(RowPage),
+    Above(AbovePage),
+    Lost,
 }
 
 impl Trees {
-    /// `None`: the file has no pointer maps, or cannot be read at all.
-    fn open(path: &Path) -> Option<Trees> {
-        let mut file = File::options().read(true).write(true).open(path).ok()?;
-        let mut header = [0; 100];
-        file.read_exact(&mut header).ok()?;
-        let size = match u16_at(&header, 16)? {
-            1 => 65536,
-            size => usize::from(size),
-        };
-        let maps = u32_at(&header, 52)? != 0;
-        let usable = size.checked_sub(usize::from(header[20]))?;
-        if !maps || usable < 480 {
-            return None;
-        }
-        let bytes = file.metadata().ok()?.len();
-        let count = u32::try_from(bytes / size as u64).ok()?;
+    pub(super) fn open(path: &Path) -> Result<Trees> {
         let mut trees = Trees {
-            file,
-            size,
+            pages: Pages::open(path)?,
+            above: HashMap::new(),
             below: HashMap::new(),
+            free: HashSet::new(),
         };
-        let entries = u32::try_from(usable / 5).ok()?;
-        let locks = u32::try_from(PENDING_BYTE / size as u64 + 1).ok()?;
-        for start in (2..=count).step_by(entries as usize + 1) {
+        if trees.pages.has_maps {
+            trees.read_maps();
+        }
+        Ok(trees)
+    }
+
+    fn read_maps(&mut self) {
+        let (count, entries) = (self.pages.count, self.pages.usable / 5);
+        let locks = u32::try_from(PENDING_BYTE / self.pages.size as u64 + 1).unwrap_or(u32::MAX);
+        for start in (2..=count).step_by(entries + 1) {
             let map = start + u32::from(start == locks);
-            let Some(page) = trees.read(map) else {
+            let Some(page) = self.pages.read(map) else {
                 continue;
             };
-            for entry in 0..entries {
-                let at = entry as usize * 5;
-                let number = map + 1 + entry;
-                if number <= count
-                    && page[at] == BELOW
-                    && let Some(above) = u32_at(&page, at + 1)
-                {
-                    trees.below.entry(above).or_default().push(number);
+            let entries = page.chunks_exact(5).take(entries);
+            for (number, entry) in (map + 1..=count).zip(entries) {
+                match (entry[0], u32_at(entry, 1)) {
+                    (BELOW, Some(above)) => {
+                        self.above.insert(number, above);
+                        self.below.entry(above).or_default().push(number);
+                    }
+                    (FREE, _) => {
+                        self.free.insert(number);
+                    }
+                    _ => {}
                 }
             }
         }
-        Some(trees)
     }
 
-    fn read(&mut self, number: u32) -> Option<Vec<u8>> {
-        let at = u64::from(number.checked_sub(1)?) * self.size as u64;
-        let mut page = vec![0; self.size];
-        self.file.seek(SeekFrom::Start(at)).ok()?;
-        self.file.read_exact(&mut page).ok()?;
-        Some(page)
-    }
-
-    /// Mends what is below a page, then the page.
-    fn mend(&mut self, page: u32, depth: u32, dropped: &mut u64) {
-        // The first page holds the file's header, too; without it nothing opens.
-        let Some(below) = self.below.get(&page).filter(|_| page > 1 && depth > 0) else {
-            return;
-        };
-        let below = below.clone();
-        for child in &below {
-            self.mend(*child, depth - 1, dropped);
-        }
-        let leads_to = self.read(page).and_then(|bytes| children(&bytes));
-        let is_sound = leads_to.is_some_and(|children| {
-            // A map that lacks some of them is the one that is damaged.
-            below.len() < children.len() || children == below.iter().copied().collect()
-        });
-        if is_sound {
-            return;
-        }
-        let ordered = below
-            .iter()
-            .filter_map(|child| Some((self.greatest(*child, DEEPEST)?, *child)));
-        let mut ordered: Vec<(i64, u32)> = ordered.collect();
-        ordered.sort_unstable();
-        if let Some(bytes) = inner(&ordered, self.size)
-            && self.write(page, &bytes).is_ok()
-        {
-            *dropped += (below.len() - ordered.len()) as u64;
-        }
-    }
-
-    /// The greatest row number on a page, or below it, as far as it can be read: what
-    /// cannot be read is in nobody's way.
-    fn greatest(&mut self, number: u32, depth: u32) -> Option<i64> {
-        let page = self.read(number)?;
-        match page[0] {
-            TABLE_LEAF => {
-                let last = usize::from(u16_at(&page, 3)?).checked_sub(1)?;
-                let cell = usize::from(u16_at(&page, 8 + 2 * last)?);
-                let cell = page.get(cell..)?;
-                // The size of the row comes first.
-                let size = cell
-                    .iter()
-                    .take(8)
-                    .take_while(|byte| **byte >= 0x80)
-                    .count()
-                    + 1;
-                varint(cell.get(size..)?)
-            }
-            TABLE_INNER if depth > 0 => {
-                let right = self.greatest(u32_at(&page, 8)?, depth - 1);
-                right.or_else(|| {
-                    let last = usize::from(u16_at(&page, 3)?).checked_sub(1)?;
-                    let cell = usize::from(u16_at(&page, 12 + 2 * last)?);
-                    varint(page.get(cell + 4..)?)
-                })
-            }
+    /// A page of rows.
+    pub(super) fn rows(&self, page: u32) -> Option<RowPage> {
+        match self.look(page) {
+            Look::Rows(rows) => Some(rows),
             _ => None,
         }
     }
 
-    fn write(&mut self, number: u32, bytes: &[u8]) -> std::io::Result<()> {
-        let at = u64::from(number - 1) * self.size as u64;
-        self.file.seek(SeekFrom::Start(at))?;
-        self.file.write_all(bytes)
+    /// Whether a page is in the middle of a tree.
+    pub(super) fn is_below(&self, page: u32) -> bool {
+        let above = self.above.get(&page);
+        above.is_some_and(|above| self.leads_to(*above, page))
     }
-}
 
-/// The pages that a page above others leads to, if all of it makes sense.
-fn children(page: &[u8]) -> Option<BTreeSet<u32>> {
-    if page[0] != TABLE_INNER {
-        return None;
-    }
-    let mut children = BTreeSet::from([u32_at(page, 8)?]);
-    let mut before = i64::MIN;
-    for cell in 0..usize::from(u16_at(page, 3)?) {
-        let at = usize::from(u16_at(page, 12 + 2 * cell)?);
-        let key = varint(page.get(at + 4..)?)?;
-        if !children.insert(u32_at(page, at)?) || key <= before && cell > 0 {
-            return None;
+    /// Where the rows of the tree with this first page are.
+    pub(super) fn places(&self, root: u32) -> Vec<Place> {
+        let mut places = Vec::new();
+        if self.in_order(root, DEEPEST, &mut HashSet::new(), &mut places) {
+            return places;
         }
-        before = key;
+        self.by_number(root)
     }
-    Some(children)
-}
 
-/// A page above others, which are given in order with the greatest row number of
-/// each; `None` for none, or more than a page can lead to.
-fn inner(below: &[(i64, u32)], size: usize) -> Option<Vec<u8>> {
-    let ((_, right), cells) = below.split_last()?;
-    let mut page = vec![0; size];
-    page[0] = TABLE_INNER;
-    let mut end = size;
-    for (at, (key, child)) in cells.iter().enumerate() {
-        let mut cell = child.to_be_bytes().to_vec();
-        cell.extend(encoded(*key));
-        let start = end.checked_sub(cell.len())?;
-        let pointer = 12 + 2 * at;
-        if start < pointer + 2 {
-            return None;
-        }
-        page[start..end].copy_from_slice(&cell);
-        page[pointer..pointer + 2].copy_from_slice(&u16::try_from(start).ok()?.to_be_bytes());
-        end = start;
-    }
-    page[3..5].copy_from_slice(&u16::try_from(cells.len()).ok()?.to_be_bytes());
-    // 65,536 is written as 0.
-    let content = u16::try_from(end).unwrap_or(0);
-    page[5..7].copy_from_slice(&content.to_be_bytes());
-    page[8..12].copy_from_slice(&right.to_be_bytes());
-    Some(page)
-}
-
-/// An integer as SQLite writes it, in one to nine bytes.
-fn encoded(value: i64) -> Vec<u8> {
-    let mut left = value.cast_unsigned();
-    let low = |bits: u64| u8::try_from(bits & 0x7f).unwrap_or(0);
-    if left >> 56 != 0 {
-        let last = u8::try_from(left & 0xff).unwrap_or(0);
-        let mut bytes: Vec<u8> = (0..8)
-            .map(|at| 0x80 | low(left >> (8 + 7 * (7 - at))))
-            .collect();
-        bytes.push(last);
-        return bytes;
-    }
-    let mut bytes = vec![low(left)];
-    left >>= 7;
-    while left > 0 {
-        bytes.push(0x80 | low(left));
-        left >>= 7;
-    }
-    bytes.reverse();
-    bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn integers_are_written_as_they_are_read(value: i64, shift in 0u32..64) {
-            let value = value >> shift;
-            let bytes = encoded(value);
-            prop_assert_eq!(varint(&bytes), Some(value));
-            // The shortest form, as SQLite has it.
-            let bits = 64 - value.cast_unsigned().leading_zeros();
-            prop_assert_eq!(bytes.len(), (bits.div_ceil(7).max(1) as usize).min(9));
+    fn look(&self, page: u32) -> Look {
+        let has_below = self.below.contains_key(&page);
+        match self.pages.page(page) {
+            Some(Page::Rows(rows)) if rows.is_sound || !has_below => Look::Rows(rows),
+            Some(Page::Above(above)) if above.is_sound || has_below || !self.pages.has_maps => {
+                Look::Above(above)
+            }
+            _ if has_below => Look::Above(AbovePage {
+                children: Vec::new(),
+                is_sound: false,
+            }),
+            _ => Look::Lost,
         }
     }
 
-    #[test]
-    fn a_page_leads_where_it_was_told_to() {
-        let below: Vec<(i64, u32)> = (0..200_u32)
-            .map(|n| ((1 << 50) + i64::from(n) * 1000, 7 + n))
-            .collect();
-        let page = inner(&below, 4096).expect("it fits");
-        let expected = below.iter().map(|(_, child)| *child).collect();
-        assert_eq!(children(&page), Some(expected));
-        assert_eq!(u32_at(&page, 8), Some(206));
-        let many: Vec<(i64, u32)> = (0..400_u32)
-            .map(|n| ((1 << 50) + i64::from(n), n))
-            .collect();
-        assert_eq!(inner(&many, 4096), None);
-        assert_eq!(children(&[0xee; 4096]), None);
+    fn leads_to(&self, above: u32, page: u32) -> bool {
+        match self.pages.page(above) {
+            Some(Page::Above(above)) => above.children.contains(&page),
+            _ => false,
+        }
+    }
+
+    /// Follows pages above others. False: one of them is not to be trusted.
+    fn in_order(
+        &self,
+        page: u32,
+        depth: u32,
+        seen: &mut HashSet<u32>,
+        places: &mut Vec<Place>,
+    ) -> bool {
+        if depth == 0 || !seen.insert(page) {
+            return false;
+        }
+        match self.look(page) {
+            Look::Rows(_) => places.push(Place::Rows(page)),
+            Look::Above(above) => {
+                return self.is_trusted(page, &above)
+                    && above
+                        .children
+                        .iter()
+                        .all(|child| self.in_order(*child, depth - 1, seen, places));
+            }
+            Look::Lost => places.push(Place::Gap(Gap::Certain)),
+        }
+        true
+    }
+
+    /// Whether a page leads to what is below it: it is sound, and if the maps say
+    /// something else, they are what is damaged.
+    fn is_trusted(&self, page: u32, above: &AbovePage) -> bool {
+        let listed: HashSet<u32> = above.children.iter().copied().collect();
+        if listed.len() < above.children.len() {
+            return false;
+        }
+        if !self.pages.has_maps {
+            return above.is_sound;
+        }
+        let below = self.below.get(&page).map_or(&[][..], Vec::as_slice);
+        let all_are_below = listed
+            .iter()
+            .all(|child| self.above.get(child) == Some(&page));
+        let none_is_missing = below.iter().all(|child| listed.contains(child));
+        let agree = usize::from(all_are_below) + usize::from(none_is_missing);
+        agree + usize::from(above.is_sound) >= 2
+    }
+
+    /// Takes whatever the pages and the maps lead to, by the numbers of its rows.
+    fn by_number(&self, root: u32) -> Vec<Place> {
+        let (mut seen, mut left) = (HashSet::new(), vec![root]);
+        let (mut found, mut lacks) = (Vec::new(), !self.pages.has_maps);
+        while let Some(page) = left.pop() {
+            if !seen.insert(page) {
+                continue;
+            }
+            match self.look(page) {
+                Look::Rows(rows) => match rows.middle() {
+                    Some(middle) => found.push((middle, page)),
+                    None => lacks = true,
+                },
+                Look::Above(above) if self.is_trusted(page, &above) => {
+                    left.extend(above.children);
+                }
+                Look::Above(above) => {
+                    let children = above.children.iter();
+                    left.extend(children.filter(|child| !self.is_elsewhere(**child, page)));
+                    left.extend(self.below.get(&page).into_iter().flatten());
+                    lacks |= above.children.iter().any(|child| self.free.contains(child));
+                }
+                Look::Lost => lacks = true,
+            }
+        }
+        found.sort_unstable();
+        let gap = lacks.then_some(Place::Gap(Gap::Possible));
+        let places = found
+            .into_iter()
+            .flat_map(|(_, page)| gap.into_iter().chain([Place::Rows(page)]));
+        places.chain(gap).collect()
+    }
+
+    /// Whether something else than a page that is not trusted says where a page belongs.
+    fn is_elsewhere(&self, child: u32, page: u32) -> bool {
+        let is_below_it = self.above.get(&child) == Some(&page);
+        !is_below_it && (self.free.contains(&child) || self.is_below(child))
     }
 }
