@@ -43,15 +43,20 @@ fn all() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
 
 #[cfg(unix)]
 fn on_signals() {
+    use std::sync::mpsc::channel;
+
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::{iterator::Signals, low_level::emulate_default_handler};
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        // Without a handler, a signal ends the command as it always did.
-        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) else {
-            return;
-        };
-        std::thread::spawn(move || {
+        let ignored = ignored();
+        let ends = |signal: &i32| (ignored >> (signal - 1)) & 1 == 0;
+        let ending = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(ends);
+        let (send, handled) = channel::<Signals>();
+        let thread = std::thread::Builder::new().spawn(move || {
+            let Ok(mut signals) = handled.recv() else {
+                return;
+            };
             for signal in signals.forever() {
                 // Held to the end: no file gets its name any more.
                 let all = all();
@@ -60,11 +65,30 @@ fn on_signals() {
                 let _ = emulate_default_handler(signal);
             }
         });
+        // Without a thread or a handler, a signal ends the command as it always did.
+        if thread.is_ok()
+            && let Ok(signals) = Signals::new(ending)
+        {
+            // The thread waits for them.
+            let _ = send.send(signals);
+        }
     });
 }
 
 #[cfg(not(unix))]
 fn on_signals() {}
+
+/// The signals that were to be ignored when the command was started, as `nohup` and a
+/// shell in the background want it; the lowest bit is signal 1. A handler would undo
+/// that. Only Linux says it without unsafe code.
+#[cfg(unix)]
+fn ignored() -> u64 {
+    let status = std::fs::read("/proc/self/status").unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.unwrap_or(0)
+}
 
 /// Removes the files whose paths begin so.
 #[cfg(unix)]
@@ -91,7 +115,8 @@ fn remove(start: &Path) {
 #[cfg(unix)]
 pub(crate) fn end_with_the_reader() {
     use rustix::event::{PollFd, PollFlags, poll};
-    std::thread::spawn(|| {
+    // Without a thread, the next write tells.
+    let _ = std::thread::Builder::new().spawn(|| {
         let stdout = std::io::stdout();
         loop {
             // Errors and hang-ups are told without being asked for.

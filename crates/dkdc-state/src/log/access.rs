@@ -13,17 +13,21 @@
 //! write does that, also on behalf of a handle that only reads: SQLite itself
 //! would refuse such a handle, as if the file could not be written.
 //!
+//! What is made of a store beside it is for those who may use the store: SQLite sees
+//! to the `-wal`, [`share`] and its kin to the rest.
+//!
 //! Running out of descriptors looks to SQLite like a file that may not be
 //! opened. A store is read-only because of its permissions or not at all.
 
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::identity::beside;
 use super::open::connection;
-use super::{Config, DbResult};
+use super::{Config, DbResult, registry};
 use crate::error::{Error, Result};
 
 /// A connection that reads.
@@ -93,6 +97,21 @@ pub(super) fn connect(path: &Path, config: &Config) -> Result<(Option<String>, P
         let why = "it was opened read-only".to_owned();
         return Ok((Some(why), frozen_reader(path, config)?));
     }
+    let not_writable = "the file or its folder is not writable".to_owned();
+    if path.exists() && unwritable(path) {
+        return Ok((Some(not_writable), frozen_reader(path, config)?));
+    }
+    for ending in ["-wal", "-shm"] {
+        let own = beside(path, ending);
+        if own.exists() && unwritable(&own) {
+            let why = format!("{} is another user's", own.display());
+            return Ok((Some(why), frozen_reader(path, config)?));
+        }
+    }
+    if config.create {
+        // SQLite would make it without a look at the umask; why it cannot, it says.
+        let _ = File::options().write(true).create_new(true).open(path);
+    }
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, config.create);
     let refused = match started(path, flags, config) {
@@ -116,8 +135,31 @@ pub(super) fn connect(path: &Path, config: &Config) -> Result<(Option<String>, P
             why: error.to_string().trim_start_matches(": ").to_owned(),
         });
     }
-    let why = "the file or its folder is not writable".to_owned();
-    Ok((Some(why), frozen_reader(path, config)?))
+    Ok((Some(not_writable), frozen_reader(path, config)?))
+}
+
+/// Refuses a store beside which there is a rollback journal: it is in WAL mode, so
+/// that is none of its own, and SQLite would take the store back by it.
+pub(super) fn refuse_journal(path: &Path) -> Result<()> {
+    let journal = beside(path, "-journal");
+    let is_there = fs::metadata(&journal).is_ok_and(|meta| meta.len() > 0);
+    // Its header is not read under others of this process, who may have locks on it.
+    if !is_there || registry::is_open(path) {
+        return Ok(());
+    }
+    let mut header = [0; 72];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    let in_wal_mode = header[18..20] == [2, 2];
+    if read.is_err() || !header.ends_with(b"dkdc") || !in_wal_mode {
+        return Ok(());
+    }
+    Err(Error::NotAStore {
+        path: path.to_owned(),
+        why: format!(
+            "there is {}, which is none of its own and would change it: move that away",
+            journal.display()
+        ),
+    })
 }
 
 /// One more reader of a file that can be locked.
@@ -128,6 +170,15 @@ pub(super) fn reader(path: &Path, config: &Config) -> Result<Pooled> {
 
 /// A reader of a file that perhaps cannot be locked.
 pub(super) fn frozen_reader(path: &Path, config: &Config) -> Result<Pooled> {
+    // To lock it, SQLite would make a `-wal` and a `-shm` of this process's own, which
+    // those who may write the store could not write.
+    if unwritable(path)
+        && !unwritable(folder(path))
+        && !beside(path, "-wal").exists()
+        && let Some(frozen) = Frozen::of(path)
+    {
+        return immutable(path, config, frozen);
+    }
     let mut opened = started(path, READ, config);
     if opened.as_ref().is_err_and(is_half_made) && !(unwritable(path) || unwritable(folder(path))) {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -143,11 +194,18 @@ pub(super) fn frozen_reader(path: &Path, config: &Config) -> Result<Pooled> {
     let Some(frozen) = Frozen::of(path) else {
         return Err(error);
     };
+    immutable(path, config, frozen)
+}
+
+fn immutable(path: &Path, config: &Config, frozen: Frozen) -> Result<Pooled> {
     let conn = connection(&immutable_uri(path), READ, config)?;
-    Ok(Pooled {
+    let conn = Pooled {
         conn,
         frozen: Some(frozen),
-    })
+    };
+    // What it was when it was opened.
+    conn.verify(path)?;
+    Ok(conn)
 }
 
 /// A connection whose first lock and first page have told what the file permits.
@@ -174,8 +232,6 @@ fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
-/// True when the system says that this process may not write here. Asks nothing
-/// that opens a file.
 /// Why a file that is there may not be read, if it is for that.
 #[cfg(unix)]
 pub(super) fn unreadable(path: &Path) -> Option<io::Error> {
@@ -192,6 +248,8 @@ pub(super) fn unreadable(_path: &Path) -> Option<io::Error> {
     None
 }
 
+/// True when the system says that this process may not write here. Asks nothing
+/// that opens a file.
 #[cfg(unix)]
 fn unwritable(path: &Path) -> bool {
     use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -204,6 +262,123 @@ fn unwritable(path: &Path) -> bool {
 fn unwritable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.permissions().readonly())
 }
+
+/// How a file is made that holds what a store does: until it is shared, it is its
+/// maker's alone.
+pub(crate) fn new_file() -> OpenOptions {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes a folder for such files. False: it is there.
+pub(crate) fn new_folder(folder: &Path) -> io::Result<bool> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Lets those use a new file who may use the store. What fails leaves it to fewer.
+#[cfg(unix)]
+pub(crate) fn share(store: &Path, file: &File) {
+    if let (Ok(store), Ok(own)) = (fs::metadata(store), file.metadata()) {
+        permit(file, &own, like(&store, file, &own));
+    }
+}
+
+/// The same for what may be thrown away: root leaves it to the store's owner.
+#[cfg(unix)]
+pub(crate) fn share_derived(store: &Path, file: &File) {
+    give(store, file);
+    share(store, file);
+}
+
+/// The same for the folder of that. One that is there, and is another owner's than the
+/// store, is only closed; a link leads to where somebody keeps it on purpose.
+#[cfg(unix)]
+pub(crate) fn share_folder(store: &Path, folder: &Path, is_new: bool) {
+    use std::os::unix::fs::MetadataExt;
+
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(opened) = open(folder, flags, Mode::empty()) else {
+        return;
+    };
+    let opened = File::from(opened);
+    if is_new {
+        give(store, &opened);
+    }
+    let (Ok(store), Ok(own)) = (fs::metadata(store), opened.metadata()) else {
+        return;
+    };
+    let searched = |mode: u32| mode | ((mode & 0o444) >> 2);
+    let mode = if is_new || own.uid() == store.uid() {
+        searched(like(&store, &opened, &own))
+    } else {
+        searched(usable(&store)) & own.mode()
+    };
+    permit(&opened, &own, mode);
+}
+
+/// Who may read and write a store; whoever makes something of it can do so.
+#[cfg(unix)]
+fn usable(store: &fs::Metadata) -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    (store.mode() & 0o666) | 0o600
+}
+
+/// The mode that lets the same read and write a file as a store. Another group than
+/// the store's, if it cannot be that, may do what everybody may.
+#[cfg(unix)]
+fn like(store: &fs::Metadata, file: &File, own: &fs::Metadata) -> u32 {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let mode = usable(store);
+    if own.gid() == store.gid() || fchown(file, None, Some(store.gid())).is_ok() {
+        mode
+    } else {
+        mode & (0o707 | ((mode & 0o007) << 3))
+    }
+}
+
+/// Gives a file to the store's owner, which only root can.
+#[cfg(unix)]
+fn give(store: &Path, file: &File) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    if let (Ok(store), Ok(own)) = (fs::metadata(store), file.metadata())
+        && own.uid() != store.uid()
+    {
+        // Where that is refused, it is its maker's.
+        let _ = fchown(file, Some(store.uid()), None);
+    }
+}
+
+#[cfg(unix)]
+fn permit(file: &File, own: &fs::Metadata, mode: u32) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    if own.mode() & 0o777 == mode {
+        return;
+    }
+    let mode = fs::Permissions::from_mode((own.mode() & 0o7000) | mode);
+    if let Err(error) = file.set_permissions(mode) {
+        tracing::debug!(%error, "a file of the store's is for fewer than the store");
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn share(_store: &Path, _file: &File) {}
+
+#[cfg(not(unix))]
+pub(crate) fn share_derived(_store: &Path, _file: &File) {}
+
+#[cfg(not(unix))]
+pub(crate) fn share_folder(_store: &Path, _folder: &Path, _is_new: bool) {}
 
 fn is_permission(error: &Error) -> bool {
     // READONLY, CANTOPEN, PERM and their extended codes.

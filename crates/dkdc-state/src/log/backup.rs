@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::check::Progress;
 use super::identity::beside;
 use super::writer::{self, run};
-use super::{DbResult, Store, hash, open};
+use super::{DbResult, Store, access, hash, open};
 use crate::error::{Error, Result};
 use crate::record::{Idx, hex};
 
@@ -36,7 +36,7 @@ impl Store {
         self.refuse_inside()?;
         refuse_existing(to)?;
         let reader = open::reader(self)?;
-        let draft = Draft::begin(to)?;
+        let draft = Draft::of_store(&self.path, to)?;
         run(&reader.conn, "BEGIN")?;
         let copied = self.current_catalog(&reader.conn).and_then(|catalog| {
             let idx = writer::last(&reader.conn, &catalog)?;
@@ -141,21 +141,30 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// A new, empty file beside the one it is to become.
+    /// A new, empty file beside the one it is to become, and its maker's alone.
     pub(super) fn begin(to: &Path) -> Result<Draft> {
+        Draft::make(to).map(|(draft, _)| draft)
+    }
+
+    /// The same, for those who may use the store that goes into it.
+    pub(super) fn of_store(store: &Path, to: &Path) -> Result<Draft> {
+        let (draft, file) = Draft::make(to)?;
+        access::share(store, &file);
+        Ok(draft)
+    }
+
+    fn make(to: &Path) -> Result<(Draft, File)> {
         let mut random = [0; 8];
         hash::random(&mut random)?;
         let process = std::process::id();
         let path = beside(to, &format!(".draft-{process}-{}", hex(&random)));
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|error| Error::io(&path, error))?;
-        Ok(Draft {
+        let file = access::new_file().open(&path);
+        let file = file.map_err(|error| Error::io(&path, error))?;
+        let draft = Draft {
             path,
             published: false,
-        })
+        };
+        Ok((draft, file))
     }
 
     /// Syncs it and gives it its name, if nothing has that; returns its size.

@@ -24,7 +24,7 @@ use crate::state::Durability;
 /// The first SQLite whose WAL cannot be reset under a reader.
 const SQLITE_MIN: i32 = 3_051_003;
 /// 64 MiB of page cache.
-const CACHE_KIB: i64 = 64 << 10;
+pub(super) const CACHE_KIB: i64 = 64 << 10;
 /// A commit that finds so much in the log moves it into the file: 16 MiB, since
 /// the pages of heads are written again and again, and each time counts once.
 const CHECKPOINT_PAGES: i64 = 4000;
@@ -96,6 +96,7 @@ pub(crate) fn open(path: &Path, config: Config) -> Result<Store> {
 
 fn open_located(path: &Path, config: Config) -> Result<Store> {
     network::refuse(path)?;
+    access::refuse_journal(path)?;
     if !config.read_only {
         network::refuse_mounted(path)?;
     }

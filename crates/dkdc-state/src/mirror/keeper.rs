@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::Mirror;
 use super::plan::{Due, Table};
+use super::publish;
 use super::trust::Held;
 use crate::error::{Error, Result};
 use crate::log::catalog::{self, Catalog};
@@ -87,8 +88,9 @@ impl Keeper {
             self.catalog = Some(Arc::clone(&catalog));
             read(&self.conn, &catalog)
         });
-        writer::run(&self.conn, "ROLLBACK")?;
-        result
+        let ended = writer::run(&self.conn, "ROLLBACK");
+        // The first error is the one that tells what happened.
+        result.and_then(|value| ended.map(|()| value))
     }
 
     pub(super) fn catalog(&mut self) -> Result<Arc<Catalog>> {
@@ -103,6 +105,7 @@ impl Keeper {
 
     /// Does what is due, until nothing is.
     pub(super) fn keep(&mut self) -> Result<()> {
+        publish::share(&self.site.mirror.folder);
         let mut done = false;
         loop {
             match self.step() {

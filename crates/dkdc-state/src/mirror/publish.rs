@@ -1,11 +1,12 @@
 //! Publishing a file: written, synced, renamed, and the folder synced, in this
 //! order, so that a final name never stands for half a file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::log::access;
 use crate::log::hash::{self, Hash};
 
 /// A file that has not got its name yet; removed when dropped before.
@@ -30,6 +31,27 @@ pub(super) fn nothing_in_the_way(folder: &Path) -> Result<()> {
     ))
 }
 
+/// Lets those look into the folder, if it is there, who may use the store now.
+pub(super) fn share(folder: &Path) {
+    if let Some(store) = store_of(folder) {
+        access::share_folder(store, folder, false);
+    }
+}
+
+/// The store whose mirror a folder is: see [`super::folder`].
+#[cfg(unix)]
+fn store_of(folder: &Path) -> Option<&Path> {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let path = folder.as_os_str().as_bytes().strip_suffix(b"-mirror")?;
+    Some(Path::new(OsStr::from_bytes(path)))
+}
+
+#[cfg(not(unix))]
+fn store_of(_folder: &Path) -> Option<&Path> {
+    None
+}
+
 /// What was published.
 pub(super) struct Published {
     pub(super) bytes: u64,
@@ -45,12 +67,19 @@ impl Draft {
     /// A new file in the folder, which is made if it is not there.
     pub(super) fn create(folder: &Path) -> Result<Draft> {
         nothing_in_the_way(folder)?;
-        fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        let is_new = access::new_folder(folder).map_err(|error| Error::io(folder, error))?;
+        let store = store_of(folder);
+        if let Some(store) = store {
+            access::share_folder(store, folder, is_new);
+        }
         let mut random = [0; 8];
         hash::random(&mut random)?;
         let path = folder.join(format!("{DRAFT}{}", crate::record::hex(&random)));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = access::new_file().open(&path);
         let file = file.map_err(|error| Error::io(&path, error))?;
+        if let Some(store) = store {
+            access::share_derived(store, &file);
+        }
         // Where there are no locks, nothing of others is collected either.
         let _ = file.try_lock();
         Ok(Draft {

@@ -43,6 +43,8 @@ pub(super) struct Hot {
     asked: HashMap<u32, u32>,
     /// Too large for the budget.
     large: HashSet<u32>,
+    /// Of no use any more, or not yet, and perhaps there: they are to go.
+    stale: HashSet<u32>,
 }
 
 /// The current rows of one table.
@@ -87,6 +89,7 @@ impl Hot {
             tables: HashMap::new(),
             asked: HashMap::new(),
             large: HashSet::new(),
+            stale: HashSet::new(),
         }
     }
 
@@ -104,10 +107,25 @@ impl Hot {
         !judged.others && judged.tables.iter().all(is_there)
     }
 
-    /// Nothing is in memory any more. The tables go when they are made again.
-    pub(super) fn forget(&mut self) {
-        self.tables.clear();
+    /// Nothing is in memory any more: what was erased must not stay there, nor half of
+    /// what was loaded. Questions under way keep what they see to their end.
+    pub(super) fn forget(&mut self, connection: &Connection) {
+        let tables = self.tables.drain();
+        self.stale.extend(tables.map(|(number, _)| number));
         self.large.clear();
+        self.drop_stale(connection);
+    }
+
+    /// What cannot go now goes with the next question.
+    fn drop_stale(&mut self, connection: &Connection) {
+        self.stale.retain(|number| {
+            let drop = format!("DROP TABLE IF EXISTS {}", name(*number));
+            let dropped = connection.execute_batch(&drop);
+            if let Err(error) = &dropped {
+                tracing::warn!(%error, "rows that are of no use stay in memory");
+            }
+            dropped.is_err()
+        });
     }
 
     /// Brings what is in memory up to a snapshot, and loads what is asked for
@@ -118,6 +136,7 @@ impl Hot {
         pinned: &Pinned,
         judged: &Judged,
     ) -> Result<Option<Vec<u32>>> {
+        self.drop_stale(connection);
         let idx = pinned.idx();
         if self.tables.values().any(|rows| rows.newest > idx) {
             return Ok(None);
@@ -168,12 +187,14 @@ impl Hot {
         Ok(budget)
     }
 
-    /// Loads a table's rows, unless they are too large.
+    /// Loads a table's rows, unless they are too large. When that fails, a part of
+    /// them may be there until all is forgotten.
     fn load(&mut self, connection: &Connection, ahead: Ahead<'_>) -> Result<()> {
         let number = ahead.meta.schema.number;
         let table = name(number);
         let select = views::current_at(ahead.meta, ahead.pieces, ahead.upto);
         self.tables.remove(&number);
+        self.stale.insert(number);
         let few = of_few_values(connection, ahead.meta, &select)?;
         let columns = views::declared(ahead.meta, |name| few.contains(name));
         connection
@@ -197,6 +218,7 @@ impl Hot {
             gone: 0,
             came: 0,
         };
+        self.stale.remove(&number);
         self.tables.insert(number, rows);
         self.keep_within(connection, number)
     }
@@ -214,8 +236,8 @@ impl Hot {
         if u64::try_from(used.unwrap_or(0)).unwrap_or(0) > self.budget(connection)? {
             self.large.insert(number);
             self.tables.remove(&number);
-            let drop = format!("DROP TABLE IF EXISTS {}", name(number));
-            connection.execute_batch(&drop).map_err(refused)?;
+            self.stale.insert(number);
+            self.drop_stale(connection);
         }
         Ok(())
     }
@@ -356,6 +378,46 @@ fn apply(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::TableSchema;
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what stays is in the DuckDB that this makes"
+    )]
+    fn a_table_whose_rows_could_not_all_be_loaded_is_forgotten_too() {
+        let connection = Connection::open_in_memory().expect("a DuckDB");
+        let schema = TableSchema {
+            number: 1,
+            name: "t".to_owned(),
+            columns: Vec::new(),
+            indexes: Vec::new(),
+            floor: Idx::ZERO,
+        };
+        let meta = TableMeta::new(schema, [0; 32]);
+        let upto = Idx::from_micros(1);
+        let pieces = Pieces {
+            ranges: vec![(Idx::ZERO, upto)],
+            ..Pieces::default()
+        };
+        let ahead = Ahead {
+            meta: &meta,
+            pieces: &pieces,
+            newest: upto,
+            upto,
+        };
+        let mut hot = Hot::new(None);
+        let failed = hot.load(&connection, ahead);
+        failed.expect_err("this DuckDB cannot read the log");
+        let tables = || -> u64 {
+            let sql = "SELECT count(*) FROM duckdb_tables()";
+            let count = connection.query_row(sql, [], |row| row.get(0));
+            count.expect("a count")
+        };
+        assert_eq!(tables(), 1, "it was made before its rows were read");
+        hot.forget(&connection);
+        assert_eq!(tables(), 0);
+    }
 
     #[test]
     #[expect(

@@ -59,9 +59,14 @@ impl VScalar for IsCurrent {
         let replaced = pin.replaced(table);
         let replaced = replaced.map_err(|error| pin.fail(error))?;
         let mut result = output.flat_vector();
-        // SAFETY: by the signature, the result is a vector of booleans, which has room
-        // for `rows` of them, and this is the only reference to it.
-        let result = unsafe { result.as_mut_slice_with_len::<bool>(rows) };
+        // SAFETY: by the signature, the result is a vector of booleans, a byte each, which
+        // has room for `rows` of them, and this is the only reference to it. Nothing was
+        // written there yet, so bytes that are no boolean may be: they are zeros, which
+        // are `false`, before there is a reference to booleans.
+        let result = unsafe {
+            result.as_mut_ptr::<u8>().write_bytes(0, rows);
+            result.as_mut_slice_with_len::<bool>(rows)
+        };
         replaced.spares(idx, result);
         Ok(())
     }

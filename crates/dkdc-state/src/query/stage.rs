@@ -115,7 +115,7 @@ impl Ready {
         if self.event != Some(pinned.catalog.event) {
             // Rows may have been cleared, columns may have been added.
             self.event = None;
-            self.hot.forget();
+            self.hot.forget(session.connection());
         }
         let hot = match self.hot.suit(session.connection(), pinned, judged) {
             Ok(None) => return Ok(false),
@@ -125,7 +125,7 @@ impl Ready {
                 tracing::warn!(%error, "current rows are not kept in memory");
                 drop(pinned.take_error());
                 self.event = None;
-                self.hot.forget();
+                self.hot.forget(session.connection());
                 Vec::new()
             }
         };

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use dkdc_state::arrow_array::cast::AsArray;
 use dkdc_state::{Error, Result};
 
 use crate::support::Place;
@@ -97,6 +98,56 @@ fn the_ending_says_what_a_file_is_compressed_or_not() {
 }
 
 #[test]
+fn the_first_line_says_what_parts_the_fields() {
+    let place = Place::new();
+    for (content, names) in [
+        ("id;\"price, EUR\"\n1;2,50\n", &["id", "price, EUR"][..]),
+        (
+            "\u{feff}\"a\"\"b;\"\"\",\"c;d;e\"\n1,2\n",
+            &["a\"b;\"", "c;d;e"],
+        ),
+        (
+            "a b;5\" pipe, long;c\n1;2;3\n",
+            &["a b", "5\" pipe, long", "c"],
+        ),
+        ("a,b,c;d\n1,2,3\n", &["a", "b", "c;d"]),
+        ("\"id\n1,2,3\";\"x\"\n1;2\n", &["id\n1,2,3", "x"]),
+        ("a|b\r\n1|2\r\n", &["a", "b"]),
+        ("a\n1\n", &["a"]),
+    ] {
+        std::fs::write(place.at("f.csv"), content).expect("a file");
+        zipped(content, &place.at("f[1].csv.gz"));
+        for file in ["f.csv", "f[1].csv.gz"] {
+            let found = joined(&place, &place.at(file));
+            let (found, rows) = found.unwrap_or_else(|error| panic!("{content:?}: {error}"));
+            assert!(found == names && rows == 1, "{file}: {found:?}, {rows}");
+        }
+    }
+    // Either may be meant, and one of them is wrong.
+    let content = "id;price, EUR\n1;2,50\n";
+    std::fs::write(place.at("f.csv"), content).expect("a file");
+    zipped(content, &place.at("f.csv.gz"));
+    for file in ["f.csv", "f.csv.gz"] {
+        let error = joined(&place, &place.at(file))
+            .expect_err("a tie")
+            .to_string();
+        assert!(error.contains("as many ',' as ';'"), "{error}");
+    }
+}
+
+#[test]
+fn only_the_ending_of_the_given_name_says_that_tabs_do() {
+    let place = Place::new();
+    let folder = place.at("x.tsv.d");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join("a.csv"), "a,b\n1,2\n").expect("a file");
+    std::os::unix::fs::symlink(folder.join("a.csv"), place.at("a.tsv")).expect("a link");
+    let names = |file: &Path| joined(&place, file).expect("a file").0;
+    assert_eq!(names(&folder.join("a.csv")), ["a", "b"]);
+    assert_eq!(names(&place.at("a.tsv")), ["a,b"]);
+}
+
+#[test]
 fn a_folders_name_is_no_column() {
     let place = Place::new();
     let folder = place.at("year=2024");
@@ -117,4 +168,79 @@ fn the_file_of_an_open_store_is_not_joined() {
         assert!(error.to_string().contains("an open store"), "{error}");
     }
     drop(state);
+}
+
+/// Words of an application become days: `Infinity` the first of 1900, `epoch` the first
+/// of 1970.
+#[test]
+fn a_word_is_no_day() {
+    let place = Place::new();
+    let texts = |file: &str, content: &str, column: &str| {
+        std::fs::write(place.at(file), content).expect("a file");
+        zipped(content, &place.at(&format!("{file}.gz")));
+        let ask = |file: &str| -> Result<Vec<String>> {
+            let file = place.at(file);
+            let query = place.open().snapshot()?.query().with_file("f", file);
+            let sql = format!("select cast({column} as text), typeof({column}) from f");
+            let mut found = Vec::new();
+            for batch in query.run(&sql)? {
+                let batch = batch?;
+                let [text, ty] = [0, 1].map(|at| batch.column(at).as_string::<i32>().clone());
+                let rows = text.iter().zip(&ty);
+                found.extend(rows.map(|(text, ty)| {
+                    format!("{} {}", text.unwrap_or("NULL"), ty.unwrap_or_default())
+                }));
+            }
+            Ok(found)
+        };
+        let found = ask(file).expect(file);
+        assert_eq!(ask(&format!("{file}.gz")).expect(file), found, "{file}");
+        found
+    };
+    for (file, content, column, expected) in [
+        (
+            "f.json",
+            "[{\"a\": \"Infinity\"}]",
+            "a",
+            &["Infinity VARCHAR"][..],
+        ),
+        (
+            "f.ndjson",
+            "{\"a\": \"epoch\", \"b\": 1}\n{\"a\": \"2026-01-02\", \"b\": 2}\n",
+            "a",
+            &["epoch VARCHAR", "2026-01-02 VARCHAR"],
+        ),
+        (
+            "f.json",
+            "[{\"x y\": {\"DATE\": \"-infinity\", \"n\": 1}, \"d\": \"31-12-2026\"}]",
+            "\"x y\"",
+            &["{'DATE': -infinity, 'n': 1} STRUCT(DATE VARCHAR, n BIGINT)"],
+        ),
+        (
+            "f.json",
+            "[{\"x y\": [\"epoch\"], \"d\": \"31-12-2026\"}]",
+            "d",
+            &["2026-12-31 DATE"],
+        ),
+        (
+            "f.csv",
+            "a,b\nepoch,1\ninf,2\n",
+            "a",
+            &["epoch VARCHAR", "inf VARCHAR"],
+        ),
+        (
+            "f.csv",
+            "a,b\n1970-01-01,x\n,y\n",
+            "a",
+            &["1970-01-01 DATE", "NULL DATE"],
+        ),
+        (
+            "f.json",
+            "[{\"a\": \"1900-01-01\", \"b\": \"1970-01-01T00:00:00\"}]",
+            "b",
+            &["1970-01-01 00:00:00 TIMESTAMP"],
+        ),
+    ] {
+        assert_eq!(texts(file, content, column), expected, "{content}");
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use dkdc_state::{Error, ErrorKind, Moment, State};
+use dkdc_state::{Error, ErrorKind, Moment, State, TableDef};
 
 use crate::support::{
     Place, assert_sound, copy_outside, intruder, note, notes, other_program, permit, quick, refusal,
@@ -402,4 +402,36 @@ fn a_new_store_where_nothing_can_be_written_is_refused_at_once() {
     let answers = as_nobody(&place.db()).expect("it could before");
     assert!(answers[0].starts_with("refused Failure"), "{answers:?}");
     assert_eq!(std::fs::read(place.db()).expect("a file"), b"");
+}
+
+/// The failure to prevent: SQLite takes a store back by a journal that somebody laid
+/// beside it.
+#[test]
+fn a_store_beside_a_journal_is_refused_and_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("data.db");
+    let state = State::open(&path).expect("a store");
+    state.define(&TableDef::new("t")).expect("a table");
+    drop(state);
+    let before = std::fs::read(&path).expect("a file");
+    let journal = folder.path().join("data.db-journal");
+    // One page, of a file that had one.
+    let mut hot = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7".to_vec();
+    for number in [1u32, 7, 1, 512, 4096] {
+        hot.extend(number.to_be_bytes());
+    }
+    hot.resize(512, 0);
+    hot.extend(2u32.to_be_bytes());
+    hot.resize(512 + 4 + 4096, 0);
+    hot.extend(7u32.to_be_bytes());
+    std::fs::write(&journal, &hot).expect("a journal");
+    for read_only in [false, true] {
+        let refused = State::options().read_only(read_only).open(&path);
+        let refused = refused.map(|_| ()).expect_err("a journal");
+        assert!(refused.to_string().contains("data.db-journal"), "{refused}");
+    }
+    assert!(std::fs::read(&path).expect("a file") == before);
+    std::fs::remove_file(&journal).expect("a journal");
+    let state = State::open(&path).expect("a store");
+    assert_eq!(state.tables().expect("tables").len(), 1);
 }

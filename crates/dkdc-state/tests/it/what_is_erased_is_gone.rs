@@ -351,6 +351,27 @@ fn no_living_process_goes_on_serving_it() {
     assert_sound(&state);
 }
 
+#[cfg(feature = "query")]
+#[test]
+fn rows_in_memory_go_with_the_next_question_whatever_it_asks() {
+    let place = Place::new();
+    let state = place.open();
+    furnished(&state);
+    let rows = |query: &str| -> usize {
+        let batches = state.sql(query).expect("an answer");
+        batches.map(|b| b.expect("rows").num_rows()).sum()
+    };
+    let tables = "from duckdb_tables() where database_name = 'dkdc_hot'";
+    for _ in 0..2 {
+        rows("from people");
+    }
+    assert_eq!(rows(tables), 1, "rows are kept from the second question on");
+    state.erase("people", &[ID]).expect("there");
+    assert_eq!(rows(tables), 0);
+    let used = "from duckdb_memory() where tag = 'IN_MEMORY_TABLE' and memory_usage_bytes > 0";
+    assert_eq!(rows(used), 0);
+}
+
 #[test]
 fn a_stub_that_was_made_by_hand_or_holds_something_is_damage() {
     for change in [

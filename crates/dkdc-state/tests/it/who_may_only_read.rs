@@ -67,6 +67,51 @@ fn a_reader_that_cannot_lock_the_file_sees_what_others_write() {
     assert_sound(&place.open());
 }
 
+/// The failure to prevent: somebody who may only read leaves a `-wal` of their own, and
+/// the store's owner cannot write any more.
+#[test]
+fn a_reader_leaves_nothing_that_its_owner_cannot_write() {
+    let place = Place::new();
+    let state = place.open();
+    let table = state.define(&notes()).expect("a table");
+    table.append(&note("a", 1)).expect("new");
+    drop((table, state));
+    permit(&place.db(), 0o644);
+    permit(place.folder(), 0o777);
+    let Some(mut reader) = Worker::start_as_nobody("read-again", &place.db()) else {
+        println!("passed over: this user cannot start a process of another one");
+        return;
+    };
+    assert_eq!(reader.answer(), "true", "it is read-only");
+    reader.tell("read");
+    assert_eq!(reader.answer(), "a");
+    for ending in ["-wal", "-shm"] {
+        assert!(!place.at(&format!("data.db{ending}")).exists(), "{ending}");
+    }
+    let state = place.open();
+    let table = state.rows("notes").expect("a table");
+    table.append(&note("b", 1)).expect("the owner writes");
+    reader.tell("read");
+    let answer = reader.answer();
+    assert!(answer == "a,b" || answer == "Failure", "{answer}");
+    reader.tell("read");
+    assert_eq!(reader.answer(), "a,b");
+    drop((table, state));
+    assert_sound(&place.open());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_store_is_for_those_whom_the_umask_lets() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::new();
+    let mode = |path: &std::path::Path| path.metadata().expect("a file").mode() & 0o777;
+    let other = place.folder().join("other");
+    std::fs::write(&other, "").expect("a file");
+    drop(place.open());
+    assert_eq!(mode(&place.db()), mode(&other));
+}
+
 /// Worker: opens a store with hardly a descriptor left.
 pub(crate) fn short_of_files(args: &[String]) {
     let mut taken = Vec::new();
