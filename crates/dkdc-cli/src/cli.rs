@@ -3,11 +3,12 @@
 //! A command's own arguments stand in its own module. What clap refuses becomes
 //! one line, as every other failure does.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use dkdc_state::{Idx, Moment};
 
@@ -23,7 +24,8 @@ const STORES: &str = "\
 Stores:
   todo and lake keep theirs in ~/.dkdc, or in the folder that DKDC_DIR names.
   Other commands use ./data.db. DKDC_DB, and before it --db, name another file.
-  A store is made by what adds to it: todo add, lake put, table new, import.";
+  A store is made by what adds to it: todo add, lake put, lake add, lake sync,
+  table new, import.";
 
 const EXAMPLE: &str = "\
 Example:
@@ -149,7 +151,26 @@ pub(crate) struct AsOf {
 
 /// Reads the arguments.
 pub(crate) fn parse() -> Result<Cli> {
-    Cli::try_parse().map_err(|error| answer(&error))
+    Cli::try_parse().or_else(|error| {
+        commented(&error, std::env::args_os().collect()).ok_or_else(|| answer(&error))
+    })
+}
+
+/// The same arguments, if they are unknown to clap for a question that begins with a
+/// comment, as no option does: there is a space in it.
+fn commented(error: &clap::Error, arguments: Vec<OsString>) -> Option<Cli> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let command = Cli::command().mut_subcommand("sql", |sql| {
+        sql.mut_arg("query", |query| query.allow_hyphen_values(true))
+    });
+    let matches = command.try_get_matches_from(arguments).ok()?;
+    let cli = Cli::from_arg_matches(&matches).ok()?;
+    match &cli.command {
+        Command::Sql(sql) if sql.is_commented() => Some(cli),
+        _ => None,
+    }
 }
 
 /// Runs the command.
@@ -201,7 +222,7 @@ fn dispatch(command: Command, stores: &Stores, output: &mut Output) -> Result<()
 
 fn completions(shell: Shell, output: &mut Output) -> Result<()> {
     let mut script = Vec::new();
-    let mut command = <Cli as clap::CommandFactory>::command();
+    let mut command = Cli::command();
     clap_complete::generate(shell, &mut command, "dkdc", &mut script);
     let written = std::io::Write::write_all(output.bytes(), &script);
     written.map_err(|error| Failure::stdout(&error))?;
@@ -273,8 +294,6 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -189,11 +189,34 @@ impl From<dkdc_todo::Error> for Failure {
 
 impl From<dkdc_lake::Error> for Failure {
     fn from(error: dkdc_lake::Error) -> Failure {
-        match error {
-            dkdc_lake::Error::State(error) => error.into(),
-            error => Failure::of(error.kind(), &error),
+        let file = match &error {
+            dkdc_lake::Error::Disk { path, source } if in_the_way(source) => file_in(path),
+            _ => None,
+        };
+        match (file, error) {
+            (Some(file), _) => Failure::new(Code::AlreadyExists, not_a_folder(&file)),
+            (None, dkdc_lake::Error::State(error)) => error.into(),
+            (None, error) => Failure::of(error.kind(), &error),
         }
     }
+}
+
+/// True where a folder was to be, and something else is.
+fn in_the_way(error: &io::Error) -> bool {
+    let kind = error.kind();
+    kind == io::ErrorKind::AlreadyExists || kind == io::ErrorKind::NotADirectory
+}
+
+/// The file in a path of folders, which it may end with, if there is one.
+fn file_in(path: &Path) -> Option<PathBuf> {
+    let plain: PathBuf = path.components().collect();
+    let file = plain.ancestors().find(|path| path.is_file())?;
+    Some(file.to_owned())
+}
+
+/// What is said of a file where a folder is wanted.
+pub(crate) fn not_a_folder(file: &Path) -> String {
+    format!("{}: it is a file, not a folder", file.display())
 }
 
 /// Ends the process.

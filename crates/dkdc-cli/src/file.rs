@@ -7,6 +7,7 @@ use std::fs::{File, Permissions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use dkdc_state::State;
 use tempfile::{Builder, NamedTempFile};
 
 use crate::exit::{Code, Failure, Result};
@@ -118,7 +119,7 @@ fn is_of_store(target: &Path, store: &Path) -> bool {
         name.push(ending);
         PathBuf::from(name)
     };
-    let own = ["", "-wal", "-shm"];
+    let own = ["", "-wal", "-shm", "-journal"];
     if own.iter().any(|ending| is_same(target, &beside(ending))) {
         return true;
     }
@@ -128,23 +129,38 @@ fn is_of_store(target: &Path, store: &Path) -> bool {
     if folder.is_some_and(|folder| beside("-mirror").canonicalize().is_ok_and(|m| m == folder)) {
         return true;
     }
-    // The header of another file: of the open one it must not be read so.
+    // SQLite would take it for a part of the store, and change that.
+    let part_of = |ending: &&str| {
+        let name = target.file_name().and_then(|name| name.to_str());
+        let store = name.and_then(|name| name.strip_suffix(ending));
+        store.is_some_and(|store| is_store(&target.with_file_name(store)))
+    };
+    own[1..].iter().any(part_of) || is_store(target)
+}
+
+/// True for a store, by its header; of the open one it must not be read so.
+fn is_store(path: &Path) -> bool {
+    let open = State::open_files();
+    if open.iter().any(|open| is_same(path, open)) {
+        return true;
+    }
     let mut header = [0; 72];
-    let regular = target.metadata().is_ok_and(|meta| meta.is_file());
+    let regular = path.metadata().is_ok_and(|meta| meta.is_file());
     let read =
-        regular && File::open(target).is_ok_and(|mut file| file.read_exact(&mut header).is_ok());
+        regular && File::open(path).is_ok_and(|mut file| file.read_exact(&mut header).is_ok());
     read && header.starts_with(b"SQLite format 3\0") && header.ends_with(b"dkdc")
 }
 
+/// True when two paths lead to one file.
 #[cfg(unix)]
-fn is_same(one: &Path, other: &Path) -> bool {
+pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let key = |path: &Path| path.metadata().ok().map(|meta| (meta.dev(), meta.ino()));
     key(one).is_some() && key(one) == key(other)
 }
 
 #[cfg(not(unix))]
-fn is_same(one: &Path, other: &Path) -> bool {
+pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     one.canonicalize()
         .ok()
         .is_some_and(|one| other.canonicalize().is_ok_and(|other| one == other))

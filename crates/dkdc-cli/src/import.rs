@@ -84,27 +84,25 @@ pub(crate) fn run(import: &Import, stores: &Stores, output: &mut Output) -> Resu
     let place = source.place();
     let key = import.request.key();
     let what = write::What { how, key };
-    let count = write::all(&state, &target, what, &place, rows, &progress)?;
+    let written = write::all(&state, &target, what, &place, rows, &progress)?;
     drop(progress);
-    let Some(count) = count else {
+    let answer = [
+        ("table", import.table.as_str().into()),
+        ("rows", written.rows.into()),
+    ];
+    if written.before {
         say(write::MADE_BEFORE);
-        return output.report([
-            ("table", import.table.as_str().into()),
-            ("rows", 0_u64.into()),
-        ]);
-    };
+        return output.report(answer);
+    }
     if let Target::New(def) = &target {
         let columns = def.columns.iter();
         let columns: Vec<String> = columns.map(|c| format!("{}:{}", c.name, c.ty)).collect();
         let columns = columns.join(" ");
         say(&format!("table {} is new: {columns}", import.table));
     }
-    let rows = counted(count, "row");
+    let rows = counted(written.rows, "row");
     say(&format!("{rows} {} in {}", how.done(), import.table));
-    output.report([
-        ("table", import.table.as_str().into()),
-        ("rows", count.into()),
-    ])
+    output.report(answer)
 }
 
 /// The table that is there, or the one that the file calls for: that one is
@@ -213,6 +211,16 @@ impl<'a> Source<'a> {
         )
     }
 
+    /// What is said of a file without columns.
+    fn nothing(&self) -> &'static str {
+        match self.kind {
+            Kind::Csv(_) => "it is empty: there is no line of names",
+            _ => {
+                "it has no records to tell the columns of a new table; dkdc table new declares one"
+            }
+        }
+    }
+
     /// What a column is called in the table.
     fn renamed<'n>(&self, name: &'n str) -> &'n str {
         if name == self.id { "id" } else { name }
@@ -224,6 +232,7 @@ impl<'a> Source<'a> {
             .iter()
             .filter(|(name, _)| self.renamed(name) == "id");
         let why = match ids.count() {
+            0 if columns.is_empty() => self.nothing().to_owned(),
             0 => self.no_id(),
             1 => {
                 let others = columns.into_iter().filter(|(name, _)| name != self.id);

@@ -2,6 +2,7 @@
 
 mod compare;
 mod get;
+mod place;
 mod space;
 mod tree;
 
@@ -10,12 +11,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use dkdc_lake::{Edit, File, FileName, Lake, LakeAt, is_pattern, matching};
-use dkdc_state::Idx;
+use dkdc_lake::{Edit, File, FileName, Lake, LakeAt, is_pattern};
+use dkdc_state::{Idx, State};
 use jiff::Timestamp;
 
 use crate::cli::{AsOf, parse_idx};
 use crate::exit::{Code, Failure, Result};
+use crate::file::is_same;
 use crate::output::{Format, Output, Rows, Sheet, counted, say};
 use crate::records::{self, Restore, say_deleted};
 use crate::store::Stores;
@@ -99,7 +101,8 @@ pub(crate) enum Command {
         after_help = "Example:\n  dkdc lake ls reports --user ann\n  dkdc lake ls 'reports/**/*.csv'"
     )]
     Ls {
-        /// Only what is in this path and below it, or what this pattern matches
+        /// Only what is in this path and below it, this file, or what this pattern
+        /// matches
         path: Option<String>,
         /// Only this user's
         #[arg(long)]
@@ -146,7 +149,8 @@ pub(crate) struct Put {
     /// Whose file it is
     #[arg(long)]
     user: Option<String>,
-    /// What kind of file it is [default: what its name ends in]
+    /// What kind of file it is [default: what its name ends in, else what its
+    /// content begins like]
     #[arg(long)]
     filetype: Option<String>,
     /// Any word
@@ -195,16 +199,8 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             let Some(lake) = open(stores)? else {
                 return show(output, records::sheet::<File>(Vec::new()));
             };
-            let pattern = path.clone().filter(|path| is_pattern(path));
-            let (user, path) = (user.as_deref(), path.as_deref());
-            let path = path.filter(|_| pattern.is_none());
-            let mut files = match at(&lake, &as_of)? {
-                Some(then) => then.list(user, path)?,
-                None => lake.list(user, path)?,
-            };
-            if let Some(pattern) = &pattern {
-                files = matching(files, pattern)?;
-            }
+            let then = at(&lake, &as_of)?;
+            let files = place::files(&lake, then.as_ref(), user.as_deref(), path.as_deref())?;
             show(output, records::sheet(files))
         }
     }
@@ -338,6 +334,16 @@ impl Put {
         // What cannot be read is refused before a store is made.
         let opened = self.open()?;
         let lake = Lake::on(&stores.of_app(STORE)?)?;
+        if State::open_files()
+            .iter()
+            .any(|open| is_same(&self.file, open))
+        {
+            let message = format!(
+                "{}: it is the store itself; dkdc backup makes a copy of it",
+                self.file.display()
+            );
+            return Err(Failure::usage(message));
+        }
         let put = lake.put(&opened.name, &opened.edit, opened.content)?;
         if !put.written {
             say("the file was like that already: no new version");

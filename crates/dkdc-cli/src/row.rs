@@ -221,13 +221,14 @@ fn put_stdin(
         Ok((number, parse(number, &line)?))
     });
     let what = write::What { how, key };
-    let count = write::all(state, &target, what, "stdin line", rows, &progress)?;
+    let written = write::all(state, &target, what, "stdin line", rows, &progress)?;
     drop(progress);
-    match count {
-        Some(count) => say(&format!("{} {}", counted(count, "row"), how.done())),
-        None => say(write::MADE_BEFORE),
+    if written.before {
+        say(write::MADE_BEFORE);
+    } else {
+        say(&format!("{} {}", counted(written.rows, "row"), how.done()));
     }
-    output.report([("rows", count.unwrap_or(0).into())])
+    output.report([("rows", written.rows.into())])
 }
 
 /// Shows a version that was just written.

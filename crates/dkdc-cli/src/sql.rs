@@ -7,7 +7,7 @@ use clap::Args;
 use dkdc_state::{Batches, Error};
 
 use crate::cli::AsOf;
-use crate::exit::{Failure, Result};
+use crate::exit::{Code, Failure, Result};
 use crate::export;
 use crate::output::{self, Output, Sheet};
 use crate::store::Stores;
@@ -35,6 +35,13 @@ pub(crate) struct Sql {
     files: Vec<(String, PathBuf)>,
     #[command(flatten)]
     as_of: AsOf,
+}
+
+impl Sql {
+    /// True for a question that begins with a comment, and not like an option.
+    pub(crate) fn is_commented(&self) -> bool {
+        self.query.starts_with("--") && self.query.contains(char::is_whitespace)
+    }
 }
 
 pub(crate) fn run(sql: Sql, stores: &Stores, output: &mut Output) -> Result<()> {
@@ -85,6 +92,13 @@ pub(crate) fn run(sql: Sql, stores: &Stores, output: &mut Output) -> Result<()> 
             why,
         },
         error => worded(error, names),
+    });
+    let answer = answer.map_err(|error| match &error {
+        // As `get` says it; the test that asks for one notices when the words change.
+        Error::Query(words) if words.starts_with("no file of ") => {
+            Failure::new(Code::NotFound, words.as_str())
+        }
+        _ => error.into(),
     })?;
     match file {
         Some((path, format)) => {

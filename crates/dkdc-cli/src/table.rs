@@ -1,7 +1,10 @@
 //! `dkdc table`: tables declared from the shell.
 
 use clap::Subcommand;
-use dkdc_state::{ColumnDef, ColumnType, IndexDef, Nulls, TableDef, TableSchema, ValueError};
+use dkdc_state::{
+    ColumnDef, ColumnType, Error, IndexDef, Nulls, Row, TableDef, TableSchema, Transaction,
+    TxTable, ValueError,
+};
 
 use crate::exit::{Code, Failure, Result};
 use crate::output::{Cell, Column, Output, Sheet, say};
@@ -146,17 +149,8 @@ fn new(def: &TableDef, stores: &Stores, output: &mut Output) -> Result<()> {
     // What cannot be declared is refused before a store is made.
     def.to_schema()?;
     let state = stores.or_new()?;
-    let known = state.tables()?;
-    if known.iter().any(|table| table.name == def.name) {
-        let message = format!(
-            "there is a table {:?} already; see {} table schema {}",
-            def.name,
-            stores.dkdc(),
-            in_shell(&def.name)
-        );
-        return Err(Failure::new(Code::AlreadyExists, message));
-    }
-    let table = state.define(def)?;
+    state.transaction(|tx| create(tx, def).map(drop))?;
+    let table = state.rows(&def.name)?;
     output.sheet(schema(&*table.schema()?))?;
     say(&format!(
         "table {} is in {}",
@@ -164,6 +158,25 @@ fn new(def: &TableDef, stores: &Stores, output: &mut Output) -> Result<()> {
         state.path().display()
     ));
     Ok(())
+}
+
+/// Makes a table, unless somebody else has made one of its name.
+pub(crate) fn create<'t, 'w, 'x>(
+    tx: &'x Transaction<'t, 'w>,
+    def: &TableDef,
+) -> Result<TxTable<'x, 't, 'w, Row>> {
+    match tx.rows(&def.name) {
+        Err(Error::UnknownTable { .. }) => Ok(tx.define(def)?),
+        Err(error) => Err(error.into()),
+        Ok(_) => {
+            let message = format!(
+                "there is a table {:?} already; see dkdc table schema {}",
+                def.name,
+                in_shell(&def.name)
+            );
+            Err(Failure::new(Code::AlreadyExists, message))
+        }
+    }
 }
 
 fn list(stores: &Stores, output: &mut Output) -> Result<()> {

@@ -16,7 +16,7 @@ pub(crate) fn of_text(text: &str, ty: ColumnType) -> Result<Value, String> {
     Ok(match ty {
         ColumnType::Text => Value::Text(text.to_owned()),
         ColumnType::Int => Value::Int(parsed(text, ty)?),
-        ColumnType::Float => Value::Float(parsed(text, ty)?),
+        ColumnType::Float => ty.value_of(text).map_err(|error| error.to_string())?,
         ColumnType::Bool => Value::Bool(parsed(text, ty)?),
         ColumnType::Date => Value::Date(parsed(text, ty)?),
         ColumnType::Uuid => Value::Uuid(parsed::<Uuid>(text, ty)?),

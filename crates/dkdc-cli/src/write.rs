@@ -12,6 +12,7 @@ use dkdc_state::{Row, State, TableDef, TableSchema, Transaction, TxTable, Versio
 
 use crate::exit::{Code, Failure, Result};
 use crate::progress::Progress;
+use crate::table;
 
 /// What is done with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +85,15 @@ const ROWS: usize = 256;
 /// Parts that may wait to be written.
 const AHEAD: usize = 4;
 
-/// Writes the rows; returns how many, or `None` when the request to do so was made
-/// before. `place` and a number say where a row
-/// stands, as in `stdin line 17`.
+/// Rows that are written now, or were when the same request was made before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    pub(crate) rows: u64,
+    pub(crate) before: bool,
+}
+
+/// Writes the rows. `place` and a number say where a row stands, as in
+/// `stdin line 17`.
 pub(crate) fn all(
     state: &State,
     target: &Target,
@@ -94,7 +101,7 @@ pub(crate) fn all(
     place: &str,
     rows: impl Iterator<Item = Numbered> + Send,
     progress: &Progress,
-) -> Result<Option<u64>> {
+) -> Result<Written> {
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel(AHEAD);
         scope.spawn(move || read(rows, &send));
@@ -106,15 +113,19 @@ pub(crate) fn all(
             if let Some(key) = what.key {
                 tx.about(key, format!("{:?} {name}", what.how).as_bytes())?;
                 if !tx.once(key)? {
-                    compare(tx, key, &receive)?;
-                    return Ok(None);
+                    let rows = compare(tx, key, &receive)?;
+                    return Ok(Written { rows, before: true });
                 }
             }
             let table = match target {
                 Target::Known(schema) => tx.rows(&schema.name)?,
-                Target::New(def) => tx.define(def)?,
+                Target::New(def) => table::create(tx, def)?,
             };
-            write(tx, &table, what, place, &receive, progress).map(Some)
+            let rows = write(tx, &table, what, place, &receive, progress)?;
+            Ok(Written {
+                rows,
+                before: false,
+            })
         })
     })
 }
@@ -147,13 +158,17 @@ fn read(mut rows: impl Iterator<Item = Numbered>, send: &SyncSender<Part>) {
 }
 
 /// Reads rows that were written before, so that it is known whether they are the
-/// same.
-fn compare(tx: &Transaction<'_, '_>, key: &str, parts: &Receiver<Part>) -> Result<()> {
+/// same; returns how many.
+fn compare(tx: &Transaction<'_, '_>, key: &str, parts: &Receiver<Part>) -> Result<u64> {
+    let mut count = 0;
     for part in parts {
         match part {
-            Part::Rows(rows) => rows.iter().try_for_each(|(_, row)| about(tx, key, row))?,
+            Part::Rows(rows) => {
+                count += rows.len() as u64;
+                rows.iter().try_for_each(|(_, row)| about(tx, key, row))?;
+            }
             Part::Failed(failure) => return Err(failure),
-            Part::End => return Ok(()),
+            Part::End => return Ok(count),
         }
     }
     Err(Failure::new(Code::Failure, CUT))

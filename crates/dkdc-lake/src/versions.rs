@@ -5,6 +5,7 @@ use dkdc_state::{ChangeKind, Changes, Idx, Record, Row, Value, Values, Version};
 use crate::error::Result;
 use crate::file::File;
 use crate::lake::Lake;
+use crate::read::is_below;
 
 /// One version of one file.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,19 @@ impl Lake {
     /// As for [`State::changes`](dkdc_state::State::changes).
     pub fn versions(&self, after: Idx) -> Result<FileVersions> {
         Ok(FileVersions(self.state().changes(after)?))
+    }
+
+    /// True when a file of exactly this user has or had this name, or one below it.
+    pub(crate) fn has_or_had(&self, path: &str, user: Option<&str>) -> Result<bool> {
+        for version in self.versions(Idx::ZERO)? {
+            if let Some(file) = version?.file
+                && file.user_id.as_deref() == user
+                && is_below(&file.name().to_string(), path)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -3,15 +3,20 @@
 //! Lists of records can be long, and a microsecond a record is felt: names are
 //! made once, and dicts have their room from the beginning.
 
+use std::sync::mpsc::channel;
+
 use dkdc_state::jiff::Timestamp;
 use dkdc_state::jiff::tz::TimeZone;
-use dkdc_state::{Idx, Listed, Row, TableSchema, Value, Version, Versioned, serde_json};
+use dkdc_state::{
+    Idx, Listed, ListedValue, Result as StateResult, Row, TableSchema, Value, Version, Versioned,
+    serde_json,
+};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyList, PyString};
 
-use crate::errors::raise;
+use crate::errors::{raise, state_error};
 
 /// A version's number as the naive UTC datetime that it is.
 pub(crate) fn datetime(py: Python<'_>, idx: Idx) -> PyResult<Bound<'_, PyAny>> {
@@ -120,29 +125,60 @@ fn json_to_py<'py>(py: Python<'py>, json: &serde_json::Value) -> PyResult<Bound<
     })
 }
 
-/// Records as dicts, as [`record`] makes them; their names are made once.
-pub(crate) fn records<'py>(py: Python<'py>, listed: &Listed) -> PyResult<Bound<'py, PyList>> {
-    let _paused = Paused::collector(py, listed.records.len())?;
+/// Records as dicts, as [`record`] makes them, while another thread reads on.
+pub(crate) fn records<'py>(
+    py: Python<'py>,
+    read: impl FnOnce(&mut dyn FnMut(Listed)) -> StateResult<Vec<usize>> + Send,
+) -> PyResult<Bound<'py, PyList>> {
+    let _paused = Paused::collector(py)?;
+    let mut dicts = Vec::new();
+    let (send, parts) = channel();
+    let order = std::thread::scope(|scope| {
+        let reading = scope.spawn(move || {
+            // Who makes the dicts may have failed.
+            read(&mut |part| drop(send.send(part)))
+        });
+        while let Ok(part) = py.detach(|| parts.recv()) {
+            add_records(py, &part, &mut dicts)?;
+        }
+        let order = py.detach(|| reading.join());
+        let order = order.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        order.map_err(|error| state_error(py, &error))
+    })?;
+    PyList::new(py, order.iter().map(|at| &dicts[*at]))
+}
+
+fn add_records<'py>(
+    py: Python<'py>,
+    part: &Listed,
+    dicts: &mut Vec<Bound<'py, PyDict>>,
+) -> PyResult<()> {
     let (idx, id) = (intern!(py, "idx"), intern!(py, "id"));
-    let columns = listed.schema.columns.iter();
+    let columns = part.schema().columns.iter();
     let names: Vec<_> = columns.map(|c| PyString::intern(py, &c.name)).collect();
     // A copy has its names, and the room for them, at once.
     let none = PyDict::new(py);
     for name in [idx, id].into_iter().chain(&names) {
         none.set_item(name, py.None())?;
     }
-    let dicts = listed.records.iter().map(|record| {
+    for (version, key, values) in part.records() {
         let dict = none.copy()?;
-        dict.set_item(idx, datetime(py, record.version.idx)?)?;
-        dict.set_item(id, &record.id)?;
-        for (name, value) in names.iter().zip(&record.values) {
-            if !value.is_null() {
-                dict.set_item(name, to_py(py, value)?)?;
+        dict.set_item(idx, datetime(py, version.idx)?)?;
+        dict.set_item(id, key)?;
+        for (name, value) in names.iter().zip(values) {
+            match value {
+                ListedValue::Null => {}
+                ListedValue::Bool(b) => dict.set_item(name, b)?,
+                ListedValue::Int(i) => dict.set_item(name, i)?,
+                ListedValue::Float(f) => dict.set_item(name, f)?,
+                ListedValue::Text(t) => dict.set_item(name, t)?,
+                ListedValue::Bytes(b) => dict.set_item(name, PyBytes::new(py, b))?,
+                ListedValue::Other(other) => dict.set_item(name, to_py(py, other)?)?,
             }
         }
-        Ok(dict)
-    });
-    PyList::new(py, dicts.collect::<PyResult<Vec<_>>>()?)
+        dicts.push(dict);
+    }
+    Ok(())
 }
 
 /// Python's cycle collector, switched off until this is dropped: it would look
@@ -150,13 +186,7 @@ pub(crate) fn records<'py>(py: Python<'py>, listed: &Listed) -> PyResult<Bound<'
 struct Paused<'py>(Option<Bound<'py, PyModule>>);
 
 impl<'py> Paused<'py> {
-    /// From so many objects on it is worth it.
-    const MANY: usize = 1000;
-
-    fn collector(py: Python<'py>, count: usize) -> PyResult<Paused<'py>> {
-        if count < Self::MANY {
-            return Ok(Paused(None));
-        }
+    fn collector(py: Python<'py>) -> PyResult<Paused<'py>> {
         let gc = py.import("gc")?;
         let enabled = gc.call_method0("isenabled")?.is_truthy()?;
         if enabled {

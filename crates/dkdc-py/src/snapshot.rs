@@ -108,9 +108,7 @@ impl SnapshotTable {
         let known = self.handle.table(py, &self.name)?;
         let select = select(&known, equal, order, limit)?;
         let table = self.table.get(py)?;
-        let rows = py.detach(|| table.list_values(&select));
-        let rows = rows.map_err(|error| state_error(py, &error))?;
-        dicts::records(py, &rows)
+        dicts::records(py, |take| table.list_parts(&select, take))
     }
 
     fn history<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Bound<'py, PyList>> {

@@ -179,8 +179,7 @@ impl Table {
     ) -> PyResult<Bound<'py, PyList>> {
         let known = self.known(py)?;
         let select = select(&known, equal, order, limit)?;
-        let rows = self.read(py, |known| known.table.list_values(&select))?;
-        dicts::records(py, &rows)
+        dicts::records(py, |take| known.table.list_parts(&select, take))
     }
 
     fn history<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Bound<'py, PyList>> {

@@ -63,6 +63,7 @@ pub use log::clear::Cleared;
 pub use log::erase::Erased;
 pub use log::event::{Event, EventKind};
 pub use log::expect::{ChainHead, Expected};
+pub use log::list::{Listed, ListedValue};
 pub use log::prune::{Keep, Pruned};
 pub use log::salvage::{Salvaged, SalvagedTable};
 pub use log::status::{Status, TableStatus};
@@ -79,8 +80,7 @@ pub use schema::{
 };
 pub use snapshot::{Scan, Snapshot, SnapshotTable};
 pub use state::{
-    Difference, Durability, Listed, ListedRecord, OpenOptions, Row, Select, State, Table,
-    Transaction, TxTable,
+    Difference, Durability, OpenOptions, Row, Select, State, Table, Transaction, TxTable,
 };
 pub use time::Moment;
 

@@ -12,11 +12,11 @@ pub use scan::Scan;
 
 use crate::error::{Error, Result};
 use crate::log::catalog::TableMeta;
-use crate::log::list::{self, Scope};
+use crate::log::list::{self, Listed, Scope};
 use crate::log::{Reader, Store, moment, read};
 use crate::record::{Idx, Record, Versioned};
 use crate::state::shape::Shape;
-use crate::state::{Listed, Row, Select};
+use crate::state::{Row, Select};
 use crate::time::Moment;
 
 /// The state at one version, from [`State::at`](crate::State::at) or
@@ -197,15 +197,12 @@ impl<R> SnapshotTable<R> {
 }
 
 impl SnapshotTable<Row> {
-    /// As [`list`](SnapshotTable::list), with the columns' names once.
+    /// As [`Table::list_parts`](crate::Table::list_parts).
     ///
     /// # Errors
     /// As [`list`](SnapshotTable::list).
-    pub fn list_values(&self, select: &Select) -> Result<Listed> {
-        let scope = Scope::AsOf(self.snapshot.idx);
-        self.read(|conn, meta| {
-            let rows = list::list(conn, meta, select, scope)?;
-            Ok(Listed::new(Arc::clone(&meta.schema), rows))
-        })
+    pub fn list_parts(&self, select: &Select, take: impl FnMut(Listed)) -> Result<Vec<usize>> {
+        let listed = (select, Scope::AsOf(self.snapshot.idx));
+        self.read(|conn, meta| list::list_parts(conn, meta, listed, take))
     }
 }

@@ -13,11 +13,11 @@ pub(crate) mod table;
 pub(crate) mod transaction;
 mod versions;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use row::{Listed, ListedRecord, Row};
+pub use row::Row;
 pub use select::Select;
 pub use table::Table;
 pub use transaction::{Transaction, TxTable};
@@ -181,6 +181,23 @@ impl State {
                 clock: Arc::new(SystemClock),
             },
         }
+    }
+
+    /// The files of all stores that this process has open, as they are named: not all
+    /// of them need be there. To open one by other means and close it again takes
+    /// SQLite's locks away, which are the process's: whoever reads files of
+    /// others' choice leaves these out, by device and inode.
+    ///
+    /// ```
+    /// # use dkdc_state::State;
+    /// # let folder = tempfile::tempdir()?;
+    /// let state = State::open(folder.path().join("data.db"))?;
+    /// assert!(State::open_files().contains(&state.path().to_owned()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn open_files() -> Vec<PathBuf> {
+        registry::open_files()
     }
 
     /// The file, by its resolved path.

@@ -172,7 +172,7 @@ fn is_float(text: &str) -> bool {
         && digits.chars().all(plain)
         && digits.contains(['.', 'e', 'E'])
         && !leads
-        && text.parse::<f64>().is_ok_and(f64::is_finite)
+        && ColumnType::Float.value_of(text).is_ok()
 }
 
 #[cfg(test)]
@@ -206,6 +206,11 @@ mod tests {
             (&["NaN"], "text"),
             (&["inf"], "text"),
             (&["1."], "float"),
+            (&["9007199254740993", "0.5"], "text"),
+            (&["12345678901234567890123", "0.5"], "text"),
+            (&["1e-400"], "text"),
+            (&["1e400"], "text"),
+            (&["0.000", "0e-400"], "float"),
             (&["true", "FALSE"], "bool"),
             (&["true", "1"], "text"),
             (&["2026-11-22", "0001-01-01"], "date"),

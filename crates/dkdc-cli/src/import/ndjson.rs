@@ -66,7 +66,7 @@ fn objects<'s>(source: &'s Source<'_>) -> Result<Objects<'s>> {
     let objects = parsed.map_err(|error| {
         let why = match error.classify() {
             Category::Data => "expected an array of JSON objects".to_owned(),
-            _ => error.to_string(),
+            _ => format!("it is no array of JSON objects: {}", mistake(&error)),
         };
         Failure::usage(format!("{}: {why}", source.name))
     })?;
@@ -96,6 +96,15 @@ fn object<T>(
 ) -> Result<BTreeMap<String, T>> {
     parsed.map_err(|error| match error.classify() {
         Category::Data => source.wrong(number, "expected a JSON object, such as {\"id\": \"a\"}"),
-        _ => source.wrong(number, error),
+        _ => source.wrong(number, format!("it is no JSON object: {}", mistake(&error))),
     })
+}
+
+/// Where a text is no JSON, without the parser's words.
+fn mistake(error: &serde_json::Error) -> String {
+    let place = format!("at line {} column {}", error.line(), error.column());
+    match error.classify() {
+        Category::Eof => format!("it ends too early, {place}"),
+        _ => format!("the mistake is {place}"),
+    }
 }

@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use dkdc_lake::{File, Lake, Moment, Side, Tree};
 use dkdc_state::{Idx, Op};
 
 use super::open;
-use crate::exit::{Code, Failure, Result};
+use super::place::Place;
+use crate::exit::{Code, Failure, Result, not_a_folder};
 use crate::output::{Cell, Column, Format, Output, Sheet};
 use crate::store::Stores;
 
@@ -56,6 +58,9 @@ pub(crate) struct Diff {
 pub(crate) struct Log {
     /// A path of the lake, or a file [default: everything]
     path: Option<String>,
+    /// Only this user's
+    #[arg(long)]
+    user: Option<String>,
     /// At most so many
     #[arg(short = 'n', long, value_name = "COUNT", allow_negative_numbers = true)]
     limit: Option<usize>,
@@ -143,7 +148,11 @@ impl Diff {
 
     fn tree(&self, text: &str) -> Result<Tree> {
         if text.starts_with(['/', '.']) {
-            return Ok(Tree::Folder(text.into()));
+            let folder = Path::new(text);
+            if folder.is_file() {
+                return Err(Failure::usage(not_a_folder(folder)));
+            }
+            return Ok(Tree::Folder(folder.into()));
         }
         let (path, at) = parts(text)?;
         Ok(Tree::Lake {
@@ -182,12 +191,8 @@ fn text(lake: &Lake, side: &Option<Side>) -> Result<Option<String>> {
 
 impl Log {
     fn run(&self, lake: &Lake, output: &mut Output) -> Result<()> {
-        let path = self.path.as_deref().unwrap_or("").trim_matches('/');
-        let is_meant = |file: &File| {
-            let name = file.name().to_string();
-            let rest = name.strip_prefix(path);
-            path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
+        let place = Place::new(self.path.as_deref(), self.user.as_deref());
+        let mut found = false;
         let mut rows: VecDeque<Vec<Cell>> = VecDeque::new();
         let mut last: std::collections::HashMap<String, File> = std::collections::HashMap::new();
         for version in lake.versions(Idx::ZERO)? {
@@ -198,17 +203,20 @@ impl Log {
             let Some(file) = version.file.or_else(|| before.clone()) else {
                 continue;
             };
-            let meant = is_meant(&file) || before.as_ref().is_some_and(is_meant);
+            let meant = place.has(&file) || before.as_ref().is_some_and(|file| place.has(file));
             let (name, size) = (file.name().to_string(), file.size);
+            let user = file.user_id.clone();
             let moved = before.filter(|before| before.name() != file.name());
             last.insert(id, file);
             if !meant {
                 continue;
             }
+            found = true;
             let live = version.version.op != Op::Delete;
             rows.push_front(vec![
                 version.version.idx.into(),
                 version.version.op.to_string().into(),
+                user.into(),
                 name.into(),
                 if live { Cell::Int(size) } else { Cell::Null },
                 moved.map(|before| before.name().to_string()).into(),
@@ -217,9 +225,11 @@ impl Log {
                 rows.truncate(limit);
             }
         }
+        place.check(found)?;
         let columns = vec![
             Column::new("idx", "timestamp(6)"),
             Column::new("op", "string"),
+            Column::new("user_id", "string"),
             Column::new("file", "string"),
             Column::new("size", "int64"),
             Column::new("was", "string"),

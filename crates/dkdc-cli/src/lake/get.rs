@@ -3,7 +3,7 @@
 //! What must hold: a file on disk is either what it was or all of the content;
 //! names from the lake lead to no other folder; a terminal gets only text.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
@@ -81,24 +81,25 @@ fn copy(
     failed: impl Fn(io::Error) -> Failure,
 ) -> Result<()> {
     let mut content = lake.read_file(file)?;
-    let mut buffer = vec![0; 1 << 16];
     loop {
-        let read = match content.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(read) => read,
+        let bytes = match content.fill_buf() {
+            Ok([]) => return Ok(()),
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
                 let message = format!("the content of {}: {error}", file.filename);
                 return Err(Failure::new(Code::Failure, message));
             }
         };
-        if only_text && !is_text(&buffer[..read]) {
+        if only_text && !is_text(bytes) {
             return Err(Failure::usage(format!(
                 "{} is not text; write it to a file with get -o, or into a pipe",
                 file.filename
             )));
         }
-        to.write_all(&buffer[..read]).map_err(&failed)?;
+        to.write_all(bytes).map_err(&failed)?;
+        let length = bytes.len();
+        content.consume(length);
     }
 }
 

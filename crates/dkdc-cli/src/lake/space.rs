@@ -5,6 +5,7 @@ use dkdc_lake::Lake;
 use dkdc_state::BlobRef;
 
 use super::open;
+use super::place::{self, Place};
 use crate::exit::{Code, Failure, Result};
 use crate::output::{Cell, Column, Format, Output, Sheet, say};
 use crate::store::Stores;
@@ -14,8 +15,11 @@ pub(crate) enum Command {
     /// What the files of a path take, now and with all their versions
     #[command(after_help = "Example:\n  dkdc lake du\n  dkdc lake du reports --json")]
     Du {
-        /// A path of the lake [default: everything]
+        /// A path of the lake, or a file [default: everything]
         path: Option<String>,
+        /// Only this user's
+        #[arg(long)]
+        user: Option<String>,
     },
     /// Remove content that no version of any record names, and give the space back
     #[command(after_help = "Example:\n  dkdc lake gc --dry-run\n  dkdc lake gc")]
@@ -31,24 +35,26 @@ pub(crate) fn run(command: &Command, stores: &Stores, output: &mut Output) -> Re
         return Err(Failure::new(Code::NotFound, "there is no lake yet"));
     };
     match command {
-        Command::Du { path } => du(&lake, path.as_deref(), output),
+        Command::Du { path, user } => du(&lake, path.as_deref(), user.as_deref(), output),
         Command::Gc { dry_run } => gc(&lake, *dry_run, output),
     }
 }
 
-fn du(lake: &Lake, path: Option<&str>, output: &mut Output) -> Result<()> {
-    let files = lake.list(None, path)?;
+fn du(lake: &Lake, path: Option<&str>, user: Option<&str>, output: &mut Output) -> Result<()> {
+    let place = Place::new(path, user);
+    let files = place::files(lake, None, user, path)?;
     let current: Vec<BlobRef> = files.iter().map(|file| file.data).collect();
     let ids: std::collections::HashSet<&str> = files.iter().map(|file| file.id.as_str()).collect();
     let mut all = Vec::new();
     for version in lake.versions(dkdc_state::Idx::ZERO)? {
         let version = version?;
         if let Some(file) = version.file
-            && (path.is_none() || ids.contains(version.id.as_str()))
+            && (place.has(&file) || ids.contains(version.id.as_str()))
         {
             all.push(file.data);
         }
     }
+    place.check(!all.is_empty())?;
     let columns = [
         "of",
         "files",

@@ -186,3 +186,21 @@ fn a_path_is_the_same_however_its_slashes_are_typed() {
     assert_eq!(line, "File x/../a.txt does not exist");
     assert_eq!(shell.json(&["lake", "ls"]).len(), 2);
 }
+
+/// The failure to prevent: SQLite takes what has the name of a part of a store for one.
+#[test]
+fn no_file_becomes_a_part_of_a_store() {
+    let shell = Shell::new();
+    shell.ok(&["--db", "closed.db", "todo", "add", "precious"]);
+    shell.write("f", "no journal");
+    shell.ok(&["lake", "put", "f"]);
+    for ending in ["-wal", "-shm", "-journal"] {
+        let target = format!("closed.db{ending}");
+        let told = shell.fails(2, &["lake", "get", "f", "-o", &target]);
+        assert!(told.contains("a store, or part of one"), "{told}");
+        assert!(!shell.path(&target).exists());
+    }
+    shell.ok(&["lake", "get", "f", "-o", "other.db-wal"]);
+    let told = shell.fails(2, &["--db", "closed.db", "lake", "put", "closed.db"]);
+    assert!(told.contains("it is the store itself"), "{told}");
+}

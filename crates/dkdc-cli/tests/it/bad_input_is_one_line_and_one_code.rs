@@ -582,3 +582,36 @@ fn a_date_is_a_day_and_a_second_is_none_of_sixty_one() {
         );
     }
 }
+
+#[test]
+fn what_is_no_json_is_told_without_a_parsers_words() {
+    let shell = Shell::with_people();
+    for (row, says) in [
+        (
+            "{a}",
+            "it is no JSON object: the mistake is at line 1 column 2",
+        ),
+        (
+            "x",
+            "it is no JSON object: the mistake is at line 1 column 1",
+        ),
+        (
+            "{\"id\": \"a\"",
+            "it is no JSON object: it ends too early, at line 1 column 10",
+        ),
+        ("[1]", "it is no JSON object, such as {\"id\": \"a\"}"),
+    ] {
+        let line = shell.fails(2, &["row", "append", "people", row]);
+        assert_eq!(line, format!("people: {says}"));
+        shell.write("a.ndjson", row);
+        let line = shell.fails(2, &["import", "people", "a.ndjson"]);
+        assert!(line.starts_with("a.ndjson line 1: "), "{line}");
+        assert!(line.contains("JSON object"), "{line}");
+    }
+    shell.write("a.json", "[{\"id\": \"a\"},");
+    let line = shell.fails(2, &["import", "people", "a.json"]);
+    let says = "a.json: it is no array of JSON objects: it ends too early, at line 1 column 14";
+    assert_eq!(line, says);
+    let line = shell.fails(2, &["table", "new", "t", "j:json={a}"]);
+    assert!(line.contains("the mistake is at line 1 column 2"), "{line}");
+}

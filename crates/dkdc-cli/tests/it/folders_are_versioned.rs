@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::shell::{DKDC, Shell};
+use crate::shell::{DKDC, Shell, text};
 
 fn shell() -> Shell {
     let shell = Shell::new();
@@ -169,4 +169,84 @@ fn same_where_there(shell: &Shell, files: usize) -> usize {
         }
     };
     (0..files).filter(is_there).count()
+}
+
+/// A script asks for what it has mistyped, and goes on as if nothing had changed.
+#[test]
+fn what_never_was_is_not_found() {
+    let shell = shell();
+    shell.ok(&["lake", "add", "tree"]);
+    let line = shell.fails(3, &["lake", "diff", "tree", "treee"]);
+    assert_eq!(line, "File treee does not exist");
+    for args in [
+        &["diff", "nope", "nope2"][..],
+        &["diff", "tree", "tree", "--user", "ann"],
+        &["log", "nope"],
+        &["log", "tree", "--user", "ann"],
+        &["du", "nope"],
+        &["du", "tree/a.cs"],
+    ] {
+        shell.fails(3, &[&["lake"], args].concat());
+    }
+    let names = |args: &[&str]| {
+        let rows = shell.json(&[&["lake"], args].concat());
+        rows.iter()
+            .map(|row| row["file"].to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["log", "tree/sub", "-n", "0"]).len(), 0);
+    shell.ok(&["lake", "rm", "-r", "tree/sub"]);
+    assert_eq!(names(&["diff", "tree/sub", "tree"]), ["\"a.csv\""]);
+    assert_eq!(names(&["log", "./tree//sub"]).len(), 4);
+    let du = shell.json(&["lake", "du", "tree/sub"]);
+    assert_eq!((&du[0]["files"], &du[1]["files"]), (&0.into(), &2.into()));
+}
+
+#[test]
+fn a_file_is_listed_by_its_name() {
+    let shell = shell();
+    shell.ok(&["lake", "add", "tree"]);
+    shell.ok(&["lake", "add", "tree", "--user", "ann"]);
+    shell.write("a[1].txt", "x");
+    shell.ok(&["lake", "put", "a[1].txt"]);
+    let count = |args: &[&str]| shell.json(&[&["lake", "ls"], args].concat()).len();
+    assert_eq!(count(&["tree/a.csv"]), 2);
+    assert_eq!(count(&["/tree//a.csv", "--user", "ann"]), 1);
+    assert_eq!(count(&["a[1].txt"]), 1);
+    let log = shell.json(&["lake", "log"]);
+    let first = text(&log[log.len() - 1], "idx");
+    assert_eq!(count(&["tree/a.csv", "--as-of", first]), 1);
+    assert_eq!(count(&["tree"]), 6);
+    assert_eq!(shell.json(&["lake", "du", "tree/a.csv"])[0]["files"], 2);
+}
+
+#[test]
+fn the_log_tells_users_apart() {
+    let shell = shell();
+    shell.ok(&["lake", "add", "tree"]);
+    shell.ok(&["lake", "add", "tree", "--user", "ann"]);
+    let users = |args: &[&str]| {
+        let rows = shell.json(&[&["lake", "log"], args].concat());
+        let ann = rows.iter().filter(|row| row["user_id"] == "ann").count();
+        (rows.len(), ann)
+    };
+    assert_eq!(users(&[]), (6, 3));
+    assert_eq!(users(&["--user", "ann"]), (3, 3));
+    assert_eq!(users(&["tree/sub", "--user", "ann"]), (2, 2));
+    let du = |args: &[&str]| shell.json(&[&["lake", "du"], args].concat())[1]["files"].clone();
+    assert_eq!((du(&[]), du(&["--user", "ann"])), (6.into(), 3.into()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_is_no_folder_to_write_into() {
+    let shell = shell();
+    shell.ok(&["lake", "add", "tree"]);
+    shell.write("file", "x");
+    for to in ["file", "file/", "file/sub"] {
+        let line = shell.fails(4, &["lake", "checkout", "tree", "--to", to]);
+        assert_eq!(line, "file: it is a file, not a folder", "{to}");
+    }
+    let line = shell.fails(2, &["lake", "diff", "tree", "./file"]);
+    assert_eq!(line, "./file: it is a file, not a folder");
 }

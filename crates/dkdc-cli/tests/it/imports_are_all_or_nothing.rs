@@ -393,3 +393,17 @@ fn a_file_that_was_cut_off_inside_a_field_is_refused() {
     assert!(ended.err.contains("inside a quoted field"), "{}", ended.err);
     assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
 }
+
+#[test]
+fn no_records_are_imported_as_none() {
+    let shell = Shell::with_people();
+    for name in ["a.json", "a.ndjson", "a.csv", "a.parquet"] {
+        shell.ok(&["export", "people", "--to", name]);
+        let made = shell.json(&["import", "people", name]);
+        assert_eq!(made[0]["rows"], 0, "{name}");
+    }
+    for name in ["a.json", "a.ndjson"] {
+        let line = shell.fails(2, &["import", "new", name]);
+        assert!(line.contains("it has no records"), "{line}");
+    }
+}

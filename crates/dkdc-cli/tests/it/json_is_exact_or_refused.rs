@@ -97,3 +97,38 @@ fn an_id_that_is_a_number_keeps_its_digits() {
         "{line}"
     );
 }
+
+/// An account's number comes in as CSV, into a column of floats.
+#[test]
+fn a_number_in_csv_is_exact_or_refused() {
+    let shell = Shell::new();
+    shell.ok(&["--db", "data.db", "table", "new", "ff", "a:float"]);
+    let inexact = "cannot be kept exactly";
+    for (number, says) in [
+        ("9007199254740993", inexact),
+        ("-12345678901234567890123", inexact),
+        ("1e-400", "out of range"),
+        ("-1e400", "out of range"),
+    ] {
+        shell.write("x.csv", format!("id,a\n0,0.5\n1,{number}\n"));
+        let line = shell.fails(2, &["import", "ff", "x.csv"]);
+        assert!(
+            line.contains("x.csv line 3") && line.contains(says),
+            "{line}"
+        );
+        // A new table has no column of floats for these.
+        shell.ok(&["--db", "new.db", "import", "t", "x.csv"]);
+        let rows = shell.json(&["--db", "new.db", "row", "get", "t", "1"]);
+        assert_eq!(text(&rows[0], "a"), number);
+        std::fs::remove_file(shell.path("new.db")).expect("a store");
+        let default = format!("a:float={number}");
+        let line = shell.fails(2, &["table", "new", "t", &default]);
+        assert!(line.contains(says), "{line}");
+    }
+    let kept = "id,a\n1,9007199254740994\n2,007\n3,+.10\n4,-Infinity\n5,-0\n6,1e22\n7,0e-400\n";
+    shell.write("x.csv", kept);
+    shell.ok(&["import", "ff", "x.csv"]);
+    let rows = shell.ok(&["sql", "select a from ff order by id", "--format", "csv"]);
+    let expected = "a\n9007199254740994.0\n7.0\n0.1\n-Infinity\n0.0\n1e22\n0.0\n";
+    assert_eq!(rows, expected);
+}

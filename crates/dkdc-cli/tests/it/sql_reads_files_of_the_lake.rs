@@ -135,3 +135,17 @@ fn of_parquet_only_what_is_asked_for_is_read() {
     );
     assert!(text.contains("tree/wide.parquet"), "{text}");
 }
+
+#[test]
+fn a_name_that_no_file_has_is_not_found() {
+    let shell = Shell::new().with("DKDC_DB", "l.db");
+    shell.write("a.csv", "x\n1\n");
+    shell.ok(&["lake", "put", "a.csv"]);
+    for sql in [
+        "from lake_csv('nope.csv')",
+        "select * from lake_text('no/*.txt')",
+    ] {
+        let line = shell.fails(3, &["sql", sql]);
+        assert!(line.contains("no file of lake matches"), "{line}");
+    }
+}

@@ -111,3 +111,21 @@ fn millions_of_rows_pass_through() {
     assert_eq!(out.lines().count(), 2_000_001);
     assert!(out.ends_with("\n1999999\n"));
 }
+
+#[test]
+fn a_question_may_begin_with_a_comment() {
+    let shell = Shell::with_people();
+    shell.write("x.csv", "a\n7\n");
+    let answer = shell.json(&["sql", "-- what is it\nselect a from x", "--with", "x=x.csv"]);
+    assert_eq!(answer[0]["a"], 7);
+    let csv = shell.ok(&["sql", "--format=csv", "--what\nselect 1 as n"]);
+    assert_eq!(csv, "n\n1\n");
+    // What is mistyped is no comment.
+    let line = shell.fails(2, &["sql", "--fromat", "csv", "select 1"]);
+    assert!(
+        line.contains("'--fromat' found") && line.contains("'--format'"),
+        "{line}"
+    );
+    let line = shell.fails(2, &["todo", "add", "-- what is it"]);
+    assert!(line.contains("unexpected argument"), "{line}");
+}

@@ -88,3 +88,25 @@ fn a_name_that_a_column_had_is_no_other_columns() {
         assert!(line.contains("birthday was called"), "{line}");
     }
 }
+
+/// The failure to prevent: two make a table of one name at once, both are told that it
+/// is theirs, and it is neither's.
+#[test]
+fn of_those_who_make_a_table_at_once_one_does() {
+    let shell = Shell::new();
+    shell.ok(&["--db", "data.db", "table", "new", "first"]);
+    for round in 0..8 {
+        let name = format!("t{round}");
+        let codes = std::thread::scope(|scope| {
+            let made = ["a:int", "b:int"].map(|column| {
+                let (shell, name) = (&shell, &name);
+                scope.spawn(move || shell.dkdc(&["table", "new", name, column]).code)
+            });
+            made.map(|thread| thread.join().expect("no panic"))
+        });
+        assert!(codes == [0, 4] || codes == [4, 0], "{codes:?}");
+        let schema = shell.json(&["table", "schema", &name]);
+        let columns = schema.iter().filter(|row| text(row, "kind") == "column");
+        assert_eq!(columns.count(), 1);
+    }
+}

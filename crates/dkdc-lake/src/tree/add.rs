@@ -7,12 +7,13 @@
 
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
-use std::io::Read;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
+use std::vec;
 
 use dkdc_state::{ErrorKind, Packed, TxTable, Versioned};
 use jiff::Timestamp;
@@ -33,9 +34,9 @@ use crate::read;
 
 /// Files, and bytes of small ones, in one transaction.
 const FILES: usize = 1000;
-const BYTES: u64 = 8 << 20;
-/// Files that were read and wait to be written.
-const AHEAD: usize = 16;
+const BYTES: u64 = 4 << 20;
+/// As many that were read and wait to be written.
+const AHEAD: usize = 1;
 /// Threads that read, hash and compress.
 const READERS: usize = 2;
 /// Two changes so far apart have different times on every file system in use.
@@ -55,6 +56,9 @@ struct Ready {
     mode: Option<i64>,
     mtime: Option<Timestamp>,
 }
+
+/// A file that was read, or which could not be, and why.
+type Read = Result<Ready, (String, Error)>;
 
 impl Lake {
     /// Adds the files of a folder and of those in it: new ones, and new versions
@@ -139,7 +143,8 @@ impl Lake {
         Ok(telling.report)
     }
 
-    /// Reads files in threads of their own, and writes many in a transaction.
+    /// Reads files in threads of their own, and writes many in a transaction, while
+    /// the next are read.
     fn add_jobs(
         &self,
         jobs: Vec<Job>,
@@ -150,41 +155,51 @@ impl Lake {
         let readers = READERS.min(jobs.len());
         let jobs = Mutex::new(jobs.into_iter());
         std::thread::scope(|scope| {
-            let (send, ready) = sync_channel(AHEAD);
+            let (send, batches) = sync_channel(AHEAD);
             for _ in 0..readers {
                 let (send, jobs) = (send.clone(), &jobs);
                 scope.spawn(move || {
-                    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    while let Some(job) = next() {
-                        let below = job.below.clone();
-                        let read = self.read_job(job).map_err(|error| (below, error));
-                        if send.send(read).is_err() {
+                    loop {
+                        let batch = self.read_batch(jobs);
+                        if batch.is_empty() || send.send(batch).is_err() {
                             return;
                         }
                     }
                 });
             }
             drop(send);
-            let mut batch = Vec::new();
-            let mut bytes = 0;
-            for read in ready {
-                match read {
-                    Ok(ready) => {
-                        bytes += ready.taken.content.size().min(SMALL);
-                        batch.push(ready);
-                    }
-                    Err((below, error)) => {
-                        telling.tell(&below, Done::Failed(&error.to_string()), 0);
+            for batch in batches {
+                let mut ready = Vec::with_capacity(batch.len());
+                for read in batch {
+                    match read {
+                        Ok(file) => ready.push(file),
+                        Err((below, error)) => {
+                            telling.tell(&below, Done::Failed(&error.to_string()), 0);
+                        }
                     }
                 }
-                if batch.len() >= FILES || bytes >= BYTES {
-                    self.write_batch(&batch, path, user, telling)?;
-                    batch.clear();
-                    bytes = 0;
-                }
+                self.write_batch(&ready, path, user, telling)?;
             }
-            self.write_batch(&batch, path, user, telling)
+            Ok(())
         })
+    }
+
+    /// Reads as many of the files as one transaction writes; none when all are read.
+    fn read_batch(&self, jobs: &Mutex<vec::IntoIter<Job>>) -> Vec<Read> {
+        let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while batch.len() < FILES
+            && bytes < BYTES
+            && let Some(job) = next()
+        {
+            let below = job.below.clone();
+            let read = self.read_job(job).map_err(|error| (below, error));
+            if let Ok(ready) = &read {
+                bytes += ready.taken.content.size().min(SMALL);
+            }
+            batch.push(read);
+        }
+        batch
     }
 
     fn read_job(&self, job: Job) -> Result<Ready> {

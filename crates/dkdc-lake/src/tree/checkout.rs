@@ -208,7 +208,11 @@ impl Lake {
         name: String,
         replace: bool,
     ) -> io::Result<Outcome> {
-        let there = match target::look(folder, &job.name)? {
+        let found = target::look(folder, &job.name)?;
+        if found.as_ref().is_some_and(target::is_open) {
+            return Ok(Outcome::Failed("it is a store that is open".to_owned()));
+        }
+        let there = match found {
             None => false,
             Some(stat) if is_same(&job.file, folder, &job.name, &stat)? => {
                 return Ok(Outcome::Same);
@@ -219,6 +223,9 @@ impl Lake {
             Some(_) if replace => true,
             Some(_) => return Ok(Outcome::Failed("it is there and differs".to_owned())),
         };
+        if let Some(why) = target::refused(folder, &job.name, found.as_ref().filter(|_| there))? {
+            return Ok(Outcome::Failed(why.to_owned()));
+        }
         self.write(target.under_way(), &name, &job.file)?;
         Ok(Outcome::Written { name, there })
     }

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::file::File;
 use crate::lake::Lake;
 use crate::name::FileName;
+use crate::read::not_found;
 
 /// A tree of files.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +55,8 @@ pub struct Difference {
 }
 
 impl Lake {
-    /// The files whose content differs between two trees, by name.
+    /// The files whose content differs between two trees, by name. What was not there
+    /// at the time of a tree, but is or was at another, is a tree of no files.
     ///
     /// ```
     /// use dkdc_lake::{Edit, Lake, Moment, Tree};
@@ -70,8 +72,9 @@ impl Lake {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Disk`](crate::Error::Disk) when a folder or a file in it cannot be
-    /// read.
+    /// [`Error::NotFound`](crate::Error::NotFound) for a path of the lake in which
+    /// nothing ever was; [`Error::Disk`](crate::Error::Disk) when a folder or a file in
+    /// it cannot be read.
     pub fn diff(&self, before: &Tree, after: &Tree) -> Result<Vec<Difference>> {
         let mut after = self.sides(after)?;
         let mut differences: Vec<Difference> = Vec::new();
@@ -114,9 +117,13 @@ impl Lake {
                 Some(at) => self.at(*at)?.find(&name)?,
                 None => self.find(&name)?,
             };
-            if let Some(file) = file {
-                base.clone_from(&file.path);
-                files.push(file);
+            match file {
+                Some(file) => {
+                    base.clone_from(&file.path);
+                    files.push(file);
+                }
+                None if self.has_or_had(path, user.as_deref())? => {}
+                None => return Err(not_found(&name)),
             }
         }
         let sides = files.into_iter().map(|file| {

@@ -4,6 +4,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
+use dkdc_state::State;
 use jiff::Timestamp;
 
 use crate::file::whole_microseconds;
@@ -40,18 +41,49 @@ fn mode(_: &Metadata) -> Option<i64> {
     None
 }
 
+/// Which file it is, by whatever name: device and inode.
+#[cfg(unix)]
+type FileKey = (u64, u64);
+#[cfg(not(unix))]
+type FileKey = std::path::PathBuf;
+
+#[cfg(unix)]
+fn key(path: &Path) -> Option<FileKey> {
+    use std::os::unix::fs::MetadataExt;
+    let meta = path.metadata().ok()?;
+    Some((meta.dev(), meta.ino()))
+}
+
+#[cfg(not(unix))]
+fn key(path: &Path) -> Option<FileKey> {
+    path.canonicalize().ok()
+}
+
 /// Looks at files, one folder after the other: each by its name in the folder, so
 /// that the system does not look up the way to it again.
-#[derive(Default)]
 pub(super) struct Looker {
+    /// Files of stores that are open: to read one would drop SQLite's locks.
+    open: Vec<FileKey>,
     #[cfg(unix)]
     last: Option<(std::path::PathBuf, std::os::fd::OwnedFd)>,
 }
 
 impl Looker {
-    /// A file by its path; a link is not followed.
+    pub(super) fn new() -> Looker {
+        Looker {
+            open: State::open_files()
+                .iter()
+                .filter_map(|path| key(path))
+                .collect(),
+            #[cfg(unix)]
+            last: None,
+        }
+    }
+
+    /// A file by its path; `None` for one of a store that is open. A link is not
+    /// followed.
     #[cfg(unix)]
-    pub(super) fn look(&mut self, path: &Path) -> io::Result<Stat> {
+    pub(super) fn look(&mut self, path: &Path) -> io::Result<Option<Stat>> {
         use std::os::unix::ffi::OsStrExt;
 
         use rustix::fs::{AtFlags, Mode, OFlags, open, statat};
@@ -60,7 +92,7 @@ impl Looker {
         let slash = whole.iter().rposition(|byte| *byte == b'/');
         let (folder, name) = match slash {
             Some(at) => (&whole[..=at], &whole[at + 1..]),
-            None => return std::fs::symlink_metadata(path).map(|meta| Stat::of(&meta)),
+            None => return std::fs::symlink_metadata(path).map(|meta| Some(Stat::of(&meta))),
         };
         let known = |(last, _): &(std::path::PathBuf, _)| last.as_os_str().as_bytes() == folder;
         if !self.last.as_ref().is_some_and(known) {
@@ -72,18 +104,24 @@ impl Looker {
             unreachable!("BUG: a folder was just opened");
         };
         let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if self.open.contains(&(stat.st_dev, stat.st_ino)) {
+            return Ok(None);
+        }
         let nanos = i32::try_from(stat.st_mtime_nsec).unwrap_or(0);
         let time = Timestamp::new(stat.st_mtime, nanos).ok();
-        Ok(Stat {
+        Ok(Some(Stat {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mode: Some(i64::from(stat.st_mode & 0o7777)),
             mtime: time.map(whole_microseconds),
-        })
+        }))
     }
 
     #[cfg(not(unix))]
-    pub(super) fn look(&mut self, path: &Path) -> io::Result<Stat> {
-        std::fs::symlink_metadata(path).map(|meta| Stat::of(&meta))
+    pub(super) fn look(&mut self, path: &Path) -> io::Result<Option<Stat>> {
+        if key(path).is_some_and(|key| self.open.contains(&key)) {
+            return Ok(None);
+        }
+        std::fs::symlink_metadata(path).map(|meta| Some(Stat::of(&meta)))
     }
 }
 
@@ -94,13 +132,13 @@ mod tests {
     #[test]
     fn a_file_looks_the_same_from_its_folder() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut looker = Looker::default();
+        let mut looker = Looker::new();
         for name in ["one", "a/two", "a/three", "b"] {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
             std::fs::write(&path, name).expect("a file");
             let meta = std::fs::symlink_metadata(&path).expect("a file");
-            assert_eq!(looker.look(&path).expect("a file"), Stat::of(&meta));
+            assert_eq!(looker.look(&path).expect("a file"), Some(Stat::of(&meta)));
         }
         assert!(looker.look(&folder.path().join("c")).is_err());
         assert!(looker.look(&folder.path().join("none/c")).is_err());

@@ -7,10 +7,11 @@
 //! while it is used; one that no living process holds is removed.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use dkdc_state::State;
 use rustix::fs::{self, AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
@@ -177,6 +178,61 @@ pub(super) fn publish(
         renamed => renamed?,
     }
     Ok(())
+}
+
+/// What SQLite keeps beside a database, after the database's name.
+const BESIDE: [&str; 3] = ["-wal", "-journal", "-shm"];
+
+/// Why no file may be written under a name, if so. SQLite takes what has the name of
+/// a part of a database for one: the database that is there would become another.
+pub(super) fn refused(
+    folder: &OwnedFd,
+    name: &str,
+    there: Option<&fs::Stat>,
+) -> io::Result<Option<&'static str>> {
+    for ending in BESIDE {
+        if let Some(database) = name.strip_suffix(ending)
+            && !database.is_empty()
+            && look(folder, database)?.is_some()
+        {
+            return Ok(Some(
+                "SQLite would take it for a part of the database that is there",
+            ));
+        }
+    }
+    let is_file =
+        |there: &fs::Stat| fs::FileType::from_raw_mode(there.st_mode) == fs::FileType::RegularFile;
+    if let Some(there) = there.filter(|there| is_file(there))
+        && (is_open(there) || is_store(folder, name)?)
+    {
+        return Ok(Some(
+            "a store has its name; remove that first, if that is meant",
+        ));
+    }
+    for ending in BESIDE {
+        if look(folder, &format!("{name}{ending}"))?.is_some() {
+            return Ok(Some(
+                "a part of another database is there, which SQLite would take for one of it",
+            ));
+        }
+    }
+    Ok(None)
+}
+
+/// True for a file of a store that this process has open.
+pub(super) fn is_open(stat: &fs::Stat) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let same = |meta: std::fs::Metadata| (meta.dev(), meta.ino()) == (stat.st_dev, stat.st_ino);
+    State::open_files()
+        .iter()
+        .any(|open| open.metadata().is_ok_and(same))
+}
+
+/// True for a store that nobody here has open, by its header.
+fn is_store(folder: &OwnedFd, name: &str) -> io::Result<bool> {
+    let mut header = Vec::with_capacity(72);
+    read(folder, name)?.take(72).read_to_end(&mut header)?;
+    Ok(header.starts_with(b"SQLite format 3\0") && header[16..].ends_with(b"dkdc"))
 }
 
 /// What is there under a name.

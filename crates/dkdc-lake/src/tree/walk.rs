@@ -73,7 +73,7 @@ pub(super) fn walk(
         builder.add_custom_ignore_filename(".dkdcignore");
     }
     let walk = builder.build();
-    let mut looker = Looker::default();
+    let mut looker = Looker::new();
     Ok(walk.filter_map(move |entry| found(&root, entry, &mut looker)))
 }
 
@@ -138,10 +138,14 @@ fn found(
         return Some(Found::Skipped { below, why });
     }
     Some(match looker.look(path) {
-        Ok(stat) => Found::File {
+        Ok(Some(stat)) => Found::File {
             below,
             path: entry.into_path(),
             stat,
+        },
+        Ok(None) => Found::Skipped {
+            below,
+            why: "of a store that is open",
         },
         Err(error) => Found::Failed {
             below,

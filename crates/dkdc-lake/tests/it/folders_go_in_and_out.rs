@@ -171,12 +171,12 @@ fn what_others_write_meanwhile_is_not_lost() {
     let folder = tempfile::tempdir().expect("a folder");
     let lake = lake(folder.path());
     let tree = folder.path().join("tree");
-    let names: Vec<String> = (0..1500).map(|number| format!("{number:04}")).collect();
+    let names: Vec<String> = (0..4000).map(|number| format!("{number:04}")).collect();
     for content in ["1", "22"] {
         for name in &names {
             write(&tree, name, content);
         }
-        let mut others = Some(["t/1498", "t/1499"]);
+        let mut others = Some(["t/3998", "t/3999"]);
         let report = lake.add(&tree, &AddOptions::new("t"), &mut |_, _| {
             // The first of several transactions is done.
             let [changed, deleted] = match others.take() {
@@ -189,9 +189,9 @@ fn what_others_write_meanwhile_is_not_lost() {
                 .expect("deleted");
         });
         let report = report.expect("added");
-        assert_eq!((report.new + report.changed, report.failed), (1500, 0));
+        assert_eq!((report.new + report.changed, report.failed), (4000, 0));
     }
-    for (name, versions) in [("t/0000", 2), ("t/1498", 3), ("t/1499", 3)] {
+    for (name, versions) in [("t/0000", 2), ("t/3998", 3), ("t/3999", 3)] {
         let name: FileName = name.parse().expect("a name");
         assert_eq!(lake.read_to_vec(&name).expect("content"), b"22");
         assert_eq!(
@@ -277,4 +277,37 @@ fn differences_are_told_between_times_and_with_a_folder() {
     add(&lake, &tree, &AddOptions::new("t").delete(true));
     assert_eq!(names(&at(Some(Moment::Idx(then))), &at(None)), expected);
     assert_eq!(names(&at(None), &Tree::Folder(tree)), [""; 0]);
+}
+
+/// The failure to prevent: a store of this process is read as a file, and closing it
+/// takes SQLite's locks away.
+#[test]
+fn files_of_stores_that_are_open_are_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = lake(folder.path());
+    let tree = folder.path().join("tree");
+    write(&tree, "a", "a");
+    let other = State::open(tree.join("other.db")).expect("a store");
+    let options = AddOptions::new("").everything(true);
+    // By any name.
+    fs::hard_link(tree.join("other.db"), tree.join("linked")).expect("a link");
+    fs::hard_link(folder.path().join("data.db"), tree.join("own")).expect("a link");
+    let (report, told) = add(&lake, &tree, &options);
+    assert_eq!((report.new, report.skipped), (1, told.len() as u64 - 1));
+    let skipped = ["linked", "other.db", "other.db-shm", "own"];
+    assert!(
+        skipped
+            .iter()
+            .all(|name| told[*name].contains("of a store that is open"))
+    );
+    let everything = Tree::Lake {
+        path: String::new(),
+        user: None,
+        at: None,
+    };
+    let differs = lake.diff(&Tree::Folder(tree.clone()), &everything);
+    assert_eq!(differs.expect("a diff"), []);
+    drop(other);
+    let (_, told) = add(&lake, &tree, &options);
+    assert_eq!(told["other.db"], "New");
 }

@@ -212,3 +212,68 @@ fn a_damaged_content_is_named_and_the_others_are_restored() {
     assert_eq!(fs::read(to.join("good")).expect("a file"), [8; 5000]);
     assert!(!to.join("bad").exists());
 }
+
+/// The failure to prevent: SQLite takes an old `-wal` for one of a database that is
+/// there, and acknowledged writes are gone.
+#[test]
+fn no_part_of_a_database_is_laid_beside_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = lake(folder.path());
+    let names = ["a.db", "a.db-wal", "b.db-journal", "c.db", "d.db-wal"];
+    for name in names {
+        put(&lake, name, b"from the lake");
+    }
+    let to = folder.path().join("to");
+    fs::create_dir(&to).expect("a folder");
+    for name in ["a.db", "b.db", "c.db-wal"] {
+        fs::write(to.join(name), "of others").expect("a file");
+    }
+    for options in [
+        CheckoutOptions::new(""),
+        CheckoutOptions::new("").replace(true),
+    ] {
+        let (_, failed) = checkout(&lake, &to, &options);
+        for name in ["a.db-wal", "b.db-journal", "c.db"] {
+            let named = failed
+                .iter()
+                .any(|why| why.starts_with(&format!("{name}: ")));
+            assert!(named && !to.join(name).exists(), "{name}: {failed:?}");
+        }
+        assert_eq!(
+            fs::read(to.join("d.db-wal")).expect("a file"),
+            b"from the lake"
+        );
+    }
+    // All of a database goes where none is.
+    let (report, failed) = checkout(&lake, &folder.path().join("new"), &CheckoutOptions::new(""));
+    assert_eq!((report.new, failed.len()), (5, 0));
+}
+
+#[test]
+fn stores_are_not_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = lake(folder.path());
+    let path = |name: &str| folder.path().join(name);
+    drop(State::open(path("closed.db")).expect("a store"));
+    let open = State::open(path("open.db")).expect("a store");
+    for name in ["data.db", "closed.db", "open.db"] {
+        put(&lake, name, b"other");
+    }
+    let (report, failed) = checkout(
+        &lake,
+        folder.path(),
+        &CheckoutOptions::new("").replace(true),
+    );
+    assert_eq!((report.failed, failed.len()), (3, 3), "{failed:?}");
+    assert!(failed.iter().all(|why| why.contains("store")), "{failed:?}");
+    drop((lake, open));
+    for name in ["data.db", "closed.db", "open.db"] {
+        assert!(
+            State::open(path(name))
+                .expect("a store")
+                .check()
+                .expect("a check")
+                .is_sound()
+        );
+    }
+}

@@ -12,7 +12,7 @@ use fastcdc::v2020::{Normalization, cut, select_masks};
 /// From here on pieces are larger.
 const FINE: u64 = 128 << 20;
 /// Content up to this size is not cut.
-const WHOLE: usize = 16 << 10;
+pub(super) const WHOLE: usize = 16 << 10;
 /// Bytes that are read and cut at a time.
 pub(super) const WINDOW: usize = 1 << 20;
 
@@ -45,6 +45,7 @@ impl Sizes {
 }
 
 /// Bytes of content, with the ends of the pieces that they are cut into.
+#[derive(Default)]
 pub(super) struct Window {
     pub(super) data: Vec<u8>,
     pub(super) ends: Vec<usize>,
@@ -59,7 +60,7 @@ impl Window {
     }
 }
 
-/// Reads content and cuts it, a window at a time.
+/// Reads content and cuts it, a window at a time, into room that is used again.
 pub(super) struct Cutter<R> {
     reader: R,
     fine: Sizes,
@@ -68,6 +69,8 @@ pub(super) struct Cutter<R> {
     at: u64,
     /// Read, and not yet cut.
     rest: Vec<u8>,
+    /// The room of windows that nobody needs any more.
+    spent: Vec<Window>,
     ended: bool,
 }
 
@@ -79,8 +82,14 @@ impl<R: Read> Cutter<R> {
             coarse: Sizes::new(64 << 10),
             at: 0,
             rest: Vec::new(),
+            spent: Vec::new(),
             ended: false,
         }
+    }
+
+    /// Takes back a window.
+    pub(super) fn reuse(&mut self, spent: Window) {
+        self.spent.push(spent);
     }
 
     /// True when the last window was the end.
@@ -94,11 +103,13 @@ impl<R: Read> Cutter<R> {
         if self.ended {
             return Ok(None);
         }
-        let mut data = std::mem::take(&mut self.rest);
+        let Window { mut data, mut ends } = self.spent.pop().unwrap_or_default();
+        data.clear();
+        ends.clear();
+        data.append(&mut self.rest);
         let more = (WINDOW - data.len()) as u64;
         let read = (&mut self.reader).take(more).read_to_end(&mut data)?;
         self.ended = (read as u64) < more;
-        let mut ends = Vec::new();
         let mut end = 0;
         loop {
             let rest = &data[end..];
@@ -120,7 +131,8 @@ impl<R: Read> Cutter<R> {
                 break;
             }
         }
-        self.rest = data.split_off(end);
+        self.rest.extend_from_slice(&data[end..]);
+        data.truncate(end);
         Ok(Some(Window { data, ends }))
     }
 }

@@ -28,14 +28,14 @@ pub(crate) struct Lister {
 
 impl Lister {
     /// Takes the name of the next piece, and gives a part that is full.
-    pub(crate) fn push(&mut self, piece: BlobRef) -> Option<Chunk> {
+    pub(crate) fn push(&mut self, piece: BlobRef) -> Option<Chunk<'static>> {
         self.part.push(piece);
         let full = self.part.len() >= PART_MAX;
         let ends = full || (self.part.len() >= PART_MIN && piece.hash[0] == 0);
         ends.then(|| self.end_part())
     }
 
-    fn end_part(&mut self) -> Chunk {
+    fn end_part(&mut self) -> Chunk<'static> {
         let entries = std::mem::take(&mut self.part);
         let mut hasher = blake3::Hasher::new_derive_key("dkdc part of a list of pieces");
         for entry in &entries {
@@ -51,7 +51,7 @@ impl Lister {
 
     /// The lists that are left to write for the content of this name: none when
     /// it is one piece.
-    pub(crate) fn finish(mut self, blob: BlobRef) -> Vec<Chunk> {
+    pub(crate) fn finish(mut self, blob: BlobRef) -> Vec<Chunk<'static>> {
         let mut lists = Vec::new();
         if self.parts.is_empty() {
             if self.part.len() > 1 {
@@ -67,7 +67,7 @@ impl Lister {
     }
 }
 
-fn encode(name: BlobRef, codec: Codec, entries: &[BlobRef]) -> Chunk {
+fn encode(name: BlobRef, codec: Codec, entries: &[BlobRef]) -> Chunk<'static> {
     let mut data = Vec::with_capacity(SEAL + entries.len() * ENTRY);
     data.resize(SEAL, 0);
     for entry in entries {
@@ -75,7 +75,11 @@ fn encode(name: BlobRef, codec: Codec, entries: &[BlobRef]) -> Chunk {
     }
     let seal = seal(&name, &data[SEAL..]);
     data[..SEAL].copy_from_slice(&seal);
-    Chunk { name, codec, data }
+    Chunk {
+        name,
+        codec,
+        data: data.into(),
+    }
 }
 
 /// The entries of a list; `None` unless they are what was written for this name.

@@ -3,11 +3,12 @@
 //! What must hold: nothing is taken out of a piece that has not its hash and its
 //! declared size, and decompression stops at that size.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::cut::{Cutter, Window};
+use super::cut::{Cutter, WHOLE, Window};
 use super::list::Lister;
 use crate::error::{Error, Result};
 use crate::record::{BlobRef, VALUE_LIMIT};
@@ -47,10 +48,21 @@ impl Codec {
 
 /// A row of `_dkdc_chunks`, yet to be written.
 #[derive(Clone, Debug)]
-pub(crate) struct Chunk {
+pub(crate) struct Chunk<'p> {
     pub(crate) name: BlobRef,
     pub(crate) codec: Codec,
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Cow<'p, [u8]>,
+}
+
+impl Chunk<'_> {
+    /// The same without the piece that it was made of.
+    fn into_owned(self) -> Chunk<'static> {
+        Chunk {
+            name: self.name,
+            codec: self.codec,
+            data: Cow::Owned(self.data.into_owned()),
+        }
+    }
 }
 
 /// The level of zstd: of those that keep up with the disk, the one that gains
@@ -62,8 +74,8 @@ const TRY_ABOVE: usize = 8 << 10;
 const TRIED: usize = 4 << 10;
 /// What must be gained: a sixteenth.
 const GAIN: usize = 16;
-/// No compressed piece is larger than this when it is unpacked.
-const LARGEST: u64 = 16 << 20;
+/// No compressed piece is larger than this when it is unpacked, and none of several.
+pub(super) const LARGEST: u64 = 16 << 20;
 
 thread_local! {
     // Making one costs more than a small piece.
@@ -80,7 +92,7 @@ pub(crate) fn name_of(piece: &[u8]) -> BlobRef {
 }
 
 /// A piece as it is stored.
-pub(crate) fn pack(name: BlobRef, piece: &[u8]) -> Chunk {
+pub(crate) fn pack(name: BlobRef, piece: &[u8]) -> Chunk<'_> {
     let helps = piece.len() <= TRY_ABOVE || {
         let middle = piece.len() / 2;
         compressed(&piece[middle..(middle + TRIED).min(piece.len())]).is_some()
@@ -89,12 +101,12 @@ pub(crate) fn pack(name: BlobRef, piece: &[u8]) -> Chunk {
         Some(data) => Chunk {
             name,
             codec: Codec::Zstd,
-            data,
+            data: Cow::Owned(data),
         },
         None => Chunk {
             name,
             codec: Codec::Raw,
-            data: piece.to_vec(),
+            data: Cow::Borrowed(piece),
         },
     }
 }
@@ -114,16 +126,31 @@ fn compressed(piece: &[u8]) -> Option<Vec<u8>> {
 pub(crate) fn unpack(name: &BlobRef, codec: Codec, data: Vec<u8>) -> Option<Vec<u8>> {
     let piece = match codec {
         Codec::Raw => data,
-        Codec::Zstd if name.size <= LARGEST => DECOMPRESSOR.with_borrow_mut(|decompressor| {
-            if decompressor.is_none() {
-                *decompressor = zstd::bulk::Decompressor::new().ok();
-            }
-            let size = usize::try_from(name.size).ok()?;
-            decompressor.as_mut()?.decompress(&data, size).ok()
-        })?,
+        Codec::Zstd if name.size <= LARGEST => {
+            let mut piece = vec![0; usize::try_from(name.size).ok()?];
+            inflate(&data, &mut piece)?;
+            piece
+        }
         Codec::Zstd | Codec::List | Codec::Part => return None,
     };
     (name_of(&piece) == *name).then_some(piece)
+}
+
+/// Unpacks a compressed piece to where it belongs; `None` unless it is exactly that.
+pub(crate) fn unpack_to(name: &BlobRef, data: &[u8], to: &mut [u8]) -> Option<()> {
+    inflate(data, to)?;
+    (name_of(to) == *name).then_some(())
+}
+
+/// Decompresses what has exactly this many bytes.
+fn inflate(data: &[u8], to: &mut [u8]) -> Option<()> {
+    DECOMPRESSOR.with_borrow_mut(|decompressor| {
+        if decompressor.is_none() {
+            *decompressor = zstd::bulk::Decompressor::new().ok();
+        }
+        let found = decompressor.as_mut()?.decompress_to_buffer(data, to).ok()?;
+        (found == to.len()).then_some(())
+    })
 }
 
 /// Content in memory, hashed and compressed, yet to be put: the work that needs
@@ -144,13 +171,20 @@ pub(crate) fn unpack(name: &BlobRef, codec: Codec, data: Vec<u8>) -> Option<Vec<
 pub struct Packed {
     blob: BlobRef,
     /// What is named comes before what names it.
-    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) chunks: Vec<Chunk<'static>>,
 }
 
 impl Packed {
     /// Packs content that is in memory.
     #[must_use]
     pub fn new(content: &[u8]) -> Packed {
+        if content.len() <= WHOLE {
+            let chunk = pack(name_of(content), content).into_owned();
+            return Packed {
+                blob: chunk.name,
+                chunks: vec![chunk],
+            };
+        }
         let packed = Packed::up_to(u64::MAX, content);
         packed.unwrap_or_else(|_| unreachable!("BUG: reading memory failed"))
     }
@@ -179,9 +213,10 @@ impl Packed {
                 whole.update(piece);
                 let chunk = pack(name_of(piece), piece);
                 let list = lister.push(chunk.name);
-                chunks.push(chunk);
+                chunks.push(chunk.into_owned());
                 chunks.extend(list);
             }
+            cutter.reuse(window);
         }
         let hash = whole.finalize().into();
         let blob = BlobRef { hash, size };
@@ -196,7 +231,7 @@ impl Packed {
         for piece in window.pieces() {
             let chunk = pack(name_of(piece), piece);
             let list = lister.push(chunk.name);
-            chunks.push(chunk);
+            chunks.push(chunk.into_owned());
             chunks.extend(list);
         }
         chunks.extend(lister.finish(blob));
@@ -248,11 +283,12 @@ mod tests {
         let text = b"the same again, and ".repeat(500);
         let packed = pack(name_of(&text), &text);
         assert_eq!(packed.codec, Codec::Zstd);
-        assert_eq!(unpack(&packed.name, packed.codec, packed.data), Some(text));
+        let data = packed.data.into_owned();
+        assert_eq!(unpack(&packed.name, packed.codec, data), Some(text));
         let hashes: Vec<u8> = (0..600u32)
             .flat_map(|n| *blake3::hash(&n.to_le_bytes()).as_bytes())
             .collect();
         let packed = pack(name_of(&hashes), &hashes);
-        assert_eq!((packed.codec, packed.data), (Codec::Raw, hashes));
+        assert_eq!((packed.codec, &*packed.data), (Codec::Raw, &hashes[..]));
     }
 }

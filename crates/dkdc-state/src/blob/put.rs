@@ -4,15 +4,17 @@
 //! What must hold: no transaction is open while the caller's reader is read; what
 //! is in memory is bounded, however large the content; its list is written last.
 
+use std::borrow::Cow;
 use std::io::Read;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::cut::{Cutter, Window};
 use super::list::Lister;
-use super::pack::{self, Chunk, Packed, content_failed};
+use super::pack::{self, Chunk, Codec, Packed, content_failed};
 use crate::error::{Error, Result};
 use crate::log::Store;
 use crate::log::chunks;
+use crate::log::writer::Tx;
 use crate::record::BlobRef;
 
 /// Windows between two of the threads.
@@ -20,11 +22,18 @@ const AHEAD: usize = 2;
 /// Windows in one transaction, unless there are fewer.
 const TOGETHER: usize = 8;
 
-/// A window whose pieces have names; those the store lacked are packed.
+/// A window whose pieces have names; those that the store lacked are packed.
 struct Packet {
     window: Window,
-    names: Vec<BlobRef>,
-    chunks: Vec<Option<Chunk>>,
+    pieces: Vec<(BlobRef, Piece)>,
+}
+
+enum Piece {
+    /// The store had it.
+    Known,
+    /// To be stored as it is.
+    Raw,
+    Compressed(Vec<u8>),
 }
 
 impl Store {
@@ -44,9 +53,11 @@ impl Store {
         std::thread::scope(|scope| {
             let (cut, to_pack) = sync_channel(AHEAD);
             let (packed, to_write) = sync_channel(AHEAD);
+            let (written, spent) = channel();
             scope.spawn(move || self.pack_windows(&to_pack, &packed));
-            let writer = scope.spawn(move || self.write_packets(&to_write));
-            let read = read_windows(&mut cutter, first, &mut whole, &cut);
+            let writer = scope
+                .spawn(move || self.with_small_cache(|| self.write_packets(&to_write, &written)));
+            let read = read_windows(&mut cutter, first, &mut whole, (&cut, &spent));
             drop(cut);
             let written = writer.join();
             // The reader's error is the cause; when a thread is gone, its own is.
@@ -95,19 +106,28 @@ impl Store {
                 .collect()
         })?;
         let pieces = window.pieces().zip(&names).zip(known);
-        let chunks =
-            pieces.map(|((piece, name), known)| (!known).then(|| pack::pack(*name, piece)));
+        let pieces = pieces.map(|((piece, name), known)| {
+            if known {
+                return (*name, Piece::Known);
+            }
+            match pack::pack(*name, piece).data {
+                Cow::Borrowed(_) => (*name, Piece::Raw),
+                Cow::Owned(data) => (*name, Piece::Compressed(data)),
+            }
+        });
         Ok(Packet {
-            chunks: chunks.collect(),
-            names,
+            pieces: pieces.collect(),
             window,
         })
     }
 
     /// Writes packets as they come, several in one transaction.
-    fn write_packets(&self, packets: &Receiver<Result<Packet>>) -> Result<Lister> {
+    fn write_packets(
+        &self,
+        packets: &Receiver<Result<Packet>>,
+        written: &Sender<Window>,
+    ) -> Result<Lister> {
         let mut lister = Lister::default();
-        let mut written = 0;
         while let Ok(first) = packets.recv() {
             let mut together = vec![first?];
             while together.len() < TOGETHER {
@@ -118,49 +138,57 @@ impl Store {
                 }
             }
             let mut parts = Vec::new();
-            for name in together.iter().flat_map(|packet| &packet.names) {
+            for (name, _) in together.iter().flat_map(|packet| &packet.pieces) {
                 parts.extend(lister.push(*name));
             }
             self.write(|tx| {
-                for packet in &together {
-                    let pieces = packet.window.pieces().zip(&packet.names);
-                    for ((piece, name), chunk) in pieces.zip(&packet.chunks) {
-                        match chunk {
-                            Some(chunk) => chunks::put(tx.conn, chunk, tx.now)?,
-                            None if chunks::keep(tx.conn, name, tx.now)? => {}
-                            // It was collected meanwhile.
-                            None => chunks::put(tx.conn, &pack::pack(*name, piece), tx.now)?,
-                        }
-                    }
-                }
+                together.iter().try_for_each(|packet| write(packet, tx))?;
                 chunks::put_lists(tx.conn, &parts, tx.now)
             })?;
-            written += together.len();
-            if written >= SHRINK {
-                written = 0;
-                self.shrink_writer()?;
+            for packet in together {
+                // Who has read all needs no room.
+                let _ = written.send(packet.window);
             }
         }
         Ok(lister)
     }
 }
 
-/// Windows that are written before the pages of them that SQLite keeps are let
-/// go.
-const SHRINK: usize = 16;
+fn write(packet: &Packet, tx: &Tx<'_>) -> Result<()> {
+    for (bytes, (name, piece)) in packet.window.pieces().zip(&packet.pieces) {
+        let (codec, data) = match piece {
+            Piece::Known if chunks::keep(tx.conn, name, tx.now)? => continue,
+            // It was collected meanwhile.
+            Piece::Known => {
+                chunks::put(tx.conn, &pack::pack(*name, bytes), tx.now)?;
+                continue;
+            }
+            Piece::Raw => (Codec::Raw, bytes),
+            Piece::Compressed(data) => (Codec::Zstd, &data[..]),
+        };
+        let chunk = Chunk {
+            name: *name,
+            codec,
+            data: Cow::Borrowed(data),
+        };
+        chunks::put(tx.conn, &chunk, tx.now)?;
+    }
+    Ok(())
+}
 
 /// Sends all windows; stops when nobody takes them any more.
 fn read_windows(
     cutter: &mut Cutter<impl Read>,
     first: Window,
     whole: &mut Whole,
-    windows: &SyncSender<Window>,
+    (windows, spent): (&SyncSender<Window>, &Receiver<Window>),
 ) -> Result<()> {
     let mut next = Some(first);
     while let Some(window) = next {
         if windows.send(window).is_err() {
             return Ok(());
         }
+        spent.try_iter().for_each(|window| cutter.reuse(window));
         next = cutter.next().map_err(content_failed)?;
         if let Some(window) = &next {
             whole.add(window);

@@ -1,29 +1,32 @@
 //! Content on its way out of the store, from any place in it.
 //!
-//! What must hold: a byte is given only after the whole piece that it is in was
-//! verified; what is in memory is bounded; a range costs the pieces it touches
-//! and the lists that lead to them.
+//! Pieces that follow each other are read as one [`Run`]; who reads on has the next
+//! runs read by threads, in turns. What must hold: a byte is given only after the
+//! whole piece that it is in was verified; what is in memory is bounded; a range
+//! costs the pieces it touches and the lists that lead to them.
 
-use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 
+use super::pack::LARGEST;
 use crate::error::{Error, Result};
 use crate::log::Store;
 use crate::log::chunks::{self, Found};
 use crate::log::{damaged, space};
 use crate::record::BlobRef;
 
-/// Bytes that are read ahead of one who reads on.
+/// Bytes that are read together by one who reads on.
 const AHEAD: u64 = 1 << 20;
-/// Who has read on for so long is read for by another thread, if this much is left.
+/// Who has read on for so long is read for by threads, if this much is left.
 const LONG: u64 = 4 << 20;
 /// SQLite's cache is emptied of pages that nobody reads again after so many bytes.
 const SHRINK: u64 = 16 << 20;
-/// Such reads that may wait for the reader.
-const WAITING: usize = 3;
+/// Threads that read ahead: one waits for the disk while the other verifies.
+const READERS: usize = 2;
+/// Runs of each of them that may wait for the reader.
+const WAITING: usize = 1;
 /// Lists within lists: one is usual; more are damage.
 const DEEPEST: usize = 4;
 
@@ -37,58 +40,112 @@ pub struct BlobReader {
     at: u64,
     /// The lists that lead to the pieces around, the outermost first.
     lists: Vec<List>,
-    /// Pieces that were read: where each begins.
-    pieces: VecDeque<(u64, Vec<u8>)>,
-    /// Where the last piece that was read ends.
-    read_to: u64,
+    run: Run,
     /// Bytes read since SQLite's cache was emptied.
     unshrunk: u64,
-    /// What comes next, read by another thread.
+    /// What comes next, read by threads.
     ahead: Option<Ahead>,
 }
 
-/// Pieces, and where they end.
-type Run = (VecDeque<(u64, Vec<u8>)>, u64);
+/// Pieces one behind the other, verified.
+#[derive(Default)]
+struct Run {
+    /// Where they begin and end in the content.
+    begin: u64,
+    end: u64,
+    /// Begins with them; what is behind them is left from other runs.
+    bytes: Vec<u8>,
+}
 
-/// A thread that reads on.
+impl Run {
+    /// From a place in it on; nothing elsewhere.
+    fn from(&self, at: u64) -> &[u8] {
+        if !(self.begin..self.end).contains(&at) {
+            return &[];
+        }
+        let of = |place: u64| usize::try_from(place - self.begin).unwrap_or(usize::MAX);
+        self.bytes.get(of(at)..of(self.end)).unwrap_or(&[])
+    }
+}
+
+/// Threads that read on, each every so many runs.
 struct Ahead {
+    turns: Vec<Turn>,
+    next: usize,
+}
+
+struct Turn {
+    /// `None` when it is to end.
     runs: Option<Receiver<Result<Run>>>,
+    /// Takes back runs whose room can be used again.
+    spent: Sender<Run>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Ahead {
     /// Reads from where a reader is.
     fn start(reader: &BlobReader) -> Option<Ahead> {
+        let turns = (0..READERS).map(|turn| Turn::start(reader, turn));
+        Some(Ahead {
+            // Without threads, the reader reads by itself.
+            turns: turns.collect::<Option<_>>()?,
+            next: 0,
+        })
+    }
+
+    /// The next run, in exchange for the last one; `None` when there is none.
+    fn next(&mut self, last: Run) -> Option<Result<Run>> {
+        let turn = &self.turns[self.next];
+        self.next = (self.next + 1) % self.turns.len();
+        // When the thread is gone, it needs no room.
+        let _ = turn.spent.send(last);
+        turn.runs.as_ref()?.recv().ok()
+    }
+}
+
+impl Turn {
+    fn start(reader: &BlobReader, turn: usize) -> Option<Turn> {
         let mut own = BlobReader {
             store: Arc::clone(&reader.store),
             lists: reader.lists.clone(),
-            pieces: VecDeque::new(),
+            run: Run::default(),
             ahead: None,
             ..*reader
         };
         let (send, runs) = sync_channel(WAITING);
+        let (spent, again) = channel();
         let read_on = move || {
+            let mut number = 0;
             while own.at < own.blob.size {
-                let run = own.fetch_here().map(|()| {
-                    own.at = own.read_to;
-                    (std::mem::take(&mut own.pieces), own.read_to)
-                });
+                let run = match own.next_names(AHEAD) {
+                    Ok((begin, names)) => {
+                        own.at = begin + names.iter().map(|name| name.size).sum::<u64>();
+                        number += 1;
+                        if number % READERS != (turn + 1) % READERS {
+                            continue;
+                        }
+                        own.run = again.try_recv().unwrap_or_default();
+                        let fetched = own.fetch_run(begin, &names);
+                        fetched.map(|()| std::mem::take(&mut own.run))
+                    }
+                    Err(error) => Err(error),
+                };
                 let failed = run.is_err();
                 if send.send(run).is_err() || failed {
                     return;
                 }
             }
         };
-        // Without a thread, the reader reads by itself.
         let thread = std::thread::Builder::new().spawn(read_on).ok()?;
-        Some(Ahead {
+        Some(Turn {
             runs: Some(runs),
+            spent,
             thread: Some(thread),
         })
     }
 }
 
-impl Drop for Ahead {
+impl Drop for Turn {
     fn drop(&mut self) {
         // Waited for: it has the store open.
         self.runs = None;
@@ -156,15 +213,18 @@ impl Store {
             blob: *blob,
             at: 0,
             lists: Vec::new(),
-            pieces: VecDeque::new(),
-            read_to: 0,
+            run: Run::default(),
             unshrunk: 0,
             ahead: None,
         };
         match chunks::open(blob, codec, data).map_err(|error| self.locate(error))? {
-            Found::Content(piece) => {
-                reader.read_to = piece.len() as u64;
-                reader.pieces.push_back((0, piece));
+            Found::Content(bytes) => {
+                let end = bytes.len() as u64;
+                reader.run = Run {
+                    begin: 0,
+                    end,
+                    bytes,
+                };
             }
             Found::List(entries) => reader.lists.push(List::read(self, 0, entries)?),
         }
@@ -179,78 +239,67 @@ impl BlobReader {
         self.blob.size
     }
 
-    /// The rest of the piece that has the next byte, read if need be; nothing at
-    /// the end.
-    fn piece(&mut self) -> Result<&[u8]> {
+    /// What is verified from the next byte on, read if need be; nothing at the end.
+    fn rest(&mut self) -> Result<&[u8]> {
         if self.at >= self.blob.size {
             return Ok(&[]);
         }
-        while let Some((begin, piece)) = self.pieces.front() {
-            if (*begin..begin + piece.len() as u64).contains(&self.at) {
-                break;
-            }
+        if !(self.run.begin..self.run.end).contains(&self.at) {
             // A single piece without a list stays.
             if self.lists.is_empty() {
                 return Err(damaged("a content shorter than it says"));
             }
-            self.pieces.pop_front();
-        }
-        if self.pieces.is_empty() {
             self.fetch()?;
         }
-        let (begin, piece) = &self.pieces[0];
-        let skip = usize::try_from(self.at - begin).unwrap_or(usize::MAX);
-        Ok(piece.get(skip..).unwrap_or(&[]))
+        Ok(self.run.from(self.at))
     }
 
     /// Reads the piece that has the next byte, or takes it from who reads ahead.
     fn fetch(&mut self) -> Result<()> {
-        let reads_on = self.at > 0 && self.read_to == self.at;
+        let reads_on = self.run.end == self.at;
         if !reads_on {
             self.ahead = None;
         } else if self.ahead.is_none() && self.at >= AHEAD && self.blob.size - self.at > LONG {
             self.ahead = Ahead::start(self);
         }
-        let run = self.ahead.as_ref().and_then(|ahead| ahead.runs.as_ref());
-        match run.and_then(|runs| runs.recv().ok()) {
-            Some(run) => {
-                (self.pieces, self.read_to) = run?;
-                Ok(())
+        if let Some(ahead) = &mut self.ahead {
+            if let Some(run) = ahead.next(std::mem::take(&mut self.run)) {
+                self.run = run?;
+                return Ok(());
             }
-            None => {
-                self.ahead = None;
-                self.fetch_here()
-            }
+            self.ahead = None;
         }
+        let bytes = if reads_on { AHEAD } else { 1 };
+        let (begin, names) = self.next_names(bytes)?;
+        self.fetch_run(begin, &names)
     }
 
-    /// Reads the piece that has the next byte, and some that follow if what is
-    /// before it was read last.
-    fn fetch_here(&mut self) -> Result<()> {
-        let ahead = if self.read_to == self.at { AHEAD } else { 1 };
-        let (begin, names) = self.next_names(ahead)?;
-        self.unshrunk += ahead;
+    /// Reads these pieces, the first of which begins there.
+    fn fetch_run(&mut self, begin: u64, names: &[BlobRef]) -> Result<()> {
+        if names.iter().any(|name| name.size > LARGEST) {
+            return Err(self.damaged());
+        }
+        let bytes: u64 = names.iter().map(|name| name.size).sum();
+        let size = usize::try_from(bytes).map_err(|_| self.damaged())?;
+        self.unshrunk += bytes;
         let shrink = self.unshrunk >= SHRINK;
         if shrink {
             self.unshrunk = 0;
         }
-        let stored = self.store.read_alone(|conn| {
-            let fetched = names.iter().map(|name| chunks::fetch(conn, name));
-            let fetched = fetched.collect::<Result<Vec<_>>>()?;
+        // Nothing of it is given unless all was read.
+        (self.run.begin, self.run.end) = (begin, begin);
+        if self.run.bytes.len() < size {
+            self.run.bytes.resize(size, 0);
+        }
+        let to = &mut self.run.bytes[..size];
+        self.store.read_alone(|conn| {
+            chunks::read(conn, names, to)?;
             if shrink {
                 space::shrink(conn)?;
             }
-            Ok(fetched)
+            Ok(())
         })?;
-        let mut at = begin;
-        for (name, (codec, data)) in names.iter().zip(stored) {
-            let Found::Content(piece) = self.open(name, codec, data)? else {
-                return Err(self.damaged());
-            };
-            self.pieces.push_back((at, piece));
-            at += name.size;
-        }
-        self.read_to = at;
+        self.run.end = begin + bytes;
         Ok(())
     }
 
@@ -312,18 +361,19 @@ impl Read for BlobReader {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let piece = self.piece().map_err(io::Error::other)?;
-        let length = piece.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&piece[..length]);
+        let rest = self.rest().map_err(io::Error::other)?;
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
         self.at += length as u64;
         Ok(length)
     }
 }
 
-/// The buffer is a piece of the content, so that reading it copies nothing.
+/// The buffer is of the content as it was verified, so that reading it copies
+/// nothing.
 impl BufRead for BlobReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.piece().map_err(io::Error::other)
+        self.rest().map_err(io::Error::other)
     }
 
     fn consume(&mut self, amount: usize) {

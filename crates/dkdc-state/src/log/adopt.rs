@@ -15,6 +15,7 @@
 mod convert;
 mod merge;
 mod original;
+pub(super) use original::row_number;
 mod table;
 
 use std::path::Path;

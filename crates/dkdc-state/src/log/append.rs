@@ -161,16 +161,17 @@ impl<'w> Tx<'w> {
             head: conn.prepare_cached(&meta.sql.folded_head).db()?,
             insert: conn.prepare_cached(&meta.sql.insert).db()?,
         };
-        let mut write = |write| self.write(&meta, &mut statements, write);
-        let versions: Result<Vec<Version>> = match writes {
+        let mut write = |write| {
+            let version = self.write(&meta, &mut statements, write)?;
+            self.heads.fold_within(conn, &meta)?;
+            Ok(version)
+        };
+        match writes {
             Writes::Made(writes) => writes.into_iter().map(write).collect(),
             Writes::ToMake(count, make) => (0..count)
                 .map(|at| write(make(&meta.schema, at)?))
                 .collect(),
-        };
-        let versions = versions?;
-        self.heads.fold_within(conn, &meta)?;
-        Ok(versions)
+        }
     }
 
     fn write(
@@ -188,7 +189,9 @@ impl<'w> Tx<'w> {
         check_head(meta, &write, head)?;
         // The current row, where the index entries or the values kept need it.
         let old = match live {
-            Some(head) if needs_old(meta, &write.action) => Some(self.values_at(meta, head.idx)?),
+            Some(head) if needs_old(meta, &write.action) => {
+                Some(self.values_at(meta, &write.id, head.idx)?)
+            }
             _ => None,
         };
         let (op, values) = match write.action {
@@ -229,21 +232,17 @@ impl<'w> Tx<'w> {
         }
         if !meta.schema.indexes.is_empty() {
             let old = live.zip(old.as_deref());
-            let new: Option<Vec<Value>> = op
-                .is_live()
-                .then(|| values.into_iter().map(Given::into_value).collect());
-            let new = new.as_deref().map(|values| (version.idx, values));
+            let new = op.is_live().then_some((version.idx, &values[..]));
             self.move_entries(meta, &write.id, old, new)?;
         }
         Ok(version)
     }
 
-    fn values_at(&self, meta: &TableMeta, idx: Idx) -> Result<Vec<Value>> {
-        read::row(self.conn, meta, idx)?
-            .map(|row| row.values)
-            .ok_or_else(|| {
-                super::damaged(format!("table {}: head without version {idx}", meta.name()))
-            })
+    fn values_at(&self, meta: &TableMeta, id: &str, idx: Idx) -> Result<Vec<Value>> {
+        match read::row_of(self.conn, meta, id, idx)? {
+            Some(row) => Ok(row.values),
+            None => Err(read::nowhere(meta, id, idx)),
+        }
     }
 
     fn restored(&self, meta: &TableMeta, id: &str, from: Idx) -> Result<Vec<Value>> {
@@ -298,11 +297,12 @@ impl<'w> Tx<'w> {
         meta: &TableMeta,
         id: &str,
         old: Option<(Head, &[Value])>,
-        new: Option<(Idx, &[Value])>,
+        new: Option<(Idx, &[Given<'_>])>,
     ) -> Result<()> {
         for (at, def) in meta.schema.indexes.iter().enumerate() {
             let before = old.and_then(|(head, values)| index::key(def, id, head.idx, values));
-            let after = new.and_then(|(idx, values)| index::key(def, id, idx, values));
+            let after =
+                new.and_then(|(idx, values)| index::key_of(def, id, idx, |at| values[at].lent()));
             if before == after {
                 continue;
             }

@@ -7,6 +7,7 @@
 
 mod collect;
 
+use rusqlite::blob::Blob;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{DbResult, damaged};
@@ -61,24 +62,24 @@ pub(crate) fn keep(conn: &Connection, name: &BlobRef, now: i64) -> Result<bool> 
 }
 
 /// Writes a row unless it is there.
-pub(crate) fn put(conn: &Connection, chunk: &Chunk, now: i64) -> Result<()> {
-    if keep(conn, &chunk.name, now)? {
-        return Ok(());
+pub(crate) fn put(conn: &Connection, chunk: &Chunk<'_>, now: i64) -> Result<()> {
+    let Chunk { name, codec, data } = chunk;
+    let written = conn
+        .prepare_cached(
+            "INSERT INTO _dkdc_chunks(hash, size, codec, put, data) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (hash) DO NOTHING",
+        )
+        .and_then(|mut s| s.execute((name.hash, size(name), codec.number(), now, &**data)))
+        .db()?;
+    if written == 0 && !keep(conn, name, now)? {
+        return Err(not_what_was_put(name));
     }
-    conn.prepare_cached(
-        "INSERT INTO _dkdc_chunks(hash, size, codec, put, data) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )
-    .and_then(|mut s| {
-        let Chunk { name, codec, data } = chunk;
-        s.execute((name.hash, size(name), codec.number(), now, data))
-    })
-    .map(|_| ())
-    .db()
+    Ok(())
 }
 
 /// Writes lists, the parts before what names them, if all that they name is
 /// there.
-pub(crate) fn put_lists(conn: &Connection, lists: &[Chunk], now: i64) -> Result<()> {
+pub(crate) fn put_lists(conn: &Connection, lists: &[Chunk<'_>], now: i64) -> Result<()> {
     for chunk in lists {
         let entries = list::decode(&chunk.name, &chunk.data).unwrap_or_default();
         for entry in entries {
@@ -120,6 +121,61 @@ pub(crate) fn fetch(conn: &Connection, name: &BlobRef) -> Result<(i64, Vec<u8>)>
     found.ok_or_else(|| Error::NoSuchBlob { hash: name.hex() })
 }
 
+/// Reads pieces of content, one behind the other, into as many bytes as they have
+/// together: verified, or an error.
+pub(crate) fn read(conn: &Connection, names: &[BlobRef], mut to: &mut [u8]) -> Result<()> {
+    // What is found is still there when it is read.
+    let snapshot = conn.unchecked_transaction().db()?;
+    let mut find = conn
+        .prepare_cached("SELECT number, codec FROM _dkdc_chunks WHERE hash = ?")
+        .db()?;
+    let mut blob: Option<Blob<'_>> = None;
+    let mut packed = Vec::new();
+    for name in names {
+        let found = find
+            .query_row([name.hash], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .db()?;
+        let (number, codec): (i64, i64) =
+            found.ok_or_else(|| Error::NoSuchBlob { hash: name.hex() })?;
+        let blob = match blob.take() {
+            Some(mut other) => {
+                other.reopen(number).db()?;
+                blob.insert(other)
+            }
+            None => {
+                let first = conn.blob_open("main", "_dkdc_chunks", "data", number, true);
+                blob.insert(first.db()?)
+            }
+        };
+        let size = usize::try_from(name.size).unwrap_or(usize::MAX);
+        let (piece, rest) = to
+            .split_at_mut_checked(size)
+            .ok_or_else(|| damaged("BUG: pieces have no room"))?;
+        to = rest;
+        // Straight to its place, where nothing has to be unpacked.
+        let read = match Codec::from_number(codec) {
+            Some(Codec::Raw) if blob.len() == piece.len() => {
+                blob.read_at_exact(piece, 0).db()?;
+                (pack::name_of(piece) == *name).then_some(())
+            }
+            Some(Codec::Zstd) => {
+                packed.resize(blob.len(), 0);
+                blob.read_at_exact(&mut packed, 0).db()?;
+                pack::unpack_to(name, &packed, piece)
+            }
+            _ => None,
+        };
+        read.ok_or_else(|| not_what_was_put(name))?;
+    }
+    drop((blob, find));
+    snapshot.finish().db()
+}
+
+fn not_what_was_put(name: &BlobRef) -> Error {
+    damaged(format!("the content of blob {}", name.hex()))
+}
+
 /// True for a list, be it a content's or a part of one.
 pub(crate) fn is_list(conn: &Connection, name: &BlobRef) -> Result<bool> {
     conn.prepare_cached("SELECT 1 FROM _dkdc_chunks WHERE hash = ? AND codec IN (2, 3)")
@@ -134,7 +190,7 @@ pub(crate) fn open(name: &BlobRef, codec: i64, data: Vec<u8>) -> Result<Found> {
         Some(codec) if codec.is_list() => list::decode(name, &data).map(Found::List),
         Some(codec) => pack::unpack(name, codec, data).map(Found::Content),
     };
-    found.ok_or_else(|| damaged(format!("the content of blob {}", name.hex())))
+    found.ok_or_else(|| not_what_was_put(name))
 }
 
 /// Tells of every row that is not what was written: its number, and what is

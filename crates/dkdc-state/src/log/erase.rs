@@ -23,7 +23,7 @@ use super::event::EventKind;
 use super::hash::{Hash, Leaf};
 use super::manifest::Sealed;
 use super::writer::Tx;
-use super::{DbResult, Store, chunks, damaged, index, manifest, read, recent, request};
+use super::{DbResult, Store, adopt, chunks, damaged, index, manifest, read, recent, request};
 use crate::error::{Error, Result};
 use crate::record::{BlobRef, Idx, Op, Value};
 use crate::schema::sql::quote;
@@ -160,9 +160,10 @@ impl Tx<'_> {
             return Ok(());
         };
         let sql = format!(
-            "DELETE FROM {} WHERE coalesce(id, 'original-' || rowid) \
+            "DELETE FROM {} WHERE coalesce(id, 'original-' || {}) \
              IN (SELECT id FROM temp._dkdc_erased)",
-            quote(&original)
+            quote(&original),
+            row_number(self.conn, &original)?
         );
         self.conn.execute(&sql, []).map(|_| ()).db()
     }
@@ -238,13 +239,25 @@ fn originals(conn: &Connection) -> Result<Vec<(String, String)>> {
     rows.db()?.collect::<rusqlite::Result<_>>().db()
 }
 
+/// The name by which their adoption told the rows of a table apart.
+fn row_number(conn: &Connection, original: &str) -> Result<&'static str> {
+    let mut statement = conn
+        .prepare("SELECT name FROM pragma_table_xinfo(?1)")
+        .db()?;
+    let names = statement.query_map([original], |row| row.get(0)).db()?;
+    let names = names.collect::<rusqlite::Result<Vec<String>>>().db()?;
+    let name = adopt::row_number(names.iter().map(String::as_str));
+    name.ok_or_else(|| damaged(format!("table {original} hides its row numbers")))
+}
+
 /// Gives the rows that came without an id the one that their adoption gave them,
 /// after their number: a VACUUM numbers them anew.
 pub(super) fn name_originals(conn: &Connection) -> Result<()> {
     for (_, original) in originals(conn)? {
         let sql = format!(
-            "UPDATE {} SET id = 'original-' || rowid WHERE id IS NULL",
-            quote(&original)
+            "UPDATE {} SET id = 'original-' || {} WHERE id IS NULL",
+            quote(&original),
+            row_number(conn, &original)?
         );
         conn.execute(&sql, []).db()?;
     }

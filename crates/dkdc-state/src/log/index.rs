@@ -4,24 +4,38 @@
 //! for a value) and the value so encoded that `memcmp` orders it; a descending
 //! part has all its bits inverted. NULL is a value, and the least.
 
-use crate::record::{Idx, Value};
+use crate::record::{Given, Idx, Value};
 use crate::schema::sql::days;
 use crate::schema::{Index, IndexPart, Nulls, PartKey};
 
 /// The key of a record in an index. `None`: the record is not in it, because
 /// the index is unique, lets NULLs repeat, and one part is NULL.
 pub(crate) fn key(index: &Index, id: &str, idx: Idx, values: &[Value]) -> Option<Vec<u8>> {
+    key_of(index, id, idx, |at| Given::of(&values[at]))
+}
+
+/// The same of values by their places.
+pub(crate) fn key_of<'v>(
+    index: &Index,
+    id: &str,
+    idx: Idx,
+    value: impl Fn(usize) -> Given<'v>,
+) -> Option<Vec<u8>> {
     let mut key = Vec::with_capacity(16 * index.parts.len());
     for part in &index.parts {
         match part.key {
             PartKey::Id => push_text(&mut key, part.descending, id),
             PartKey::Idx => push_int(&mut key, part.descending, idx.as_micros()),
             PartKey::Column(number) => {
-                let value = &values[number as usize - 1];
+                let value = value(number as usize - 1);
                 if value.is_null() && index.unique == Some(Nulls::Distinct) {
                     return None;
                 }
-                push(&mut key, *part, value);
+                match value {
+                    Given::Text(text) => push_text(&mut key, part.descending, text),
+                    Given::Bytes(bytes) => push_bytes(&mut key, part.descending, bytes),
+                    value => push(&mut key, *part, &value.into_value()),
+                }
             }
         }
     }

@@ -6,14 +6,15 @@
 
 mod as_of;
 mod condition;
+mod listed;
 mod whole;
 
 pub(crate) use as_of::count_as_of;
-use rusqlite::Connection;
 use rusqlite::types::{Type, Value as Sql};
+use rusqlite::{Connection, Row};
 
 use super::catalog::TableMeta;
-use super::read::{self, LogRow};
+use super::read::{self, Begun, LogRow};
 use super::{DbResult, damaged, format, index, moment, recent};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Value};
@@ -21,6 +22,8 @@ use crate::schema::sql::quote;
 use crate::schema::{ColumnType, Index, IndexPart, Nulls, PartKey};
 use crate::state::select::{Select, Test};
 use condition::{condition_sql, expression, sql_value};
+pub(crate) use listed::list_parts;
+pub use listed::{Listed, ListedValue};
 
 /// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,25 +60,36 @@ impl Checked {
     }
 }
 
-/// The records, in order.
-pub(crate) fn list(
+/// The records, in order, each made of its row. The rows have the columns at the
+/// places that are wanted; `None`: all.
+pub(crate) fn list_made<T>(
     conn: &Connection,
     meta: &TableMeta,
-    select: &Select,
-    scope: Scope,
-) -> Result<Vec<LogRow>> {
-    list_made(conn, meta, (select, scope), None, Ok)
+    listed: (&Select, Scope),
+    wanted: Option<&[usize]>,
+    make: impl Fn(LogRow) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut found = Vec::new();
+    let order = each(conn, meta, listed, wanted, |row, begun| {
+        found.push(make(read::decode_some(&meta.schema, row, begun, wanted)?)?);
+        Ok(())
+    })?;
+    if let Some(order) = order {
+        whole::reorder(&mut found, order);
+    }
+    Ok(found)
 }
 
-/// The records, in order, each made of its row as it is read. The rows have the
-/// columns at the places that are wanted; `None`: all.
-pub(crate) fn list_made<T>(
+/// Gives each record's row, as [`TableSql::row_columns`](super::format::TableSql)
+/// selects it, or with the columns at the places that are wanted. Says in which order
+/// they were asked for, unless it is this.
+pub(crate) fn each(
     conn: &Connection,
     meta: &TableMeta,
     (select, scope): (&Select, Scope),
     wanted: Option<&[usize]>,
-    make: impl Fn(LogRow) -> Result<T>,
-) -> Result<Vec<T>> {
+    mut give: impl FnMut(&Row<'_>, Begun<'_>) -> Result<()>,
+) -> Result<Option<Vec<usize>>> {
     let checked = check(meta, select)?;
     recent::catch_up(conn, meta)?;
     if scope == Scope::Current && select.limit.is_none() && is_whole(meta, &checked) {
@@ -83,7 +97,7 @@ pub(crate) fn list_made<T>(
         let wanted = wanted.map(|places| [places, &checked.places()].concat());
         let wanted = wanted.as_deref();
         let columns = selected(meta, wanted);
-        return whole::list(conn, meta, &checked, (&columns, wanted), make);
+        return whole::each(conn, meta, &checked, &columns, give).map(Some);
     }
     let mut params = Vec::new();
     let source = match scope {
@@ -140,14 +154,13 @@ pub(crate) fn list_made<T>(
     }
     let mut statement = conn.prepare_cached(&sql).db()?;
     let mut rows = statement.query(rusqlite::params_from_iter(params)).db()?;
-    let mut found = Vec::new();
     while let Some(row) = rows.next().db()? {
         if row.get_ref(0).db()?.data_type() == Type::Null {
             return Err(no_row(meta));
         }
-        found.push(make(read::decode_some(&meta.schema, row, wanted)?)?);
+        give(row, read::beginning(&meta.schema, row)?)?;
     }
-    Ok(found)
+    Ok(None)
 }
 
 /// What a row is selected as, with the columns at these places, or all.
@@ -179,22 +192,6 @@ enum Order {
     Given(String),
     /// SQLite sorts them.
     BySql,
-}
-
-/// Bytes that order rows as asked for; among equals, by id.
-fn sort_key(order: &[IndexPart], row: &LogRow) -> Vec<u8> {
-    let mut key = Vec::with_capacity(9 * order.len() + 18);
-    for part in order {
-        match part.key {
-            PartKey::Idx => index::push(&mut key, *part, &Value::Int(row.version.idx.as_micros())),
-            PartKey::Id => index::push_text(&mut key, part.descending, &row.id),
-            PartKey::Column(number) => {
-                index::push(&mut key, *part, &row.values[number as usize - 1]);
-            }
-        }
-    }
-    key.extend_from_slice(row.id.as_bytes());
-    key
 }
 
 fn check(meta: &TableMeta, select: &Select) -> Result<Checked> {
@@ -304,8 +301,9 @@ fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) ->
     if let Some(fit) = best.filter(|_| !by_id) {
         let name = quote(&format::index_name(meta.name(), fit.index.number));
         let bounds = bounds(&fit, checked, params);
+        // A record without its row is found, and refused.
         let from = format!(
-            "{name} i CROSS JOIN {log} l ON l.idx = {} WHERE {bounds}",
+            "{name} i LEFT JOIN {log} l ON l.idx = {} AND l.id = i.id WHERE {bounds}",
             format::head_idx(&meta.schema, "i.id")
         );
         let order = match fit.backwards {
@@ -315,7 +313,7 @@ fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) ->
         };
         return Source {
             from,
-            may_lack_rows: false,
+            may_lack_rows: true,
             order,
         };
     }

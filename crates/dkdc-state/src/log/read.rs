@@ -30,7 +30,8 @@ pub(crate) struct LogRow {
 
 /// Decodes what [`TableSql::row_columns`](super::format::TableSql) selects.
 pub(crate) fn decode(schema: &Arc<TableSchema>, row: &Row<'_>) -> Result<LogRow> {
-    decode_some(schema, row, None)
+    let begun = beginning(schema, row)?;
+    decode_some(schema, row, begun, None)
 }
 
 /// The same, where only the columns at these places were selected: the others are
@@ -38,43 +39,64 @@ pub(crate) fn decode(schema: &Arc<TableSchema>, row: &Row<'_>) -> Result<LogRow>
 pub(crate) fn decode_some(
     schema: &Arc<TableSchema>,
     row: &Row<'_>,
+    (version, id): Begun<'_>,
     wanted: Option<&[usize]>,
 ) -> Result<LogRow> {
+    let mut values = Vec::with_capacity(schema.columns.len());
+    for at in 0..schema.columns.len() {
+        values.push(if wanted.is_some_and(|places| !places.contains(&at)) {
+            Value::Null
+        } else {
+            value(schema, row, (version, id), at)?
+        });
+    }
+    Ok(LogRow {
+        version,
+        id: id.to_owned(),
+        values,
+        schema: Arc::clone(schema),
+    })
+}
+
+/// What every row begins with: its version, and its record's id.
+pub(crate) type Begun<'r> = (Version, &'r str);
+
+/// Decodes what every row begins with.
+pub(crate) fn beginning<'r>(schema: &TableSchema, row: &'r Row<'_>) -> Result<Begun<'r>> {
     let idx = Idx(row.get(0).db()?);
     let of = |of: String, what: &str| {
         damaged(format!("table {}, version {idx}{of}: {what}", schema.name))
     };
-    let id: String = row
-        .get(1)
-        .map_err(|_| of(String::new(), "its id is no text"))?;
-    let wrong = |what: String| of(format!(" of {id:?}"), &what);
-    let number = |_| wrong("a number is none".into());
+    let id = row.get_ref(1).db()?.as_str();
+    let id = id.map_err(|_| of(String::new(), "its id is no text"))?;
+    let wrong = |what: &str| of(format!(" of {id:?}"), what);
+    let number = |_| wrong("a number is none");
     let prev: Option<i64> = row.get(2).map_err(number)?;
     let code: i64 = row.get(3).map_err(number)?;
-    let op = Op::from_code(code).ok_or_else(|| wrong(format!("unknown op {code}")))?;
-    let mut values = Vec::with_capacity(schema.columns.len());
-    for (at, column) in schema.columns.iter().enumerate() {
-        if wanted.is_some_and(|places| !places.contains(&at)) {
-            values.push(Value::Null);
-            continue;
-        }
-        let cell = Cell::of_ref(row.get_ref(at + 4).db()?).map_err(|what| wrong(what.into()))?;
-        values.push(match cell {
-            Cell::Null => column.absent(idx, op),
-            cell => cell
-                .into_value(column.ty)
-                .map_err(|what| wrong(format!("column {} has {what}", column.name)))?,
-        });
-    }
-    Ok(LogRow {
-        version: Version {
-            idx,
-            prev: prev.map(Idx),
-            op,
-        },
-        id,
-        values,
-        schema: Arc::clone(schema),
+    let op = Op::from_code(code).ok_or_else(|| wrong(&format!("unknown op {code}")))?;
+    let prev = prev.map(Idx);
+    Ok((Version { idx, prev, op }, id))
+}
+
+/// What a row has in the column at a place.
+pub(crate) fn value(
+    schema: &TableSchema,
+    row: &Row<'_>,
+    (version, id): Begun<'_>,
+    at: usize,
+) -> Result<Value> {
+    let column = &schema.columns[at];
+    let cell = Cell::of_ref(row.get_ref(at + 4).db()?);
+    let value = match cell {
+        Ok(Cell::Null) => Ok(column.absent(version.idx, version.op)),
+        Ok(cell) => cell
+            .into_value(column.ty)
+            .map_err(|what| format!("column {} has {what}", column.name)),
+        Err(what) => Err(what.to_owned()),
+    };
+    value.map_err(|what| {
+        let (table, idx) = (&schema.name, version.idx);
+        damaged(format!("table {table}, version {idx} of {id:?}: {what}"))
     })
 }
 
@@ -137,21 +159,27 @@ pub(crate) fn current(conn: &Connection, meta: &TableMeta, id: &str) -> Result<O
         Ok((newest, complete))
     })?;
     match newest {
-        Newest::Row(row) if row.id != id => Err(astray(meta, id, row.version.idx, ANOTHERS)),
+        Newest::Row(row) if row.id != id => Err(anothers(meta, id, row.version.idx)),
         Newest::Row(row) => Ok(Some(row).filter(|row| row.version.op.is_live())),
-        Newest::Lost(idx) => Err(astray(meta, id, idx, NOWHERE)),
+        Newest::Lost(idx) => Err(nowhere(meta, id, idx)),
         Newest::None => Ok(None),
     }
 }
 
-const ANOTHERS: &str = "which is another record's";
-const NOWHERE: &str = "which is not there";
+/// The error for a head that leads to another record's version.
+fn anothers(meta: &TableMeta, id: &str, idx: Idx) -> Error {
+    astray(meta, id, idx, "which is another record's")
+}
 
-/// The error for a head that does not lead to a version of its record.
+/// The error for a head that leads to no version.
+pub(crate) fn nowhere(meta: &TableMeta, id: &str, idx: Idx) -> Error {
+    astray(meta, id, idx, "which is not there")
+}
+
 fn astray(meta: &TableMeta, id: &str, idx: Idx, why: &str) -> Error {
     let table = meta.name();
     damaged(format!(
-        "table {table}: the head of {id:?} names version {idx}, {why}"
+        "table {table}: the head of {id:?} leads to version {idx}, {why}"
     ))
 }
 
@@ -162,6 +190,19 @@ pub(crate) fn row(conn: &Connection, meta: &TableMeta, idx: Idx) -> Result<Optio
     match rows.next().db()? {
         Some(row) => decode(&meta.schema, row).map(Some),
         None => Ok(None),
+    }
+}
+
+/// The row with this `idx`, which must be the record's.
+pub(crate) fn row_of(
+    conn: &Connection,
+    meta: &TableMeta,
+    id: &str,
+    idx: Idx,
+) -> Result<Option<LogRow>> {
+    match row(conn, meta, idx)? {
+        Some(row) if row.id != id => Err(anothers(meta, id, idx)),
+        found => Ok(found),
     }
 }
 
@@ -214,6 +255,7 @@ pub(crate) fn newest(
             .optional()
             .db()?;
         match next {
+            Some((of, _)) if of != id => return Err(anothers(meta, id, at)),
             Some((_, Some(prev))) if prev < at.as_micros() => at = Idx(prev),
             Some((_, Some(_))) => {
                 return Err(damaged(format!(
@@ -235,7 +277,7 @@ pub(crate) fn as_of(
     asof: Idx,
 ) -> Result<Option<LogRow>> {
     match newest(conn, meta, id, asof)? {
-        Some(idx) => row(conn, meta, idx),
+        Some(idx) => row_of(conn, meta, id, idx),
         None => Ok(None),
     }
 }
@@ -251,7 +293,7 @@ pub(crate) fn history(
     let mut rows = Vec::new();
     let mut next = newest(conn, meta, id, asof)?;
     while let Some(idx) = next {
-        let Some(found) = row(conn, meta, idx)? else {
+        let Some(found) = row_of(conn, meta, id, idx)? else {
             break;
         };
         next = found.version.prev.filter(|prev| *prev < idx);

@@ -425,8 +425,10 @@ impl Heads {
     /// Takes back everything since a mark.
     pub(crate) fn undo(&mut self, mark: usize) {
         if self.beyond_undo {
+            // The mark may be of what a fold has forgotten: all is read again.
             self.tables.clear();
-            self.undo.truncate(mark);
+            self.undo.clear();
+            return;
         }
         for before in self.undo.drain(mark..).rev() {
             let recent = &mut self.tables[before.table as usize - 1];

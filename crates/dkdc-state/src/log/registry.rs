@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::identity::{FileKey, file_key};
+use super::identity::{FileKey, beside, file_key};
 use super::{Config, Store, open};
 use crate::error::{Error, Result};
 use crate::state::Durability;
@@ -83,6 +83,18 @@ pub(crate) fn is_open(path: &Path) -> bool {
             .is_some_and(|s| s.strong_count() > 0)
     };
     file_key(path).is_some_and(open)
+}
+
+/// The files of all stores that this process has open, whether they are there or not.
+pub(crate) fn open_files() -> Vec<PathBuf> {
+    let open: Vec<Arc<Store>> = lock(&OPEN)
+        .stores
+        .values()
+        .filter_map(Weak::upgrade)
+        .collect();
+    open.iter()
+        .flat_map(|store| ["", "-wal", "-shm"].map(|ending| beside(&store.path, ending)))
+        .collect()
 }
 
 /// A second handle must be able to do what it was opened for.

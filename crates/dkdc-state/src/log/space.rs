@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::{DbResult, Store, checkpoint};
+use super::{DbResult, Store, checkpoint, open};
 use crate::error::Result;
 
 /// Pages given back in one transaction: others write in between.
 const PAGES: i64 = 4096;
+
+/// Room for the pages of one transaction that writes content.
+const SMALL_CACHE_KIB: i64 = 24 << 10;
 
 /// Lets go of the pages that a connection keeps in memory.
 pub(crate) fn shrink(conn: &Connection) -> Result<()> {
@@ -31,9 +34,18 @@ fn free_pages(conn: &Connection) -> Result<i64> {
 }
 
 impl Store {
-    /// Lets go of the pages that the writer keeps in memory.
-    pub(crate) fn shrink_writer(&self) -> Result<()> {
-        self.group.on_writer(self, shrink)
+    /// Runs what writes many pages that nobody reads again soon: the writer keeps
+    /// fewer of them in memory meanwhile.
+    pub(crate) fn with_small_cache<T>(&self, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        let keep = |kib: i64| {
+            self.group.on_writer(self, |conn| {
+                conn.pragma_update(None, "cache_size", -kib).db()
+            })
+        };
+        keep(SMALL_CACHE_KIB)?;
+        let result = run();
+        let restored = keep(open::CACHE_KIB);
+        result.and_then(|value| restored.map(|()| value))
     }
 
     /// Gives pages that hold nothing back to the file system. A file that was

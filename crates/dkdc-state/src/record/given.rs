@@ -50,12 +50,28 @@ impl<'a> Given<'a> {
         }
     }
 
+    /// The same, lent.
+    pub(crate) fn lent(&self) -> Given<'_> {
+        match self {
+            Given::Text(text) => Given::Text(text),
+            Given::Bytes(bytes) => Given::Bytes(bytes),
+            Given::List(item, text) => Given::List(*item, text.clone()),
+            Given::Value(value) => Given::of(value),
+        }
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self, Given::Value(Value::Null))
+    }
+
     pub(crate) fn into_value(self) -> Value {
         match self {
             Given::Text(text) => Value::Text(text.to_owned()),
             Given::Bytes(bytes) => Value::Bytes(bytes.to_owned()),
-            // It was made of items of this type.
-            Given::List(item, text) => sql::list(&text, item).unwrap_or_default(),
+            Given::List(item, text) => {
+                let list = sql::list(&text, item);
+                list.unwrap_or_else(|| unreachable!("BUG: a list of {item:?} is {text}"))
+            }
             Given::Value(value) => value,
         }
     }

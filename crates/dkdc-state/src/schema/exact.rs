@@ -9,6 +9,7 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::{Map, Number, Value as Json};
 
 use super::{ColumnType, ListItem};
@@ -59,8 +60,18 @@ fn parse(text: &str, floats: bool) -> Result<Json, ValueError> {
         Ok(Exact(json)) => Ok(json),
         Err(error) => Err(ValueError::Malformed {
             what: format!("{:?} is no json", shorten(text)),
-            why: error.to_string(),
+            why: mistake(&error),
         }),
+    }
+}
+
+/// What is wrong with a text that is no JSON, and where, without a parser's words.
+pub(super) fn mistake(error: &serde_json::Error) -> String {
+    let place = format!("at line {} column {}", error.line(), error.column());
+    match error.classify() {
+        Category::Eof => format!("it ends too early, {place}"),
+        Category::Syntax => format!("the mistake is {place}"),
+        Category::Data | Category::Io => error.to_string(),
     }
 }
 
@@ -76,7 +87,7 @@ fn int(number: &str) -> Result<Value, ValueError> {
 }
 
 /// The float nearest to a number; a whole number is exact.
-fn float(number: &str) -> Result<f64, ValueError> {
+pub(super) fn float(number: &str) -> Result<f64, ValueError> {
     let out_of_range = || ValueError::OutOfRange(shorten(number));
     let float: f64 = number.parse().map_err(|_| out_of_range())?;
     let vanished = float == 0.0 && !decimal(number).0.is_empty();
@@ -84,7 +95,7 @@ fn float(number: &str) -> Result<f64, ValueError> {
         return Err(out_of_range());
     }
     let kept = format!("{float:.0}");
-    if is_whole(number) && kept != number {
+    if is_whole(number) && kept != number && decimal(&kept) != decimal(number) {
         return Err(ValueError::Inexact {
             given: shorten(number),
             kept: shorten(&kept),
@@ -127,7 +138,7 @@ fn decimal(number: &str) -> (String, i64, bool) {
         None => (number, 0_i64),
     };
     let negative = mantissa.starts_with('-');
-    let mantissa = mantissa.trim_start_matches('-');
+    let mantissa = mantissa.trim_start_matches(['-', '+']);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{fraction}");
     let kept = digits.trim_end_matches('0');

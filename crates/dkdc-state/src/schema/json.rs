@@ -7,6 +7,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::{ColumnType, TableSchema, exact};
@@ -83,12 +84,35 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
     })
 }
 
+impl ColumnType {
+    /// The value that a plain text means in a column of this type, as in CSV: exactly,
+    /// but for decimal fractions in a column of floats, where the nearest is meant.
+    ///
+    /// ```
+    /// use dkdc_state::{ColumnType, Value, ValueError};
+    /// assert_eq!(ColumnType::Float.value_of("0.1")?, Value::Float(0.1));
+    /// let inexact = ColumnType::Float.value_of("9007199254740993");
+    /// assert!(matches!(inexact, Err(ValueError::Inexact { .. })));
+    /// # Ok::<(), ValueError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ValueError`]: what is no value of this type, or cannot be kept exactly.
+    pub fn value_of(self, text: &str) -> Result<Value, ValueError> {
+        value_from_text(text, self)
+    }
+}
+
 /// The value that a plain text means in a column of this type, as in CSV.
 pub(crate) fn value_from_text(text: &str, ty: ColumnType) -> Result<Value, ValueError> {
     let value = match ty {
         ColumnType::Text => Value::Text(text.to_owned()),
         ColumnType::Int => Value::Int(parse(text, ty)?),
-        ColumnType::Float => Value::Float(parse(text, ty)?),
+        ColumnType::Float => match parse(text, ty)? {
+            // Infinity has no digits.
+            float if !text.contains(|c: char| c.is_ascii_digit()) => Value::Float(float),
+            _ => Value::Float(exact::float(text)?),
+        },
         ColumnType::Bool => match text {
             "true" | "TRUE" | "True" | "1" => Value::Bool(true),
             "false" | "FALSE" | "False" | "0" => Value::Bool(false),
@@ -142,6 +166,8 @@ fn unhex(text: &str) -> Result<Vec<u8>, ValueError> {
         .collect()
 }
 
+const EXAMPLE: &str = "such as {\"id\": \"a\"}";
+
 /// One JSON object as keys and the texts of their values, in order; a key given
 /// twice is an error, not the last one.
 struct Object(Vec<(String, Box<RawValue>)>);
@@ -154,7 +180,7 @@ impl<'de> Deserialize<'de> for Object {
             type Value = Object;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object, such as {\"id\": \"a\"}")
+                write!(f, "an object, {EXAMPLE}")
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object, M::Error> {
@@ -181,7 +207,13 @@ pub(crate) fn row_from_json(schema: &TableSchema, text: &str, key: Option<&str>)
         table: schema.name.clone(),
         why,
     };
-    let Object(pairs) = serde_json::from_str(text).map_err(|e| invalid(e.to_string()))?;
+    let Object(pairs) = serde_json::from_str(text).map_err(|error| {
+        invalid(match error.classify() {
+            Category::Data if text.trim_start().starts_with('{') => error.to_string(),
+            Category::Data => format!("it is no JSON object, {EXAMPLE}"),
+            _ => format!("it is no JSON object: {}", exact::mistake(&error)),
+        })
+    })?;
     let id_key = key.unwrap_or("id");
     let mut id = None;
     let mut fields = Vec::with_capacity(pairs.len());

@@ -1,14 +1,11 @@
 //! Records of a table that no Rust type declares.
 
-use std::sync::Arc;
-
 use super::Table;
 use super::select::Select;
 use crate::error::Result;
-use crate::log::list::{self, Scope};
+use crate::log::list::{self, Listed, Scope};
 use crate::log::read::LogRow;
-use crate::record::{Value, Version};
-use crate::schema::TableSchema;
+use crate::record::Value;
 
 /// A record as names and values: what [`State::rows`](crate::State::rows)
 /// reads and writes.
@@ -84,67 +81,39 @@ impl Row {
     }
 }
 
-/// Current records and the columns that all of them have: as [`Row`]s, each
-/// would have the columns' names for itself.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listed {
-    /// The table.
-    pub schema: Arc<TableSchema>,
-    /// The records, in the order asked for.
-    pub records: Vec<ListedRecord>,
-}
-
-/// One of [`Listed`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct ListedRecord {
-    /// Which version this is.
-    pub version: Version,
-    /// The record's key.
-    pub id: String,
-    /// A value for each column of the table, in its order.
-    pub values: Vec<Value>,
-}
-
-impl Listed {
-    pub(crate) fn new(schema: Arc<TableSchema>, rows: Vec<LogRow>) -> Listed {
-        let records = rows.into_iter().map(|row| ListedRecord {
-            version: row.version,
-            id: row.id,
-            values: row.values,
-        });
-        Listed {
-            schema,
-            records: records.collect(),
-        }
-    }
-}
-
-/// Rows without their names, and from text.
+/// Rows by the thousand, and from text.
 impl Table<Row> {
-    /// As [`list`](Table::list), with the columns' names once.
+    /// As [`list`](Table::list), in parts, as they are read: `take` gets each, in any
+    /// order. Returns the order asked for: the places of the records of all parts
+    /// together. All of it is one moment, for as long as it takes.
     ///
     /// ```
-    /// # use dkdc_state::{ColumnDef, ColumnType, Row, Select, State, TableDef, Value};
+    /// # use dkdc_state::{ColumnDef, ColumnType, ListedValue, Row, Select, State, TableDef};
     /// # let folder = tempfile::tempdir()?;
     /// let state = State::open(folder.path().join("data.db"))?;
     /// let born = ColumnDef::new("born", ColumnType::Int);
     /// let people = state.define(&TableDef::new("people").column(born))?;
-    /// people.append(&Row::new("ada").with("born", 1815))?;
-    /// let listed = people.list_values(&Select::new())?;
-    /// assert_eq!(listed.schema.columns[0].name, "born");
-    /// assert_eq!(listed.records[0].values, [Value::Int(1815)]);
+    /// people.append_all(&[
+    ///     Row::new("ada").with("born", 1815),
+    ///     Row::new("blaise").with("born", 1623),
+    /// ])?;
+    /// let mut ids = Vec::new();
+    /// let order = people.list_parts(&Select::new().order("born"), |part| {
+    ///     for (_, id, mut values) in part.records() {
+    ///         assert!(matches!(values.next(), Some(ListedValue::Int(1600..))));
+    ///         ids.push(id.to_owned());
+    ///     }
+    /// })?;
+    /// let ids: Vec<&str> = order.iter().map(|at| &*ids[*at]).collect();
+    /// assert_eq!(ids, ["blaise", "ada"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// As [`list`](Table::list).
-    pub fn list_values(&self, select: &Select) -> Result<Listed> {
-        self.current(|conn, meta| {
-            let rows = list::list(conn, meta, select, Scope::Current)?;
-            Ok(Listed::new(Arc::clone(&meta.schema), rows))
-        })
+    pub fn list_parts(&self, select: &Select, take: impl FnMut(Listed)) -> Result<Vec<usize>> {
+        self.current(|conn, meta| list::list_parts(conn, meta, (select, Scope::Current), take))
     }
-
     /// The row that a JSON object means in this table.
     ///
     /// # Errors

@@ -81,8 +81,13 @@ impl<R: Record> Shape<R> {
                 Ok(cells)
             },
             decode: |mut row, places| {
-                let take = |at: &usize| std::mem::take(&mut row.values[*at]);
-                let mut values = Values::new(places.iter().map(take).collect());
+                let in_place = places.iter().copied().eq(0..row.values.len());
+                let mut values = Values::new(if in_place {
+                    row.values
+                } else {
+                    let take = |at: &usize| std::mem::take(&mut row.values[*at]);
+                    places.iter().map(take).collect()
+                });
                 let id = row.id.clone();
                 R::from_values(row.id, &mut values)
                     .map_err(|source| invalid(&row.schema, &id, source))

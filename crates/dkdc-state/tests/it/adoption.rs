@@ -320,6 +320,32 @@ fn what_is_erased_is_gone_from_the_original_tables_too() {
     assert_eq!(kept, Ok("kept body".to_owned()));
 }
 
+/// The failure to prevent: a column with the name of SQLite's row number is taken for
+/// it, another row is deleted, and the erased one stays.
+#[test]
+fn what_is_erased_is_told_by_the_number_that_its_adoption_took() {
+    let (_folder, path) = file(&[
+        r#"CREATE TABLE "t" ("idx" TIMESTAMP, "id" TEXT, "body" TEXT, "rowid" INTEGER)"#,
+        "INSERT INTO t VALUES ('2025-01-01', NULL, 'first', 2), ('2025-01-02', NULL, 'second', 1)",
+    ]);
+    let state = State::open(&path).expect("it is adopted");
+    let table = state.rows("t").expect("a table");
+    let first = table
+        .list(&Select::new().eq("body", "first"))
+        .expect("a list");
+    let id = &first.first().expect("there").record.id;
+    assert_eq!(state.erase("t", &[id]).expect("there").left, [""; 0]);
+    let left = plain(&path).query_row("SELECT group_concat(body) FROM t_original", [], |row| {
+        row.get::<_, String>(0)
+    });
+    assert_eq!(left, Ok("second".to_owned()));
+    state.vacuum().expect("it is vacuumed");
+    let number = table.ids("", 9).expect("ids").remove(0);
+    let named = plain(&path).query_row("SELECT id FROM t_original", [], |row| row.get(0));
+    assert_eq!(named, Ok(number));
+    assert_sound(&state);
+}
+
 #[test]
 fn an_adopted_store_goes_on_as_any_other() {
     let (_folder, path) = file(&[TODOS, LAKE]);

@@ -125,14 +125,25 @@ fn a_head_that_leads_nowhere_or_to_another_record() {
         intruder(&place.db()).execute_batch(change).expect(change);
         let state = place.open();
         let table = state.rows("notes").expect("a table");
-        for error in [
+        let (now, half) = (state.snapshot().expect("now"), Row::new("b"));
+        let then = now.rows("notes").expect("a table");
+        let mut reads = vec![
             table.get("b").map(|_| ()),
             state.transaction(|tx| tx.rows("notes")?.get("b").map(|_| ())),
-        ] {
+            // What it does not name is kept from the current version.
+            table.update(&half).map(|_| ()),
+            state.transaction(|tx| tx.rows("notes")?.update(&half).map(|_| ())),
+        ];
+        if why == "which is another record's" {
+            reads.push(table.history("b").map(|_| ()));
+            reads.push(then.get("b").map(|_| ()));
+            reads.push(then.contains("b").map(|_| ()));
+        }
+        for error in reads {
             let error = error.expect_err(change);
             assert!(
                 matches!(&error, Error::Damaged { what, .. }
-                    if what.starts_with("table notes: the head of \"b\" names version")
+                    if what.starts_with("table notes: the head of \"b\" leads to version")
                         && what.ends_with(why)),
                 "{change}: {error}"
             );
@@ -142,6 +153,8 @@ fn a_head_that_leads_nowhere_or_to_another_record() {
             Select::new().order("n"),
             Select::new().limit(9),
             Select::new().eq("id", "b"),
+            Select::new().eq("n", 1),
+            Select::new().eq("n", 1).order("idx").limit(1),
         ] {
             let error = table.list(&select).map(|_| ()).expect_err(change);
             assert!(

@@ -137,8 +137,7 @@ fn original(name: String, described: Vec<Described>) -> Result<Original, String>
             ));
         }
     }
-    let hidden = |alias: &&str| !described.iter().any(|c| c.name.eq_ignore_ascii_case(alias));
-    let Some(rowid) = ["rowid", "_rowid_", "oid"].into_iter().find(hidden) else {
+    let Some(rowid) = row_number(described.iter().map(|column| column.name.as_str())) else {
         return Err(format!("table {name} hides its row numbers"));
     };
     let names: Vec<&str> = described
@@ -190,6 +189,14 @@ fn original(name: String, described: Vec<Described>) -> Result<Original, String>
         Err(Error::InvalidSchema { why, .. }) => Err(format!("table {name}: {why}")),
         Err(other) => Err(other.to_string()),
     }
+}
+
+/// A name of SQLite's row number that no column hides.
+pub(in crate::log) fn row_number<'c>(
+    columns: impl Iterator<Item = &'c str> + Clone,
+) -> Option<&'static str> {
+    let free = |alias: &&str| !columns.clone().any(|name| name.eq_ignore_ascii_case(alias));
+    ["rowid", "_rowid_", "oid"].into_iter().find(free)
 }
 
 /// The columns of the post's two tables.

@@ -9,11 +9,12 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::super::append::{Action, Batch, Existing, Write, Writes};
+use super::super::recent::MANY;
 use super::lock;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::record::{Given, Value};
-use crate::schema::{ColumnDef, ColumnType, IndexDef, TableDef};
+use crate::schema::{ColumnDef, ColumnType, IndexDef, Nulls, TableDef};
 use crate::state::State;
 
 fn put(id: &str, body: Value) -> Batch {
@@ -146,5 +147,64 @@ fn a_leader_that_panics_over_its_own_writes_takes_nobody_along() {
         }
     });
     assert_eq!(table.ids("", 9).expect("ids"), ["a", "b", "c"]);
+    assert!(state.check().expect("a check").is_sound());
+}
+
+/// The failure to prevent: so many writes that their heads were folded are taken
+/// back, and with them a thread that wrote before them in the same transaction
+/// panics, or its record is forgotten.
+#[test]
+fn a_refusal_after_a_fold_takes_back_its_own_writes_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = Arc::new(Gate::default());
+    let clock = Arc::clone(&gate) as Arc<dyn Clock>;
+    let state = State::options()
+        .clock(clock)
+        .open(folder.path().join("data.db"));
+    let state = state.expect("a store");
+    let def = TableDef::new("t")
+        .column(ColumnDef::new("body", ColumnType::Int))
+        .index(IndexDef::new(["body"]).unique(Nulls::Distinct));
+    let table = state.define(&def).expect("a table");
+    let store = state.store();
+    let (arrived, has_arrived) = channel();
+    let (let_go, go) = channel();
+    *lock(&gate.0) = Some((arrived, go));
+    std::thread::scope(|scope| {
+        let submit = |batch: Batch| scope.spawn(move || store.group().submit(store, batch.into()));
+        let leader = submit(put("leader", Value::from(-1)));
+        has_arrived.recv().expect("it has the write lock");
+        let waiting = |count: usize| {
+            while lock(&store.group().queue).waiting.len() < count {
+                std::thread::yield_now();
+            }
+        };
+        let many = i64::try_from(MANY).expect("a number");
+        let writes = (0..=many).flat_map(|n| {
+            // The last of them has the leader's value.
+            let body = if n == many { -1 } else { n };
+            put(&n.to_string(), Value::from(body)).writes
+        });
+        let refused = submit(Batch {
+            table: 1,
+            writes: writes.collect(),
+            request: None,
+        });
+        waiting(1);
+        let last = submit(put("last", Value::from(-2)));
+        waiting(2);
+        let_go.send(()).expect("it waits");
+        let answer = |thread: std::thread::ScopedJoinHandle<'_, super::Answer>| {
+            thread
+                .join()
+                .expect("no panic")
+                .map(|written| written.len())
+        };
+        assert_eq!(answer(leader).expect("written"), 1);
+        let refused = answer(refused).expect_err("not unique");
+        assert!(matches!(refused, Error::NotUnique { .. }), "{refused}");
+        assert_eq!(answer(last).expect("written"), 1);
+    });
+    assert_eq!(table.ids("", 9).expect("ids"), ["last", "leader"]);
     assert!(state.check().expect("a check").is_sound());
 }

@@ -2,24 +2,26 @@
 //! order of the log, where they lie side by side, and put into the order asked for
 //! here. SQLite would carry each whole row through its sorter.
 
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, Row, ToSql};
 
 use super::condition::condition_sql;
-use super::{Checked, no_row, sort_key};
+use super::{Checked, no_row};
 use crate::error::Result;
-use crate::log::DbResult;
 use crate::log::catalog::TableMeta;
-use crate::log::read::{self, LogRow};
+use crate::log::read::{self, Begun};
+use crate::log::{DbResult, index};
+use crate::record::Value;
+use crate::schema::{IndexPart, PartKey};
 
-/// The records for which the conditions hold, in order, each made of its row, which
-/// has the columns that are selected by `columns`.
-pub(super) fn list<T>(
+/// Gives each row for which the conditions hold, with the columns that are selected by
+/// `columns`, and says in which order they were asked for.
+pub(super) fn each(
     conn: &Connection,
     meta: &TableMeta,
     checked: &Checked,
-    (columns, wanted): (&str, Option<&[usize]>),
-    make: impl Fn(LogRow) -> Result<T>,
-) -> Result<Vec<T>> {
+    columns: &str,
+    mut give: impl FnMut(&Row<'_>, Begun<'_>) -> Result<()>,
+) -> Result<Vec<usize>> {
     let heads = Heads::read(conn, meta)?;
     let mut params = Vec::new();
     let conditions: Vec<String> = checked
@@ -40,28 +42,32 @@ pub(super) fn list<T>(
             .raw_bind_parameter(at + 1, param as &dyn ToSql)
             .db()?;
     }
-    let mut found = Vec::with_capacity(heads.places.len());
-    let mut keys = Vec::with_capacity(heads.places.len());
+    // Of those for which conditions hold there may be few.
+    let room = if conditions.is_empty() {
+        heads.places.len()
+    } else {
+        0
+    };
+    let mut keys = Vec::with_capacity(room);
     for (idx, start, end) in &heads.places {
         statement.raw_bind_parameter(params.len() + 1, idx).db()?;
         let mut rows = statement.raw_query();
         let row = rows.next().db()?.ok_or_else(|| no_row(meta))?;
-        let id = row.get_ref(1).db()?;
-        if id.as_str().ok() != Some(&heads.ids[*start..*end]) {
+        let begun = read::beginning(&meta.schema, row)?;
+        if begun.1 != &heads.ids[*start..*end] {
             return Err(no_row(meta));
         }
-        let holds: Option<bool> = row.get(meta.schema.columns.len() + 4).db()?;
-        if holds != Some(true) {
-            continue;
+        if !conditions.is_empty() {
+            let holds: Option<bool> = row.get(meta.schema.columns.len() + 4).db()?;
+            if holds != Some(true) {
+                continue;
+            }
         }
-        let row = read::decode_some(&meta.schema, row, wanted)?;
-        keys.push((sort_key(&checked.order, &row), keys.len()));
-        found.push(make(row)?);
+        keys.push((sort_key(meta, &checked.order, row, begun)?, keys.len()));
+        give(row, begun)?;
     }
     keys.sort_unstable();
-    let order = keys.into_iter().map(|(_, at)| at).collect();
-    reorder(&mut found, order);
-    Ok(found)
+    Ok(keys.into_iter().map(|(_, at)| at).collect())
 }
 
 /// Where the current rows are, in the order of the log.
@@ -94,8 +100,31 @@ impl Heads {
     }
 }
 
+/// Bytes that order rows as asked for; among equals, by id.
+fn sort_key(
+    meta: &TableMeta,
+    order: &[IndexPart],
+    row: &Row<'_>,
+    (version, id): Begun<'_>,
+) -> Result<Vec<u8>> {
+    let mut key = Vec::with_capacity(9 * order.len() + 18);
+    for part in order {
+        match part.key {
+            PartKey::Idx => index::push(&mut key, *part, &Value::Int(version.idx.as_micros())),
+            PartKey::Id => index::push_text(&mut key, part.descending, id),
+            PartKey::Column(number) => {
+                let at = number as usize - 1;
+                let value = read::value(&meta.schema, row, (version, id), at)?;
+                index::push(&mut key, *part, &value);
+            }
+        }
+    }
+    key.extend_from_slice(id.as_bytes());
+    Ok(key)
+}
+
 /// Puts what was at `order[n]` at `n`.
-fn reorder<T>(items: &mut [T], mut order: Vec<usize>) {
+pub(super) fn reorder<T>(items: &mut [T], mut order: Vec<usize>) {
     for start in 0..items.len() {
         let mut at = start;
         loop {
