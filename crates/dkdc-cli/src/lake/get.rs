@@ -36,7 +36,10 @@ pub(crate) fn run(get: &Get, lake: &Lake, output: &mut Output) -> Result<()> {
     };
     to_disk(lake, &file, &target, get.output.is_some())?;
     say(&format!("{}: {} bytes", target.display(), file.size));
-    Ok(())
+    output.report([
+        ("file", target.display().to_string().into()),
+        ("bytes", u64::try_from(file.size).unwrap_or(0).into()),
+    ])
 }
 
 /// A name from the lake as a name in the current folder.

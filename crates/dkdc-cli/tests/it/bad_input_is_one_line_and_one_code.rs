@@ -610,7 +610,7 @@ fn what_is_no_json_is_told_without_a_parsers_words() {
     }
     shell.write("a.json", "[{\"id\": \"a\"},");
     let line = shell.fails(2, &["import", "people", "a.json"]);
-    let says = "a.json: it is no array of JSON objects: it ends too early, at line 1 column 14";
+    let says = "a.json: it is no array of JSON objects: it ends too early, at line 1 column 13";
     assert_eq!(line, says);
     let line = shell.fails(2, &["table", "new", "t", "j:json={a}"]);
     assert!(line.contains("the mistake is at line 1 column 2"), "{line}");

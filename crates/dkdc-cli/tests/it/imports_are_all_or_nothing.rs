@@ -296,7 +296,7 @@ fn a_json_file_is_an_array_of_objects() {
             "[{\"id\": \"c\"}, 1]",
             "b.json row 2: expected a JSON object",
         ),
-        ("[{\"id\": \"c\"}", "b.json: EOF"),
+        ("[{\"id\": \"c\"}", "b.json: it is no array"),
     ] {
         shell.write("b.json", text);
         let line = shell.fails(2, &["import", "t", "b.json"]);

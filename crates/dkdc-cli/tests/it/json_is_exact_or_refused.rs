@@ -129,6 +129,6 @@ fn a_number_in_csv_is_exact_or_refused() {
     shell.write("x.csv", kept);
     shell.ok(&["import", "ff", "x.csv"]);
     let rows = shell.ok(&["sql", "select a from ff order by id", "--format", "csv"]);
-    let expected = "a\n9007199254740994.0\n7.0\n0.1\n-Infinity\n0.0\n1e22\n0.0\n";
+    let expected = "a\n9007199254740994.0\n7.0\n0.1\n-Infinity\n0.0\n1e+22\n0.0\n";
     assert_eq!(rows, expected);
 }

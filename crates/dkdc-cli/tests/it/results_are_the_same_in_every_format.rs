@@ -145,6 +145,10 @@ fn a_program_learns_what_was_done() {
         (&["vacuum"], json!({})),
         (&["mirror", "seal"], json!({"table": "people"})),
         (&["todo", "rm", "t"], json!({"op": "delete", "id": "t"})),
+        (
+            &["lake", "get", "p/f.txt", "-o", "g.txt"],
+            json!({"file": "g.txt", "bytes": 4}),
+        ),
         (&["lake", "rm", "-r", "p"], json!({"files": 1})),
     ] {
         let found = shell.json(args);

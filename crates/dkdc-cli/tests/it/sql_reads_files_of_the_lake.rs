@@ -52,7 +52,7 @@ fn text_csv_and_json() {
     add(&shell);
     let json = "select sum(n) as n, max(o.p) as p from lake_json('tree/*.json')";
     assert_eq!(sql(json), "n,p\n3.5,q\n");
-    let refused = shell.fails(2, &["sql", "from lake_csv('no/*.csv')"]);
+    let refused = shell.fails(3, &["sql", "from lake_csv('no/*.csv')"]);
     assert!(refused.contains("matches"), "{refused}");
 }
 

@@ -100,6 +100,26 @@ fn below<'p>(path: &'p Path, root: &Path) -> Option<&'p str> {
     path.strip_prefix(root).ok()?.to_str()
 }
 
+/// What the walk could not look into.
+fn unreadable(root: &Path, error: &ignore::Error) -> Found {
+    let mut of = error;
+    let mut path = root;
+    while let ignore::Error::WithDepth { err, .. } | ignore::Error::WithPath { err, .. } = of {
+        if let ignore::Error::WithPath { path: named, .. } = of {
+            path = named;
+        }
+        of = err;
+    }
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    Found::Failed {
+        below: relative.to_string_lossy().into_owned(),
+        why: match of.io_error() {
+            Some(error) => error.kind().to_string(),
+            None => of.to_string(),
+        },
+    }
+}
+
 fn found(
     root: &Path,
     entry: Result<ignore::DirEntry, ignore::Error>,
@@ -107,12 +127,7 @@ fn found(
 ) -> Option<Found> {
     let entry = match entry {
         Ok(entry) => entry,
-        Err(error) => {
-            return Some(Found::Failed {
-                below: String::new(),
-                why: error.to_string(),
-            });
-        }
+        Err(error) => return Some(unreadable(root, &error)),
     };
     let kind = entry.file_type()?;
     if kind.is_dir() {
@@ -152,4 +167,25 @@ fn found(
             why: error.to_string(),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_named_once() {
+        let denied = std::io::Error::from_raw_os_error(13);
+        let error = ignore::Error::WithDepth {
+            depth: 1,
+            err: Box::new(ignore::Error::WithPath {
+                path: PathBuf::from("/tree/a/noread"),
+                err: Box::new(ignore::Error::Io(denied)),
+            }),
+        };
+        let Found::Failed { below, why } = unreadable(Path::new("/tree"), &error) else {
+            panic!("it cannot be read");
+        };
+        assert_eq!((&*below, &*why), ("a/noread", "permission denied"));
+    }
 }

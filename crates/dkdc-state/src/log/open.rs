@@ -168,13 +168,23 @@ fn without_path(path: &Path, error: Error) -> Error {
 }
 
 /// A connection, set up as all of ours are.
+pub(super) fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connection> {
+    let conn = bare(path, flags, config, false)?;
+    conn.execute_batch(recent::TABLES).db()?;
+    Ok(conn)
+}
+
+/// The same without the tables of its own, which take a schema that can be read.
 #[expect(
     clippy::disallowed_methods,
     reason = "the log opens SQLite's connections here"
 )]
-pub(super) fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Result<Connection> {
+fn bare(path: &Path, flags: OpenFlags, config: &Config, damaged: bool) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_URI).db();
     let conn = conn.map_err(|error| without_path(path, error))?;
+    // With this, SQLite passes over what it cannot read of a schema.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, damaged)
+        .db()?;
     conn.busy_timeout(config.busy_timeout).db()?;
     // The guards in the file are for other programs: see `format::guards`.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)
@@ -196,8 +206,14 @@ pub(super) fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Resu
     conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
         .db()?;
     conn.set_prepared_statement_cache_capacity(256);
-    conn.execute_batch(recent::TABLES).db()?;
     Ok(conn)
+}
+
+/// The connection to the copy of a damaged file: what of its schema cannot be read is
+/// not there, and the rest is.
+pub(super) fn damaged(path: &Path, config: &Config) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    bare(path, flags, config, true)
 }
 
 /// One more reader of an open store.

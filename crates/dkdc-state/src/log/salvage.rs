@@ -18,10 +18,10 @@ mod trees;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -97,6 +97,7 @@ pub(crate) fn salvage(
             copy(&part, &beside(&source.path, suffix))?;
         }
     }
+    complete(&source.path)?;
     let draft = Draft::of_store(from, to)?;
     let salvaged = take(&source.path, &draft.path, config, progress);
     let salvaged =
@@ -119,6 +120,29 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         .map_err(|error| Error::io(from, error))
 }
 
+/// Gives the copy of a file whose end is missing pages in its place: SQLite would
+/// refuse all of it. One that says that most of it is missing may be wrong in that.
+fn complete(copy: &Path) -> Result<()> {
+    let failed = |error| Error::io(copy, error);
+    let file = File::options().read(true).write(true).open(copy);
+    let mut file = file.map_err(failed)?;
+    let mut header = [0; 32];
+    let there = file.metadata().map_err(failed)?.len();
+    if there < 100 || file.read_exact(&mut header).is_err() {
+        return Ok(());
+    }
+    let page = match u64::from(u16::from_be_bytes([header[16], header[17]])) {
+        1 => 1 << 16,
+        page => page,
+    };
+    let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
+    let whole = u64::from(pages) * page;
+    if (there..2 * there + page).contains(&whole) {
+        file.set_len(whole).map_err(failed)?;
+    }
+    Ok(())
+}
+
 /// Makes a store in an empty file of what is sound in a copy of the damaged one.
 fn take(
     source: &Path,
@@ -126,8 +150,7 @@ fn take(
     config: &Config,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Salvaged> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let old = open::connection(source, flags, config)?;
+    let old = open::damaged(source, config)?;
     // What is in the copy's `-wal` goes into the copy, where rows are read.
     if !checkpoint::passive(&old)?.complete {
         return Err(Error::Busy {

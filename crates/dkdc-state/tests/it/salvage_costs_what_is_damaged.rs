@@ -400,3 +400,39 @@ fn a_constraint_that_what_is_left_does_not_keep_is_named() {
     let again = rescued.define(&def.index(IndexDef::new(["key"]).unique(Nulls::Distinct)));
     assert_eq!(refusal(again.map(|_| ())), "NotUnique");
 }
+
+#[test]
+fn a_file_whose_end_is_missing_costs_what_was_there() {
+    let place = Place::new();
+    let original = furnished(&place);
+    let pages = original.holds.len();
+    for missing in [1, 2, 3, 7, pages / 4] {
+        for more in [0, 1000] {
+            let damaged = &original.bytes[..(pages - missing) * PAGE - more];
+            let gone = pages - missing - usize::from(more > 0);
+            let holds = original.holds[gone..].iter().cloned();
+            let holds = holds.reduce(Holds::and).expect("a page");
+            let what = format!("{missing} pages and {more} bytes are missing");
+            original.judge(&place, damaged, &holds, &what);
+        }
+    }
+}
+
+/// Guards are for other programs, and made anew.
+#[test]
+fn a_flipped_bit_in_a_guard_costs_nothing() {
+    let place = Place::new();
+    let original = furnished(&place);
+    let starts = original.bytes.windows(7).enumerate();
+    let guards: Vec<usize> = starts
+        .filter(|(_, bytes)| *bytes == b"TRIGGER")
+        .map(|(at, _)| at)
+        .collect();
+    assert!(guards.len() > 6, "{guards:?}");
+    for at in guards.into_iter().step_by(5) {
+        let mut damaged = original.bytes.clone();
+        damaged[at + 2] ^= 2;
+        let what = format!("a guard at {at}");
+        original.judge(&place, &damaged, &Holds::Nothing, &what);
+    }
+}

@@ -32,7 +32,7 @@ pub(super) fn stay(
     let names = odd.iter().map(|(name, _)| quote(name));
     let names = names.collect::<Vec<_>>().join(", ");
     connection.execute_batch(&format!(
-        "CREATE TABLE {again} AS SELECT {names} FROM {}",
+        "CREATE TEMP TABLE {again} AS SELECT {names} FROM {}",
         reread(&odd)
     ))?;
     let words = having(connection, &again, odd, WORDS)?;

@@ -24,6 +24,20 @@ pub(super) enum Holds {
     Versions(BTreeSet<Key>),
 }
 
+impl Holds {
+    /// What is lost with both.
+    pub(super) fn and(self, other: Holds) -> Holds {
+        match (self, other) {
+            (Holds::Nothing, holds) | (holds, Holds::Nothing) => holds,
+            (Holds::Tables, _) | (_, Holds::Tables) => Holds::Tables,
+            (Holds::Versions(mut some), Holds::Versions(more)) => {
+                some.extend(more);
+                Holds::Versions(some)
+            }
+        }
+    }
+}
+
 /// A sound store's file.
 pub(super) struct Original {
     pub(super) bytes: Vec<u8>,
