@@ -62,7 +62,7 @@ pub(crate) fn run(check: &Check, stores: &Stores, output: &mut Output) -> Result
     } else {
         format!("--repair mends what is derived from the log, {salvage}")
     };
-    refuse(&state, "is damaged", Code::Damaged, &report.damage)
+    refuse(&state, "is damaged", Code::Damaged, &worst_first(&report))
         .map_err(|failure| failure.if_damaged(&help))?;
     if let Some(heads) = expected {
         let expected = state.expect(&heads)?;
@@ -76,6 +76,15 @@ pub(crate) fn run(check: &Check, stores: &Stores, output: &mut Output) -> Result
         ));
     }
     Ok(())
+}
+
+/// What is damaged, that of the log before what can be made anew from it.
+fn worst_first(report: &CheckReport) -> Vec<String> {
+    let logs = report.tables.iter().filter(|table| table.first.is_some());
+    let of_logs: Vec<String> = logs.flat_map(in_table).collect();
+    let mut lines = report.damage.clone();
+    lines.sort_by_key(|line| !of_logs.contains(line));
+    lines
 }
 
 /// Fails with the first of some lines, when there are any.
@@ -148,16 +157,18 @@ fn sheet(report: &CheckReport) -> Sheet<'static> {
     Sheet::of(columns, rows)
 }
 
+/// The damage of a table as the report has it.
+fn in_table(table: &CheckedTable) -> Vec<String> {
+    let lines = table.damage.iter();
+    lines
+        .map(|line| format!("{}: {line}", table.table))
+        .collect()
+}
+
 /// Damage outside tables: the report has all of it, that of tables with their
 /// names before it.
 fn elsewhere(report: &CheckReport) -> Vec<String> {
-    let of_table = |table: &CheckedTable| -> Vec<String> {
-        let lines = table.damage.iter();
-        lines
-            .map(|line| format!("{}: {line}", table.table))
-            .collect()
-    };
-    let known: Vec<String> = report.tables.iter().flat_map(of_table).collect();
+    let known: Vec<String> = report.tables.iter().flat_map(in_table).collect();
     let lines = report.damage.iter();
     lines
         .filter(|line| !known.contains(line))

@@ -132,13 +132,17 @@ pub(crate) fn records<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let _paused = Paused::collector(py)?;
     let mut dicts = Vec::new();
-    let (send, parts) = channel();
+    let (send, mut parts) = channel();
     let order = std::thread::scope(|scope| {
         let reading = scope.spawn(move || {
             // Who makes the dicts may have failed.
             read(&mut |part| drop(send.send(part)))
         });
-        while let Ok(part) = py.detach(|| parts.recv()) {
+        loop {
+            let parts = &mut parts;
+            let Ok(part) = py.detach(move || parts.recv()) else {
+                break;
+            };
             add_records(py, &part, &mut dicts)?;
         }
         let order = py.detach(|| reading.join());

@@ -51,6 +51,27 @@ fn an_altered_row_is_named_and_the_code_is_its_own() {
     );
 }
 
+/// The failure to prevent: what can be made anew is told, and a record that was altered
+/// is behind it.
+#[test]
+fn what_is_lost_is_told_before_what_can_be_mended() {
+    let shell = Shell::new().with("DKDC_DB", "data.db");
+    shell.ok(&["table", "new", "t", "name:text", "--unique", "name"]);
+    shell.write("rows.csv", "id,name\na,name450\nb,name460\n");
+    shell.ok(&["import", "t", "rows.csv"]);
+    let bytes = shell.read("data.db");
+    let mut altered = bytes.clone();
+    for at in 0..bytes.len() - 7 {
+        if &bytes[at..at + 7] == b"name450" {
+            altered[at + 4] = b'9';
+        }
+    }
+    shell.write("data.db", altered);
+    let line = shell.fails(7, &["check"]);
+    assert!(line.contains("is damaged: t: version"), "{line}");
+    assert!(line.contains("more"), "{line}");
+}
+
 #[test]
 fn whoever_meets_damage_is_told_to_check_and_who_checks_is_not() {
     let shell = shell();
