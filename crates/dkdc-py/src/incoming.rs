@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "a stream comes in as a pointer in a capsule")]
 
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use arrow_array::cast::AsArray;
 use arrow_array::ffi_stream::RecordBatchStreamReader;
@@ -48,7 +49,7 @@ pub(crate) struct Incoming {
 }
 
 /// Rows that are written at a time, and between looks for a signal.
-const PIECE: usize = 1 << 14;
+const PIECE: usize = 1 << 13;
 
 enum Stop {
     State(Error),
@@ -121,8 +122,8 @@ impl Incoming {
         })
     }
 
-    /// Writes all of it in one transaction; a signal ends it, and nothing is
-    /// written.
+    /// Writes all of it in one transaction, while another thread reads on; a signal
+    /// ends it, and nothing is written.
     pub(crate) fn write(
         self,
         py: Python<'_>,
@@ -130,24 +131,15 @@ impl Incoming {
         table: &str,
         mode: Mode,
     ) -> PyResult<u64> {
-        let Incoming {
-            mut reader,
-            columns,
-            id,
-        } = self;
-        let invalid = |why: String| {
-            let table = table.to_owned();
-            Stop::State(Error::InvalidRow { table, why })
-        };
         let written = py.detach(|| {
-            state.transaction(|tx| {
-                let rows = tx.rows(table)?;
-                let mut count = 0;
-                for batch in &mut reader {
-                    let batch = batch.map_err(|error| invalid(error.to_string()))?;
-                    for from in (0..batch.num_rows()).step_by(PIECE) {
-                        let piece = batch.slice(from, PIECE.min(batch.num_rows() - from));
-                        let records = records(table, &columns, id, &piece)?;
+            std::thread::scope(|scope| {
+                let (send, pieces) = sync_channel(1);
+                scope.spawn(move || self.read(table, &send));
+                state.transaction(|tx| {
+                    let rows = tx.rows(table)?;
+                    let mut count = 0;
+                    for records in pieces {
+                        let records: Vec<Row> = records?;
                         match mode {
                             Mode::Append => rows.append_all(&records)?,
                             Mode::Update => rows.update_all(&records)?,
@@ -156,14 +148,36 @@ impl Incoming {
                         count += records.len() as u64;
                         Python::attach(|py| py.check_signals()).map_err(Stop::Python)?;
                     }
-                }
-                Ok(count)
+                    Ok(count)
+                })
             })
         });
         written.map_err(|stop| match stop {
             Stop::State(error) => state_error(py, &error),
             Stop::Python(error) => error,
         })
+    }
+
+    /// Hands over all of it, or what is before an error, and that; or until nobody
+    /// takes it.
+    fn read(self, table: &str, pieces: &SyncSender<Result<Vec<Row>, Error>>) {
+        for batch in self.reader {
+            let batch = batch.map_err(|error| Error::InvalidRow {
+                table: table.to_owned(),
+                why: error.to_string(),
+            });
+            let rows = batch.as_ref().map_or(1, RecordBatch::num_rows);
+            for from in (0..rows).step_by(PIECE) {
+                let records = batch.clone().and_then(|batch| {
+                    let piece = batch.slice(from, PIECE.min(rows - from));
+                    records(table, &self.columns, self.id, &piece)
+                });
+                let failed = records.is_err();
+                if pieces.send(records).is_err() || failed {
+                    return;
+                }
+            }
+        }
     }
 }
 
