@@ -12,7 +12,7 @@ use arrow_array::types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecon
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
-use dkdc_state::jiff::{Timestamp, ToSpan, civil};
+use dkdc_state::jiff::{Span, Timestamp, civil};
 use dkdc_state::{ColumnType, Error, Row, State, TableSchema, Value, ValueError, parse_json};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -50,6 +50,9 @@ pub(crate) struct Incoming {
 
 /// Rows that are written at a time, and between looks for a signal.
 const PIECE: usize = 1 << 13;
+
+/// The first microsecond that a datetime of Python's can be.
+const YEAR_1: i64 = -62_135_596_800_000_000;
 
 enum Stop {
     State(Error),
@@ -162,6 +165,7 @@ impl Incoming {
     /// takes it.
     fn read(self, table: &str, pieces: &SyncSender<Result<Vec<Row>, Error>>) {
         for batch in self.reader {
+            let batch = batch.and_then(valid);
             let batch = batch.map_err(|error| Error::InvalidRow {
                 table: table.to_owned(),
                 why: error.to_string(),
@@ -179,6 +183,18 @@ impl Incoming {
             }
         }
     }
+}
+
+/// What comes from another library may break Arrow's rules, above all that text is
+/// UTF-8: nothing is read of it that does.
+fn valid(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
+        let valid = array.to_data().validate_full();
+        valid.map_err(|error| {
+            ArrowError::InvalidArgumentError(format!("column {}: {error}", field.name()))
+        })?;
+    }
+    Ok(batch)
 }
 
 fn records(
@@ -289,8 +305,10 @@ fn cell(array: &ArrayRef, at: usize, ty: ColumnType) -> Result<Value, ValueError
         }
         T::Timestamp(TimeUnit::Microsecond, _) => {
             let micros = array.as_primitive::<TimestampMicrosecondType>().value(at);
-            let time = Timestamp::from_microsecond(micros);
-            Value::Timestamp(time.map_err(|_| ValueError::OutOfRange(micros.to_string()))?)
+            // Python's begin with year 1.
+            let time = Timestamp::from_microsecond(micros).ok();
+            let time = time.filter(|_| micros >= YEAR_1);
+            Value::Timestamp(time.ok_or_else(|| ValueError::OutOfRange(micros.to_string()))?)
         }
         T::Timestamp(TimeUnit::Nanosecond, _) => {
             let nanos = array
@@ -302,8 +320,11 @@ fn cell(array: &ArrayRef, at: usize, ty: ColumnType) -> Result<Value, ValueError
         T::Date32 => {
             let days = array.as_primitive::<Date32Type>().value(at);
             let epoch = civil::date(1970, 1, 1);
-            let date = epoch.checked_add(days.days());
-            Value::Date(date.map_err(|_| ValueError::OutOfRange(format!("day {days}")))?)
+            let date = Span::new().try_days(days);
+            let date = date.and_then(|days| epoch.checked_add(days)).ok();
+            // Python's begin with year 1.
+            let date = date.filter(|date| date.year() >= 1);
+            Value::Date(date.ok_or_else(|| ValueError::OutOfRange(format!("day {days}")))?)
         }
         T::List(_) => {
             let item = match ty {

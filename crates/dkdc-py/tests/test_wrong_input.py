@@ -277,3 +277,36 @@ def test_ibis_says_which_tables_there_are(given):
         ibis.duckdb.connect().read_sqlite(given.path)
     with pytest.raises(errors.NotFound, match="nothing"):
         ibis.duckdb.connect().read_sqlite(given.path, table_name="nothing")
+
+
+def test_what_breaks_arrows_rules_or_pythons_is_refused_whole(dbpath):
+    class Kinds(State):
+        tables = {"n": {"id": str, "s": str, "j": dict, "d": datetime.date, "ts": datetime.datetime}}
+
+    state = Kinds(dbpath=dbpath)
+    table = state.table("n")
+    table.append(id="ok", s="x")
+    bad = pa.array([b"caf\xe9"]).view(pa.string())
+    days = pa.array([7304485], pa.int32()).view(pa.date32())
+    year_0 = pa.array([-719500], pa.int32()).view(pa.date32())
+    for given in [
+        {"id": ["a"], "s": bad},
+        {"id": bad},
+        {"id": ["a"], "j": bad},
+        {"id": ["a"], "d": days},
+        {"id": ["a"], "d": year_0},
+        {"id": ["a"], "ts": pa.array([-62135596800001], pa.timestamp("ms"))},
+    ]:
+        with pytest.raises(errors.Invalid):
+            table.append_all(pa.table(given))
+    assert [found["id"] for found in table.list()] == ["ok"]
+    assert table.append_all(pa.table({"id": ["a"], "s": ["caf\xe9"]})) == 1
+
+
+def test_a_question_may_have_space_around_its_dots(dbpath):
+    with Notes(dbpath=dbpath) as state:
+        state.table("notes").append(id="a", body="x", n=1)
+    for between in ["\n  .", " /* here */ . "]:
+        with Notes(dbpath=dbpath) as state:
+            asked = state.rcon.sql(f"select count(*) n from dkdc.current{between}notes")
+            assert asked.n.execute()[0] == 1, between

@@ -147,6 +147,9 @@ class Live:
             plain = re.escape(name.lower().replace('"', ""))
             for found in re.finditer(rf"(?<!\w)(current\.)?{plain}(?!\w)", text):
                 self.touch(name, "now" if found[1] else "log")
+                if "current" in text:
+                    # Perhaps with spaces or a comment between the two.
+                    self.touch(name, "now")
 
     def refresh(self) -> None:
         """Brings what is wanted to one snapshot: the newest, or the pinned one."""
