@@ -20,7 +20,7 @@
 //! opened. A store is read-only because of its permissions or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -139,7 +139,8 @@ pub(super) fn connect(path: &Path, config: &Config) -> Result<(Option<String>, P
 }
 
 /// Refuses a store beside which there is a rollback journal: it is in WAL mode, so
-/// that is none of its own, and SQLite would take the store back by it.
+/// that is none of its own, and SQLite would take the store back by it. The one that
+/// it can have is of whoever put it into WAL mode, and died, or is at it.
 pub(super) fn refuse_journal(path: &Path) -> Result<()> {
     let journal = beside(path, "-journal");
     let is_there = fs::metadata(&journal).is_ok_and(|meta| meta.len() > 0);
@@ -150,7 +151,8 @@ pub(super) fn refuse_journal(path: &Path) -> Result<()> {
     let mut header = [0; 72];
     let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
     let in_wal_mode = header[18..20] == [2, 2];
-    if read.is_err() || !header.ends_with(b"dkdc") || !in_wal_mode {
+    let is_store = read.is_ok() && header.ends_with(b"dkdc") && in_wal_mode;
+    if !is_store || begins_before_wal_mode(&journal).unwrap_or(false) {
         return Ok(());
     }
     Err(Error::NotAStore {
@@ -160,6 +162,19 @@ pub(super) fn refuse_journal(path: &Path) -> Result<()> {
             journal.display()
         ),
     })
+}
+
+/// True for a journal whose first page is the database's first one in another mode than
+/// WAL. Format: <https://www.sqlite.org/fileformat2.html>, "The Rollback Journal".
+fn begins_before_wal_mode(journal: &Path) -> io::Result<bool> {
+    let mut journal = File::open(journal)?;
+    let mut header = [0; 28];
+    journal.read_exact(&mut header)?;
+    let sector = [header[20], header[21], header[22], header[23]];
+    journal.seek(SeekFrom::Start(u32::from_be_bytes(sector).into()))?;
+    let mut page = [0; 4 + 20];
+    journal.read_exact(&mut page)?;
+    Ok(page[..4] == [0, 0, 0, 1] && page[4 + 18..] != [2, 2])
 }
 
 /// One more reader of a file that can be locked.

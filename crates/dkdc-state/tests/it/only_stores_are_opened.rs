@@ -415,15 +415,7 @@ fn a_store_beside_a_journal_is_refused_and_as_it_was() {
     drop(state);
     let before = std::fs::read(&path).expect("a file");
     let journal = folder.path().join("data.db-journal");
-    // One page, of a file that had one.
-    let mut hot = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7".to_vec();
-    for number in [1u32, 7, 1, 512, 4096] {
-        hot.extend(number.to_be_bytes());
-    }
-    hot.resize(512, 0);
-    hot.extend(2u32.to_be_bytes());
-    hot.resize(512 + 4 + 4096, 0);
-    hot.extend(7u32.to_be_bytes());
+    let hot = hot_journal(2, &[0; 4096]);
     std::fs::write(&journal, &hot).expect("a journal");
     for read_only in [false, true] {
         let refused = State::options().read_only(read_only).open(&path);
@@ -434,4 +426,39 @@ fn a_store_beside_a_journal_is_refused_and_as_it_was() {
     std::fs::remove_file(&journal).expect("a journal");
     let state = State::open(&path).expect("a store");
     assert_eq!(state.tables().expect("tables").len(), 1);
+}
+
+/// A journal by which SQLite takes one page back, of a file that had one.
+fn hot_journal(number: u32, page: &[u8]) -> Vec<u8> {
+    let mut hot = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7".to_vec();
+    let nonce = 7u32;
+    for number in [1, nonce, 1, 512, 4096] {
+        hot.extend(number.to_be_bytes());
+    }
+    hot.resize(512, 0);
+    hot.extend(number.to_be_bytes());
+    hot.extend(page);
+    let some = (1..page.len()).filter(|at| at % 200 == 4096 % 200);
+    let sum: u32 = some.map(|at| u32::from(page[at])).sum();
+    hot.extend((nonce + sum).to_be_bytes());
+    hot
+}
+
+/// Whoever adopts a file puts it into WAL mode by a journal, and may die then.
+#[test]
+fn a_journal_from_before_wal_mode_is_played_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("data.db");
+    drop(State::open(&path).expect("a store"));
+    let bytes = std::fs::read(&path).expect("a file");
+    let mut first = bytes[..4096].to_vec();
+    first[18..20].copy_from_slice(&[1, 1]);
+    let mut journal = hot_journal(1, &first);
+    // As many pages as there are.
+    let pages = u32::try_from(bytes.len() / 4096).expect("few");
+    journal[16..20].copy_from_slice(&pages.to_be_bytes());
+    std::fs::write(folder.path().join("data.db-journal"), journal).expect("a journal");
+    let state = State::open(&path).expect("a store");
+    assert!(!folder.path().join("data.db-journal").exists());
+    assert!(state.check().expect("a check").is_sound());
 }

@@ -33,6 +33,26 @@ fn put(id: &str, body: Value) -> Batch {
 #[derive(Default)]
 struct Gate(Mutex<Option<(Sender<()>, Receiver<()>)>>);
 
+impl Gate {
+    /// Stops the next one who comes: told when that is, and how to let it go.
+    fn close(&self) -> (Receiver<()>, Sender<()>) {
+        let (arrived, has_arrived) = channel();
+        let (let_go, go) = channel();
+        *lock(&self.0) = Some((arrived, go));
+        (has_arrived, let_go)
+    }
+}
+
+/// A store with a gate for a clock.
+fn gated() -> (tempfile::TempDir, Arc<Gate>, State) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = Arc::new(Gate::default());
+    let clock = Arc::clone(&gate) as Arc<dyn Clock>;
+    let options = State::options().clock(clock);
+    let state = options.open(folder.path().join("data.db"));
+    (folder, gate, state.expect("a store"))
+}
+
 impl Clock for Gate {
     fn now(&self) -> i64 {
         if let Some((arrived, go)) = lock(&self.0).take() {
@@ -45,21 +65,13 @@ impl Clock for Gate {
 
 #[test]
 fn followers_of_a_leader_that_panics_are_told_and_wrote_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let gate = Arc::new(Gate::default());
-    let clock = Arc::clone(&gate) as Arc<dyn Clock>;
-    let state = State::options()
-        .clock(clock)
-        .open(folder.path().join("data.db"));
-    let state = state.expect("a store");
+    let (_folder, gate, state) = gated();
     let def = TableDef::new("t")
         .column(ColumnDef::new("body", ColumnType::Text))
         .index(IndexDef::new(["body"]));
     let table = state.define(&def).expect("a table");
     let store = state.store();
-    let (arrived, has_arrived) = channel();
-    let (let_go, go) = channel();
-    *lock(&gate.0) = Some((arrived, go));
+    let (has_arrived, let_go) = gate.close();
     // No declaration lets such a value into an index: its key is a bug.
     let wrong = || put("wrong", Value::Json(serde_json::Value::Null));
     let told = |answer: Option<&super::Answer>| {
@@ -107,19 +119,11 @@ fn followers_of_a_leader_that_panics_are_told_and_wrote_nothing() {
 
 #[test]
 fn a_leader_that_panics_over_its_own_writes_takes_nobody_along() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let gate = Arc::new(Gate::default());
-    let clock = Arc::clone(&gate) as Arc<dyn Clock>;
-    let state = State::options()
-        .clock(clock)
-        .open(folder.path().join("data.db"));
-    let state = state.expect("a store");
+    let (_folder, gate, state) = gated();
     let def = TableDef::new("t").column(ColumnDef::new("body", ColumnType::Text));
     let table = state.define(&def).expect("a table");
     let store = state.store();
-    let (arrived, has_arrived) = channel();
-    let (let_go, go) = channel();
-    *lock(&gate.0) = Some((arrived, go));
+    let (has_arrived, let_go) = gate.close();
     std::thread::scope(|scope| {
         let leader = scope.spawn(|| {
             let make = |_: &_, _: usize| panic!("a record's own code");
@@ -155,21 +159,13 @@ fn a_leader_that_panics_over_its_own_writes_takes_nobody_along() {
 /// panics, or its record is forgotten.
 #[test]
 fn a_refusal_after_a_fold_takes_back_its_own_writes_alone() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let gate = Arc::new(Gate::default());
-    let clock = Arc::clone(&gate) as Arc<dyn Clock>;
-    let state = State::options()
-        .clock(clock)
-        .open(folder.path().join("data.db"));
-    let state = state.expect("a store");
+    let (_folder, gate, state) = gated();
     let def = TableDef::new("t")
         .column(ColumnDef::new("body", ColumnType::Int))
         .index(IndexDef::new(["body"]).unique(Nulls::Distinct));
     let table = state.define(&def).expect("a table");
     let store = state.store();
-    let (arrived, has_arrived) = channel();
-    let (let_go, go) = channel();
-    *lock(&gate.0) = Some((arrived, go));
+    let (has_arrived, let_go) = gate.close();
     std::thread::scope(|scope| {
         let submit = |batch: Batch| scope.spawn(move || store.group().submit(store, batch.into()));
         let leader = submit(put("leader", Value::from(-1)));
