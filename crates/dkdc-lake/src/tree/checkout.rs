@@ -209,7 +209,7 @@ impl Lake {
         replace: bool,
     ) -> io::Result<Outcome> {
         let found = target::look(folder, &job.name)?;
-        if found.as_ref().is_some_and(target::is_open) {
+        if found.as_ref().is_some_and(|stat| target.open.has(stat)) {
             return Ok(Outcome::Failed("it is a store that is open".to_owned()));
         }
         let there = match found {

@@ -41,29 +41,34 @@ fn mode(_: &Metadata) -> Option<i64> {
     None
 }
 
-/// Which file it is, by whatever name: device and inode.
+/// The files of stores that this process has open, by whatever name: to read one and
+/// close it would drop SQLite's locks.
 #[cfg(unix)]
-type FileKey = (u64, u64);
-#[cfg(not(unix))]
-type FileKey = std::path::PathBuf;
+pub(super) struct OpenFiles(Vec<(u64, u64)>);
 
 #[cfg(unix)]
-fn key(path: &Path) -> Option<FileKey> {
-    use std::os::unix::fs::MetadataExt;
-    let meta = path.metadata().ok()?;
-    Some((meta.dev(), meta.ino()))
-}
+impl OpenFiles {
+    pub(super) fn now() -> OpenFiles {
+        use std::os::unix::fs::MetadataExt;
+        let key = |path: std::path::PathBuf| {
+            let meta = path.metadata().ok()?;
+            Some((meta.dev(), meta.ino()))
+        };
+        OpenFiles(State::open_files().into_iter().filter_map(key).collect())
+    }
 
-#[cfg(not(unix))]
-fn key(path: &Path) -> Option<FileKey> {
-    path.canonicalize().ok()
+    pub(super) fn has(&self, stat: &rustix::fs::Stat) -> bool {
+        self.0.contains(&(stat.st_dev, stat.st_ino))
+    }
 }
 
 /// Looks at files, one folder after the other: each by its name in the folder, so
 /// that the system does not look up the way to it again.
 pub(super) struct Looker {
-    /// Files of stores that are open: to read one would drop SQLite's locks.
-    open: Vec<FileKey>,
+    #[cfg(unix)]
+    open: OpenFiles,
+    #[cfg(not(unix))]
+    open: Vec<std::path::PathBuf>,
     #[cfg(unix)]
     last: Option<(std::path::PathBuf, std::os::fd::OwnedFd)>,
 }
@@ -71,10 +76,10 @@ pub(super) struct Looker {
 impl Looker {
     pub(super) fn new() -> Looker {
         Looker {
-            open: State::open_files()
-                .iter()
-                .filter_map(|path| key(path))
-                .collect(),
+            #[cfg(unix)]
+            open: OpenFiles::now(),
+            #[cfg(not(unix))]
+            open: State::open_files(),
             #[cfg(unix)]
             last: None,
         }
@@ -104,7 +109,7 @@ impl Looker {
             unreachable!("BUG: a folder was just opened");
         };
         let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        if self.open.contains(&(stat.st_dev, stat.st_ino)) {
+        if self.open.has(&stat) {
             return Ok(None);
         }
         let nanos = i32::try_from(stat.st_mtime_nsec).unwrap_or(0);
@@ -118,7 +123,10 @@ impl Looker {
 
     #[cfg(not(unix))]
     pub(super) fn look(&mut self, path: &Path) -> io::Result<Option<Stat>> {
-        if key(path).is_some_and(|key| self.open.contains(&key)) {
+        if path
+            .canonicalize()
+            .is_ok_and(|path| self.open.contains(&path))
+        {
             return Ok(None);
         }
         std::fs::symlink_metadata(path).map(|meta| Some(Stat::of(&meta)))

@@ -11,9 +11,10 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use dkdc_state::State;
 use rustix::fs::{self, AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+
+use super::stat::OpenFiles;
 
 /// How the names of folders for files under way begin.
 const UNDER_WAY: &str = ".dkdc-checkout-";
@@ -23,6 +24,8 @@ pub(super) struct Target {
     root: OwnedFd,
     under_way: OwnedFd,
     name: String,
+    /// Stores that may be in it.
+    pub(super) open: OpenFiles,
     /// Names that differ in case only are one.
     pub(super) ignores_case: bool,
 }
@@ -46,6 +49,7 @@ impl Target {
             root,
             under_way,
             name,
+            open: OpenFiles::now(),
             ignores_case: false,
         };
         target.ignores_case = target.try_case()?;
@@ -183,8 +187,9 @@ pub(super) fn publish(
 /// What SQLite keeps beside a database, after the database's name.
 const BESIDE: [&str; 3] = ["-wal", "-journal", "-shm"];
 
-/// Why no file may be written under a name, if so. SQLite takes what has the name of
-/// a part of a database for one: the database that is there would become another.
+/// Why no file may be written under a name, if so, where no store that is open is.
+/// SQLite takes what has the name of a part of a database for one: the database that
+/// is there would become another.
 pub(super) fn refused(
     folder: &OwnedFd,
     name: &str,
@@ -202,9 +207,7 @@ pub(super) fn refused(
     }
     let is_file =
         |there: &fs::Stat| fs::FileType::from_raw_mode(there.st_mode) == fs::FileType::RegularFile;
-    if let Some(there) = there.filter(|there| is_file(there))
-        && (is_open(there) || is_store(folder, name)?)
-    {
+    if there.is_some_and(is_file) && is_store(folder, name)? {
         return Ok(Some(
             "a store has its name; remove that first, if that is meant",
         ));
@@ -219,16 +222,7 @@ pub(super) fn refused(
     Ok(None)
 }
 
-/// True for a file of a store that this process has open.
-pub(super) fn is_open(stat: &fs::Stat) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let same = |meta: std::fs::Metadata| (meta.dev(), meta.ino()) == (stat.st_dev, stat.st_ino);
-    State::open_files()
-        .iter()
-        .any(|open| open.metadata().is_ok_and(same))
-}
-
-/// True for a store that nobody here has open, by its header.
+/// True for a store, by its header.
 fn is_store(folder: &OwnedFd, name: &str) -> io::Result<bool> {
     let mut header = Vec::with_capacity(72);
     read(folder, name)?.take(72).read_to_end(&mut header)?;
