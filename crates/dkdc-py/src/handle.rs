@@ -78,6 +78,11 @@ impl Handle {
         &self.path
     }
 
+    /// True in a child of the process that opened it.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.process != std::process::id()
+    }
+
     /// The state, if it is open and this is the process that opened it.
     pub(crate) fn state(&self, py: Python<'_>) -> PyResult<State> {
         self.with(py, |open| Ok(open.state.clone()))
@@ -108,7 +113,7 @@ impl Handle {
     }
 
     fn with<T>(&self, py: Python<'_>, run: impl FnOnce(&Open) -> PyResult<T>) -> PyResult<T> {
-        if self.process != std::process::id() {
+        if self.is_forked() {
             return Err(forked(py, &self.path));
         }
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
@@ -210,7 +215,7 @@ fn lock() -> MutexGuard<'static, Option<HashMap<PathBuf, Opened>>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn forked(py: Python<'_>, path: &Path) -> PyErr {
+pub(crate) fn forked(py: Python<'_>, path: &Path) -> PyErr {
     let message = format!(
         "{} was open when this process was forked: open it in the child alone, \
          or start the child with multiprocessing's \"spawn\"",

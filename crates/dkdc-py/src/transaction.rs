@@ -19,7 +19,7 @@ use pyo3::types::PyDict;
 use crate::args::{Id, TableName};
 use crate::dicts::{datetime, record};
 use crate::errors::{raise, state_error};
-use crate::handle::Handle;
+use crate::handle::{Handle, forked};
 use crate::value::{self, idx};
 
 type Job = Box<dyn FnOnce(&dkdc_state::Transaction<'_, '_>) + Send>;
@@ -48,6 +48,9 @@ thread_local! {
 
 /// Refuses the use of a state inside a transaction that this thread has begun.
 pub(crate) fn refuse_inside(py: Python<'_>, handle: &Handle) -> PyResult<()> {
+    if handle.is_forked() {
+        return Err(forked(py, handle.path()));
+    }
     let inside = INSIDE.with_borrow_mut(|all| {
         if all.is_empty() {
             return false;
@@ -66,6 +69,7 @@ pub(crate) fn refuse_inside(py: Python<'_>, handle: &Handle) -> PyResult<()> {
 struct Link {
     commands: Mutex<Option<Sender<Command>>>,
     active: Arc<AtomicBool>,
+    path: PathBuf,
     process: u32,
 }
 
@@ -76,6 +80,7 @@ impl Link {
         py: Python<'_>,
         job: impl FnOnce(&dkdc_state::Transaction<'_, '_>) -> StateResult<T> + Send + 'static,
     ) -> PyResult<T> {
+        self.refuse_forked(py)?;
         let (answer, answers) = mpsc::channel();
         let job: Job = Box::new(move |tx| {
             // Nobody waits any more when this fails.
@@ -93,6 +98,15 @@ impl Link {
         match sent {
             Some(answer) => answer.map_err(|error| state_error(py, &error)),
             None => Err(raise(py, "Closed", "the transaction has ended")),
+        }
+    }
+
+    /// In a child of its process nobody answers.
+    fn refuse_forked(&self, py: Python<'_>) -> PyResult<()> {
+        if self.process == std::process::id() {
+            Ok(())
+        } else {
+            Err(forked(py, &self.path))
         }
     }
 
@@ -150,6 +164,7 @@ impl Transaction {
             link: Arc::new(Link {
                 commands: Mutex::new(Some(to)),
                 active,
+                path: handle.path().to_owned(),
                 process: std::process::id(),
             }),
             end: Mutex::new(Some(end)),
@@ -157,6 +172,7 @@ impl Transaction {
     }
 
     fn finish(&self, py: Python<'_>, commit: bool) -> PyResult<()> {
+        self.link.refuse_forked(py)?;
         let commands = self.link.take();
         let end = self
             .end
@@ -219,6 +235,10 @@ impl Transaction {
     }
 
     fn rollback(&self, py: Python<'_>) -> PyResult<()> {
+        // What ends the block in a child goes on as it is: there is nothing to take back.
+        if self.link.process != std::process::id() {
+            return Ok(());
+        }
         self.finish(py, false)
     }
 }

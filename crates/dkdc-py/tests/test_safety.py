@@ -88,6 +88,27 @@ def test_a_fork_closes_nothing_of_its_parents(state, dbpath):
 
 
 @needs_fork
+def test_a_fork_inside_a_transaction_is_refused_and_ends(state):
+    notes = state.table("notes")
+
+    begun = state.transaction()
+    with begun as tx:
+        inside = tx.table("notes")
+        inside.append(id="a")
+        uses = [
+            lambda: inside.append(id="b"),
+            lambda: inside.get("a"),
+            lambda: tx.table("notes"),
+            lambda: begun.__exit__(None, None, None),
+            lambda: notes.get("a"),
+        ]
+        for use in uses:
+            assert in_child(lambda use=use: str(use())).startswith("Forked: ")
+        assert in_child(lambda: begun.__exit__(ZeroDivisionError, None, None) or "left") == "left"
+    assert [found["id"] for found in notes.list()] == ["a"]
+
+
+@needs_fork
 def test_a_fork_may_open_other_stores(state, tmp_path):
     other = str(tmp_path / "other.db")
     assert in_child(lambda: Notes(dbpath=other).table("notes").append(id="a")["id"]) == "a"

@@ -145,7 +145,7 @@ def _column_type(table: str, name: str, given: Any) -> tuple[str, bool]:
         raise errors.Invalid(
             f"table {table}, column {name}: {given} cannot be kept; what can: strings, "
             "64-bit integers and floats, booleans, binary, timestamps to the microsecond, "
-            "dates, UUIDs, JSON, and arrays of these"
+            "dates, UUIDs, JSON, and arrays of these except binary"
         )
     nullable = getattr(given, "nullable", True)
     return found, optional or (not strict and nullable)
