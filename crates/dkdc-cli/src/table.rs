@@ -149,7 +149,16 @@ fn new(def: &TableDef, stores: &Stores, output: &mut Output) -> Result<()> {
     // What cannot be declared is refused before a store is made.
     def.to_schema()?;
     let state = stores.or_new()?;
-    state.transaction(|tx| create(tx, def).map(drop))?;
+    let is_new = state.transaction(|tx| Ok::<_, Failure>(create(tx, def)?.is_some()))?;
+    if !is_new {
+        let message = format!(
+            "there is a table {:?} already; see {} table schema {}",
+            def.name,
+            stores.dkdc(),
+            in_shell(&def.name)
+        );
+        return Err(Failure::new(Code::AlreadyExists, message));
+    }
     let table = state.rows(&def.name)?;
     output.sheet(schema(&*table.schema()?))?;
     say(&format!(
@@ -160,22 +169,15 @@ fn new(def: &TableDef, stores: &Stores, output: &mut Output) -> Result<()> {
     Ok(())
 }
 
-/// Makes a table, unless somebody else has made one of its name.
+/// Makes a table; `None`: there is one of its name.
 pub(crate) fn create<'t, 'w, 'x>(
     tx: &'x Transaction<'t, 'w>,
     def: &TableDef,
-) -> Result<TxTable<'x, 't, 'w, Row>> {
+) -> Result<Option<TxTable<'x, 't, 'w, Row>>> {
     match tx.rows(&def.name) {
-        Err(Error::UnknownTable { .. }) => Ok(tx.define(def)?),
+        Err(Error::UnknownTable { .. }) => Ok(Some(tx.define(def)?)),
         Err(error) => Err(error.into()),
-        Ok(_) => {
-            let message = format!(
-                "there is a table {:?} already; see dkdc table schema {}",
-                def.name,
-                in_shell(&def.name)
-            );
-            Err(Failure::new(Code::AlreadyExists, message))
-        }
+        Ok(_) => Ok(None),
     }
 }
 

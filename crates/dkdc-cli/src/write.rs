@@ -119,7 +119,10 @@ pub(crate) fn all(
             }
             let table = match target {
                 Target::Known(schema) => tx.rows(&schema.name)?,
-                Target::New(def) => table::create(tx, def)?,
+                Target::New(def) => table::create(tx, def)?.ok_or_else(|| {
+                    let message = format!("table {:?} was made meanwhile; try again", def.name);
+                    Failure::new(Code::AlreadyExists, message)
+                })?,
             };
             let rows = write(tx, &table, what, place, &receive, progress)?;
             Ok(Written {

@@ -110,3 +110,13 @@ fn of_those_who_make_a_table_at_once_one_does() {
         assert_eq!(columns.count(), 1);
     }
 }
+
+#[test]
+fn who_makes_a_table_that_is_there_is_told_where_to_look() {
+    let shell = Shell::new();
+    let args = ["--db", "it's.db", "table", "new", "my t"];
+    shell.ok(&args);
+    let line = shell.fails(4, &args);
+    let command = r"dkdc --db 'it'\''s.db' table schema 'my t'";
+    assert!(line.ends_with(&format!("see {command}")), "{line}");
+}
