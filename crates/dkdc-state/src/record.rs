@@ -218,7 +218,7 @@ impl<T> Deref for Versioned<T> {
 /// assert_eq!(table.name, "notes");
 /// assert_eq!(table.columns.len(), 4); // the id is not a column of its own
 /// ```
-pub trait Record: Sized {
+pub trait Record: Sized + Sync {
     /// The table that holds these records, as this type declares it.
     fn table() -> TableDef;
 
@@ -227,7 +227,7 @@ pub trait Record: Sized {
 
     /// The values of all columns except the id, in the order of
     /// [`table`](Record::table)'s columns. Where many are written, called inside the
-    /// transaction: a use of the state in here is refused then.
+    /// transaction and by several threads: a use of the state in here is refused then.
     ///
     /// # Errors
     /// [`ValueError`] when a value cannot be kept exactly, such as a NaN.

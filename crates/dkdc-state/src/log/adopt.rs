@@ -59,7 +59,7 @@ pub(crate) fn adopt(conn: &Connection, path: &Path, now: i64) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     let mut end = End {
         last: store.event,
-        scribe: Scribe::new(),
+        scribe: Scribe::default(),
     };
     merge::each(conn, |at, table, row| {
         let idx = end.next(at);

@@ -5,13 +5,15 @@
 //! written. The row, the index entries and the hash are written together; the
 //! head is remembered, and folded later ([`super::recent`]).
 
+mod ahead;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use rusqlite::CachedStatement;
 
 use super::catalog::TableMeta;
-use super::hash::{self, Hash, Leaf, Salts};
+use super::hash::{self, Hash, Leaf, Salt, Salts};
 use super::request::{self, Request};
 use super::writer::Tx;
 use super::{DbResult, Store, chunks, format, index, read};
@@ -56,14 +58,29 @@ pub(crate) struct Batch<W = Vec<Write<'static>>> {
     pub(crate) request: Option<Request>,
 }
 
+/// A write, and the leaf that its row has should the record be a new one.
+pub(crate) struct Ready<'r> {
+    write: Write<'r>,
+    leaf: Option<Salted>,
+}
+
+impl<'r> From<Write<'r>> for Ready<'r> {
+    fn from(write: Write<'r>) -> Ready<'r> {
+        Ready { write, leaf: None }
+    }
+}
+
 /// The writes of a batch, made before or while they are written.
 pub(crate) enum Writes<'r> {
     Made(Vec<Write<'r>>),
-    /// So many, each made of the table's columns and its place. To make one,
-    /// write it and forget it keeps its values in the processor's cache, and a
-    /// large batch out of memory.
-    ToMake(usize, &'r dyn Fn(&TableSchema, usize) -> Result<Write<'r>>),
+    /// So many, each made of the table's columns and its place: some at a time, and
+    /// of many by a second thread ([`ahead`]), so that a large batch is never all in
+    /// memory.
+    ToMake(usize, &'r Make<'r>),
 }
+
+/// Makes the write that has a place.
+pub(crate) type Make<'r> = dyn Fn(&TableSchema, usize) -> Result<Write<'r>> + Sync + 'r;
 
 impl From<Batch> for Batch<Writes<'_>> {
     fn from(batch: Batch) -> Self {
@@ -161,24 +178,30 @@ impl<'w> Tx<'w> {
             head: conn.prepare_cached(&meta.sql.folded_head).db()?,
             insert: conn.prepare_cached(&meta.sql.insert).db()?,
         };
-        let mut write = |write| {
-            let version = self.write(&meta, &mut statements, write)?;
+        let scribe = &mut std::mem::take(self.ahead);
+        let store = self.store;
+        let mut write = |ready: Ready<'_>| {
+            let version = self.write(&meta, &mut statements, ready)?;
             self.heads.fold_within(conn, &meta)?;
             Ok(version)
         };
-        match writes {
-            Writes::Made(writes) => writes.into_iter().map(write).collect(),
-            Writes::ToMake(count, make) => (0..count)
-                .map(|at| write(make(&meta.schema, at)?))
-                .collect(),
-        }
+        let versions = match writes {
+            Writes::Made(writes) => writes.into_iter().map(Ready::from).map(write).collect(),
+            Writes::ToMake(count, make) => {
+                let mut versions = Vec::with_capacity(count);
+                let take = |ready| write(ready).map(|version| versions.push(version));
+                ahead::each(store, &meta, scribe, (count, make), take).map(|()| versions)
+            }
+        };
+        *self.ahead = std::mem::take(scribe);
+        versions
     }
 
     fn write(
         &mut self,
         meta: &TableMeta,
         statements: &mut Statements<'w>,
-        write: Write<'_>,
+        Ready { write, leaf }: Ready<'_>,
     ) -> Result<Version> {
         check_id(meta.name(), &write.id)?;
         let number = meta.schema.number;
@@ -220,7 +243,9 @@ impl<'w> Tx<'w> {
             prev: head.map(|head| head.idx),
             op,
         };
-        self.insert_row(meta, &mut statements.insert, &write.id, version, &values)?;
+        let leaf = leaf.filter(|_| version.prev.is_none() && op == Op::Append);
+        let row = (&*write.id, version, &values[..]);
+        self.insert_row(meta, &mut statements.insert, row, leaf)?;
         let (idx, deleted) = (version.idx, !op.is_live());
         self.heads
             .put(number, hash, &write.id, Head { idx, deleted });
@@ -280,13 +305,16 @@ impl<'w> Tx<'w> {
         &mut self,
         meta: &TableMeta,
         insert: &mut CachedStatement<'_>,
-        id: &str,
-        version: Version,
-        values: &[Given<'_>],
+        (id, version, values): (&str, Version, &[Given<'_>]),
+        leaf: Option<Salted>,
     ) -> Result<()> {
         let previous = self.chain(meta.schema.number)?;
         let cells = values.iter().map(Given::cell);
-        let hash = insert_row(meta, insert, self.scribe, &previous, id, version, cells)?;
+        let hashed = match leaf {
+            Some(leaf) => Hashed::Before(leaf),
+            None => Hashed::Now(self.scribe),
+        };
+        let hash = insert_row(meta, insert, hashed, &previous, id, version, cells)?;
         self.set_chain(meta.schema.number, Some(hash));
         Ok(())
     }
@@ -327,18 +355,36 @@ impl<'w> Tx<'w> {
 }
 
 /// What hashing rows needs, kept from row to row.
+#[derive(Default)]
 pub(crate) struct Scribe {
     salts: Salts,
     leaf: Leaf,
 }
 
+/// A row's leaf hash, and what salts it.
+pub(crate) struct Salted {
+    salt: Salt,
+    leaf: Hash,
+}
+
 impl Scribe {
-    pub(crate) fn new() -> Scribe {
-        Scribe {
-            salts: Salts::new(),
-            leaf: Leaf::default(),
+    /// The leaf of the row that appends a record which never was there.
+    fn first(&mut self, table: u32, id: &str, values: &[Option<Given<'_>>]) -> Result<Salted> {
+        let salt = self.salts.take()?;
+        self.leaf.start(&salt, table, None, Op::Append, id);
+        for (at, value) in values.iter().enumerate() {
+            let cell = value.as_ref().map_or(Cell::Null, Given::cell);
+            self.leaf.column(column_number(at), &cell);
         }
+        let leaf = self.leaf.finish();
+        Ok(Salted { salt, leaf })
     }
+}
+
+/// Where a row's leaf comes from.
+pub(crate) enum Hashed<'s> {
+    Before(Salted),
+    Now(&'s mut Scribe),
 }
 
 /// Inserts one row into a log table, with the statement
@@ -347,25 +393,37 @@ impl Scribe {
 pub(crate) fn insert_row<'v>(
     meta: &TableMeta,
     insert: &mut CachedStatement<'_>,
-    scribe: &mut Scribe,
+    hashed: Hashed<'_>,
     previous: &Hash,
     id: &str,
     version: Version,
     cells: impl IntoIterator<Item = Cell<'v>>,
 ) -> Result<Hash> {
     let columns = meta.schema.columns.len();
-    let salt = scribe.salts.take()?;
     let Version { idx, prev, op } = version;
-    scribe.leaf.start(&salt, meta.schema.number, prev, op, id);
     insert.raw_bind_parameter(1, idx.as_micros()).db()?;
     insert.raw_bind_parameter(2, id).db()?;
     let mut cells = cells.into_iter();
-    for at in 0..columns {
-        let cell = cells.next().unwrap_or(Cell::Null);
-        scribe.leaf.column(column_number(at), &cell);
-        insert.raw_bind_parameter(at + 3, &cell).db()?;
-    }
-    let hash = hash::link(previous, idx, &scribe.leaf.finish());
+    let cells = (0..columns).map(|at| (at, cells.next().unwrap_or(Cell::Null)));
+    let Salted { salt, leaf } = match hashed {
+        Hashed::Before(salted) => {
+            for (at, cell) in cells {
+                insert.raw_bind_parameter(at + 3, &cell).db()?;
+            }
+            salted
+        }
+        Hashed::Now(Scribe { salts, leaf }) => {
+            let salt = salts.take()?;
+            leaf.start(&salt, meta.schema.number, prev, op, id);
+            for (at, cell) in cells {
+                leaf.column(column_number(at), &cell);
+                insert.raw_bind_parameter(at + 3, &cell).db()?;
+            }
+            let leaf = leaf.finish();
+            Salted { salt, leaf }
+        }
+    };
+    let hash = hash::link(previous, idx, &leaf);
     insert
         .raw_bind_parameter(columns + 3, prev.map(Idx::as_micros))
         .db()?;

@@ -94,22 +94,17 @@ pub(crate) fn random(bytes: &mut [u8]) -> Result<()> {
 }
 
 /// Random salts, taken from the system 256 at a time.
+#[derive(Default)]
 pub(crate) struct Salts {
     pool: Vec<u8>,
     used: usize,
 }
 
 impl Salts {
-    pub(crate) fn new() -> Salts {
-        Salts {
-            pool: vec![0; 4096],
-            used: 4096,
-        }
-    }
-
     /// A salt never given before.
     pub(crate) fn take(&mut self) -> Result<Salt> {
         if self.used == self.pool.len() {
+            self.pool.resize(4096, 0);
             random(&mut self.pool)?;
             self.used = 0;
         }

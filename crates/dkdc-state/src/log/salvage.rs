@@ -26,7 +26,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::access::{self, foreign};
-use super::append::{Scribe, insert_row};
+use super::append::{Hashed, Scribe, insert_row};
 use super::backup::{Draft, refuse_existing};
 use super::catalog::{Catalog, TableMeta};
 use super::check::Progress;
@@ -282,7 +282,7 @@ impl Work {
             meta: TableMeta::new(schema, anchor),
             chain: anchor,
             newest: HashMap::new(),
-            scribe: Scribe::new(),
+            scribe: Scribe::default(),
             found: SalvagedTable {
                 table: meta.name().to_owned(),
                 ..SalvagedTable::default()
@@ -407,7 +407,7 @@ impl Work {
         table.chain = insert_row(
             &table.meta,
             &mut insert,
-            &mut table.scribe,
+            Hashed::Now(&mut table.scribe),
             &table.chain,
             &row.id,
             version,

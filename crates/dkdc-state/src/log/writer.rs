@@ -31,6 +31,7 @@ pub(crate) struct Writer {
     /// `PRAGMA data_version` when `tail` was read; `None`: read it again.
     seen: Option<i64>,
     scribe: Scribe,
+    ahead: Scribe,
 }
 
 /// The end of the log, as of the transaction under way.
@@ -48,7 +49,8 @@ impl Writer {
             tail: Tail::default(),
             heads: Heads::default(),
             seen: None,
-            scribe: Scribe::new(),
+            scribe: Scribe::default(),
+            ahead: Scribe::default(),
         }
     }
 }
@@ -74,12 +76,14 @@ struct Touched {
 
 /// A write transaction.
 pub(crate) struct Tx<'w> {
-    store: &'w Store,
+    pub(crate) store: &'w Store,
     pub(crate) conn: &'w Connection,
     tail: &'w mut Tail,
     pub(crate) heads: &'w mut Heads,
     seen: &'w mut Option<i64>,
     pub(crate) scribe: &'w mut Scribe,
+    /// Of the thread that makes writes beside this one.
+    pub(crate) ahead: &'w mut Scribe,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) now: i64,
     unit: Unit,
@@ -108,6 +112,7 @@ impl<'w> Tx<'w> {
             heads,
             seen,
             scribe,
+            ahead,
         } = writer;
         lock(conn, store.config.busy_timeout, since).map_err(|error| store.locate(error))?;
         let before = tail.clone();
@@ -118,6 +123,7 @@ impl<'w> Tx<'w> {
             heads,
             seen,
             scribe,
+            ahead,
             catalog: store.catalog(),
             now: store.config.clock.now(),
             unit: Unit::default(),

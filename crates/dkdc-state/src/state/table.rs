@@ -157,7 +157,7 @@ impl<R> Table<R> {
     /// As [`append`](Table::append), for the first record refused.
     pub fn append_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
     where
-        R: 'a,
+        R: Sync + 'a,
     {
         self.put_all(records, Existing::Refused)
     }
@@ -168,7 +168,7 @@ impl<R> Table<R> {
     /// As [`update`](Table::update), for the first record refused.
     pub fn update_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
     where
-        R: 'a,
+        R: Sync + 'a,
     {
         self.put_all(records, Existing::Required)
     }
@@ -179,7 +179,7 @@ impl<R> Table<R> {
     /// As [`upsert`](Table::upsert), for the first record refused.
     pub fn upsert_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
     where
-        R: 'a,
+        R: Sync + 'a,
     {
         self.put_all(records, Existing::Either)
     }
@@ -226,7 +226,7 @@ impl<R> Table<R> {
         existing: Existing,
     ) -> Result<Vec<Version>>
     where
-        R: 'a,
+        R: Sync + 'a,
     {
         let records: Vec<&R> = records.into_iter().collect();
         let put = |schema: &_, at: usize| self.shape.put(schema, records[at], existing, None);

@@ -185,7 +185,7 @@ impl<R> TxTable<'_, '_, '_, R> {
     /// As there; unique values are judged when the transaction ends.
     pub fn append_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
     where
-        R: 'a,
+        R: Sync + 'a,
     {
         self.put_all(records, Existing::Refused)
     }
@@ -196,7 +196,7 @@ impl<R> TxTable<'_, '_, '_, R> {
     /// As [`append_all`](TxTable::append_all).
     pub fn update_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
     where
-        R: 'a,
+        R: Sync + 'a,
     {
         self.put_all(records, Existing::Required)
     }
@@ -207,7 +207,7 @@ impl<R> TxTable<'_, '_, '_, R> {
     /// As [`append_all`](TxTable::append_all).
     pub fn upsert_all<'a>(&self, records: impl IntoIterator<Item = &'a R>) -> Result<Vec<Version>>
     where
-        R: 'a,
+        R: Sync + 'a,
     {
         self.put_all(records, Existing::Either)
     }
@@ -342,10 +342,11 @@ impl<R> TxTable<'_, '_, '_, R> {
         existing: Existing,
     ) -> Result<Vec<Version>>
     where
-        R: 'a,
+        R: Sync + 'a,
     {
         let records: Vec<&R> = records.into_iter().collect();
-        let put = |schema: &_, at: usize| self.shape.put(schema, records[at], existing, None);
+        let shape = &self.shape;
+        let put = |schema: &_, at: usize| shape.put(schema, records[at], existing, None);
         let batch = Batch {
             table: self.shape.table,
             writes: Writes::ToMake(records.len(), &put),

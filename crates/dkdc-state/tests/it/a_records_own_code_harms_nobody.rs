@@ -7,17 +7,18 @@
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 
 use dkdc_state::{
-    ColumnDef, ColumnType, Record, State, Table, TableDef, Value, ValueError, Values,
+    ColumnDef, ColumnType, Error, Record, State, Table, TableDef, Value, ValueError, Values,
 };
 
 use crate::support::{Place, assert_sound, note, notes, refusal};
 
 /// A record whose values come from a function.
 struct Awkward<'s> {
-    id: &'static str,
-    values: &'s dyn Fn() -> Vec<Value>,
+    id: String,
+    values: &'s (dyn Fn() -> Vec<Value> + Sync),
 }
 
 impl Record for Awkward<'_> {
@@ -28,7 +29,7 @@ impl Record for Awkward<'_> {
     }
 
     fn id(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.id)
+        Cow::Borrowed(&self.id)
     }
 
     fn to_values(&self) -> Result<Vec<Value>, ValueError> {
@@ -51,68 +52,95 @@ fn open(place: &Place) -> (State, Table<Awkward<'_>>) {
     (state, table)
 }
 
+/// One behind so many others: a few, which the thread that writes them makes, or
+/// many, which another makes beside it.
+fn behind<'s>(others: usize, values: &'s (dyn Fn() -> Vec<Value> + Sync)) -> Vec<Awkward<'s>> {
+    let id = |n: usize| format!("n{n:03}");
+    let others = (0..others).map(|n| Awkward {
+        id: id(n),
+        values: &both,
+    });
+    let last = Awkward {
+        id: "x".to_owned(),
+        values,
+    };
+    others.chain([last]).collect()
+}
+
+const FEW_AND_MANY: [usize; 2] = [1, 300];
+
 #[test]
 fn one_that_writes_meanwhile_is_refused_and_waits_for_nobody() {
-    let place = Place::new();
-    let (state, table) = open(&place);
-    let within = std::cell::RefCell::new(Vec::new());
-    let values = || {
-        let notes = state
-            .rows("notes")
-            .and_then(|notes| notes.append(&note("n", 1)));
-        within.borrow_mut().push(refusal(notes));
-        both()
-    };
-    let records = [
-        Awkward {
-            id: "x",
-            values: &values,
-        },
-        Awkward {
-            id: "y",
-            values: &values,
-        },
-    ];
-    assert_eq!(table.append_all(&records).expect("written").len(), 2);
-    assert_eq!(*within.borrow(), ["InsideTransaction"; 2]);
-    // And afterwards it is as before.
-    let notes = state.rows("notes").expect("a table");
-    notes.append(&note("n", 1)).expect("new");
-    assert_sound(&state);
+    for others in FEW_AND_MANY {
+        let place = Place::new();
+        let (state, table) = open(&place);
+        let within = Mutex::new(Vec::new());
+        let values = || {
+            let notes = state
+                .rows("notes")
+                .and_then(|notes| notes.append(&note("n", 1)));
+            within.lock().expect("no panic").push(refusal(notes));
+            both()
+        };
+        let records = behind(others, &values);
+        let written = table.append_all(&records).expect("written");
+        assert_eq!(written.len(), others + 1);
+        let within = within.into_inner().expect("no panic");
+        assert_eq!(within, ["InsideTransaction"]);
+        // And afterwards it is as before.
+        let notes = state.rows("notes").expect("a table");
+        notes.append(&note("n", 1)).expect("new");
+        assert_sound(&state);
+    }
 }
 
 #[test]
 fn one_that_panics_writes_nothing_and_the_next_write_succeeds() {
-    let place = Place::new();
-    let (state, table) = open(&place);
-    let values = || panic!("a record's own code");
-    let records = [
-        Awkward {
-            id: "x",
-            values: &both,
-        },
-        Awkward {
-            id: "y",
-            values: &values,
-        },
-    ];
-    let append = AssertUnwindSafe(|| table.append_all(&records).map(|_| ()));
-    assert!(catch_unwind(append).is_err());
-    assert_eq!(table.count().expect("a count"), 0);
-    table.append_all(&records[..1]).expect("new");
-    assert_eq!(table.ids("", 9).expect("ids"), ["x"]);
-    assert_sound(&state);
+    for others in FEW_AND_MANY {
+        let place = Place::new();
+        let (state, table) = open(&place);
+        let values = || panic!("a record's own code");
+        let records = behind(others, &values);
+        let append = AssertUnwindSafe(|| table.append_all(&records).map(|_| ()));
+        let panic = catch_unwind(append).expect_err("it panics");
+        assert_eq!(panic.downcast_ref(), Some(&"a record's own code"));
+        assert_eq!(table.count().expect("a count"), 0);
+        table.append_all(&records[..1]).expect("new");
+        assert_eq!(table.ids("", 9).expect("ids"), ["n000"]);
+        assert_sound(&state);
+    }
+}
+
+#[test]
+fn one_that_is_refused_ends_the_writing_of_all() {
+    for others in FEW_AND_MANY {
+        let place = Place::new();
+        let (state, table) = open(&place);
+        let values = || vec![Value::Int(1), Value::from("no number")];
+        let mut records = behind(others, &values);
+        records.extend(behind(500, &both).into_iter().map(|mut more| {
+            more.id.insert(0, 'z');
+            more
+        }));
+        let refused = table.append_all(&records).expect_err("wrong type");
+        let Error::InvalidValue { id, .. } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!((&*id, table.count().expect("a count")), ("x", 0));
+        assert_sound(&state);
+    }
 }
 
 #[test]
 fn one_with_a_value_too_few_or_too_many_is_refused() {
     let place = Place::new();
     let (state, table) = open(&place);
-    let wrong: [&dyn Fn() -> Vec<Value>; 3] = [&Vec::new, &|| vec![Value::Int(1)], &|| {
+    let wrong: [&(dyn Fn() -> Vec<Value> + Sync); 3] = [&Vec::new, &|| vec![Value::Int(1)], &|| {
         vec![Value::Int(1), Value::Int(2), Value::Int(3)]
     }];
     for values in wrong {
-        let record = Awkward { id: "x", values };
+        let id = "x".to_owned();
+        let record = Awkward { id, values };
         assert_eq!(refusal(table.append(&record)), "InvalidRow");
         assert_eq!(refusal(table.upsert_all([&record])), "InvalidRow");
     }

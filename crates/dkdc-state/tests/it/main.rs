@@ -19,6 +19,7 @@ mod derive;
 mod heads_lag_and_nobody_sees_it;
 mod history_is_complete;
 mod idx_always_increases;
+mod large_batches_are_as_small_ones;
 mod lists_do_not_depend_on_indexes;
 mod many_processes_share_a_store;
 mod mirror_files_are_shared;

@@ -11,7 +11,7 @@ use super::original::{Original, Take};
 use super::{convert, not_adopted};
 use crate::blob::Packed;
 use crate::error::Result;
-use crate::log::append::{self, Head, Scribe, find_head};
+use crate::log::append::{self, Hashed, Head, Scribe, find_head};
 use crate::log::catalog::TableMeta;
 use crate::log::format::{INSERT_WAYPOINT, is_waypoint};
 use crate::log::hash::{self, Hash};
@@ -143,7 +143,7 @@ impl<'c> Adoption<'c> {
         self.chain = append::insert_row(
             &self.meta,
             &mut self.insert,
-            scribe,
+            Hashed::Now(scribe),
             &self.chain,
             id,
             version,
