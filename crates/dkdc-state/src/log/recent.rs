@@ -233,6 +233,8 @@ impl Recent {
         if self.known.is_none() && is_empty(conn, meta)? {
             self.known = Some(Known::with_room(0));
         }
+        // Who folds in each pause leaves nothing to fold to who writes in between.
+        self.know_folded(conn, meta)?;
         let mut statement = conn.prepare_cached(&meta.sql.tail_heads).db()?;
         let mut rows = statement.query([self.last]).db()?;
         while let Some(row) = rows.next().db()? {
@@ -251,7 +253,7 @@ impl Recent {
     fn know_recent(&mut self) {
         let Some(known) = &mut self.known else { return };
         if !self.heads.hashes().all(|hash| known.insert(hash)) {
-            // Full: made anew, larger, when heads are folded next.
+            // Full: made anew, larger.
             self.known = None;
             self.in_vain = MANY;
         }
@@ -278,6 +280,12 @@ impl Recent {
             (self.folded, self.last) = (upto, upto);
             set_folded(conn, meta.schema.number, Idx(upto))?;
         }
+        self.know_folded(conn, meta)
+    }
+
+    /// Makes the filter of the ids that the head table has, where many looks were in
+    /// vain or it was full.
+    fn know_folded(&mut self, conn: &Connection, meta: &TableMeta) -> Result<()> {
         if self.known.is_none() && self.in_vain >= MANY {
             self.known = know(conn, meta, &self.hasher)?;
             self.in_vain = 0;
