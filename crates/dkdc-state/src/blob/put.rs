@@ -18,7 +18,7 @@ use crate::log::writer::Tx;
 use crate::record::BlobRef;
 
 /// Windows between two of the threads.
-const AHEAD: usize = 2;
+const AHEAD: usize = 4;
 /// Windows in one transaction, unless there are fewer.
 const TOGETHER: usize = 8;
 

@@ -24,6 +24,14 @@ pub(crate) fn passive(conn: &Connection) -> Result<Checkpointed> {
     .db()
 }
 
+/// Pages that the `-wal` holds and the file does not have yet.
+pub(crate) fn backlog(conn: &Connection) -> Result<i64> {
+    conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
+        Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+    })
+    .db()
+}
+
 /// The same, and begins the `-wal` anew: writers wait meanwhile, and this call
 /// waits for readers so long. The connection then has its `usual` patience again.
 pub(crate) fn truncate(

@@ -28,8 +28,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// After a checkpoint that readers prevented.
 const RETRY: Duration = Duration::from_millis(250);
 
+/// So many pages are moved into the file beside who writes on.
+const BESIDE: i64 = 1000;
+
 /// A `-wal` of this many bytes is begun anew, whoever writes or reads.
-const LARGE: u64 = 64 << 20;
+const LARGE: u64 = 128 << 20;
 /// How long readers may make writers wait for that, and how seldom they may
 /// when they do not let it happen.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);
@@ -152,6 +155,19 @@ fn data_version(conn: &Connection) -> Option<i64> {
         .ok()
 }
 
+/// Checkpoints beside writers, if they have written much.
+fn beside_writers(conn: &Connection) {
+    let done = checkpoint::backlog(conn).and_then(|pages| {
+        if pages >= BESIDE {
+            checkpoint::passive(conn)?;
+        }
+        Ok(())
+    });
+    if let Err(error) = done {
+        tracing::debug!(%error, "writers checkpoint themselves");
+    }
+}
+
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -185,6 +201,9 @@ impl Shared {
             if before != pulse {
                 if before.commits != commits && commits > 1 {
                     keeper.wake();
+                }
+                if let Some(conn) = &conn {
+                    beside_writers(conn);
                 }
                 continue;
             }

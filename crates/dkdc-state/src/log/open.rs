@@ -27,7 +27,7 @@ const SQLITE_MIN: i32 = 3_051_003;
 pub(super) const CACHE_KIB: i64 = 64 << 10;
 /// A commit that finds so much in the log moves it into the file: 16 MiB, since
 /// the pages of heads are written again and again, and each time counts once.
-const CHECKPOINT_PAGES: i64 = 4000;
+const CHECKPOINT_PAGES: i64 = 16_000;
 
 /// The real path of the file, which need not exist yet.
 pub(crate) fn resolve(path: &Path, config: &Config) -> Result<PathBuf> {

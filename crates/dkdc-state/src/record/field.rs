@@ -16,7 +16,7 @@ use crate::schema::{ColumnType, ListItem, sql};
     message = "`{Self}` cannot be a field of a record",
     note = "#[record(json)] keeps any serde type as JSON"
 )]
-pub trait Field: Sized {
+pub trait Field: Sized + Sync {
     /// The type of the column that holds it.
     const TYPE: ColumnType;
     /// False when the column may be NULL, as for an `Option`.

@@ -135,9 +135,10 @@ fn one_that_is_refused_ends_the_writing_of_all() {
 fn one_with_a_value_too_few_or_too_many_is_refused() {
     let place = Place::new();
     let (state, table) = open(&place);
-    let wrong: [&(dyn Fn() -> Vec<Value> + Sync); 3] = [&Vec::new, &|| vec![Value::Int(1)], &|| {
-        vec![Value::Int(1), Value::Int(2), Value::Int(3)]
-    }];
+    let wrong: [&(dyn Fn() -> Vec<Value> + Sync); 3] =
+        [&Vec::new, &|| vec![Value::Int(1)], &|| {
+            vec![Value::Int(1), Value::Int(2), Value::Int(3)]
+        }];
     for values in wrong {
         let id = "x".to_owned();
         let record = Awkward { id, values };

@@ -21,7 +21,11 @@ enum Before {
 type Plan = (Before, bool, bool, bool);
 
 fn plan() -> impl Strategy<Value = Vec<Plan>> {
-    let before = prop_oneof![Just(Before::Never), Just(Before::There), Just(Before::Deleted)];
+    let before = prop_oneof![
+        Just(Before::Never),
+        Just(Before::There),
+        Just(Before::Deleted)
+    ];
     let one = (before, any::<bool>(), any::<bool>(), any::<bool>());
     proptest::collection::vec(one, 100..400)
 }
@@ -59,7 +63,9 @@ fn batch(plans: &[Plan]) -> Vec<Row> {
         }
         if *rest {
             let json = Value::Json(serde_json::json!({"n": n}));
-            row = row.with("b", i64::try_from(n).expect("few")).with("c", json);
+            row = row
+                .with("b", i64::try_from(n).expect("few"))
+                .with("c", json);
         }
         if *again {
             rows.push(row.clone());

@@ -25,8 +25,9 @@ const OWN: usize = 32;
 /// Fewer than these are not worth a thread.
 const MANY: usize = 96;
 
-static ONE_CORE: LazyLock<bool> =
-    LazyLock::new(|| thread::available_parallelism().is_ok_and(|cores| cores == NonZero::<usize>::MIN));
+static ONE_CORE: LazyLock<bool> = LazyLock::new(|| {
+    thread::available_parallelism().is_ok_and(|cores| cores == NonZero::<usize>::MIN)
+});
 
 /// Makes so many writes and gives them to `take` in their order, up to the first
 /// error.
@@ -90,7 +91,8 @@ fn make_one<'r>(
     let mut write = make(&meta.schema, at)?;
     let columns = &meta.schema.columns;
     let mut leaf = None;
-    if let Action::Put(existing @ (Existing::Refused | Existing::Either), values) = &mut write.action
+    if let Action::Put(existing @ (Existing::Refused | Existing::Either), values) =
+        &mut write.action
     {
         if *existing == Existing::Refused {
             values.resize_with(columns.len(), || None);
