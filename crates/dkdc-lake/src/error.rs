@@ -49,7 +49,8 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
-    /// The content could not be read to its end; nothing was written.
+    /// The content could not be read to its end, on its way in or out; nothing was
+    /// written.
     #[error("the content of {name} could not be read: {source}")]
     Content {
         /// The file.
@@ -91,10 +92,28 @@ impl Error {
             Error::Disk { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 ErrorKind::NotFound
             }
-            Error::Content { .. } | Error::Disk { .. } | Error::NoRandomness(_) => {
-                ErrorKind::Failure
-            }
-            Error::State(error) => error.kind(),
+            Error::Disk { .. } | Error::NoRandomness(_) => ErrorKind::Failure,
+            Error::Content { .. } | Error::State(_) => self
+                .of_state()
+                .map_or(ErrorKind::Failure, dkdc_state::Error::kind),
+        }
+    }
+
+    /// What the state reported, be it while content was read.
+    ///
+    /// ```
+    /// use dkdc_lake::{Error, FileName};
+    /// let source = std::io::Error::other("the reader's own");
+    /// let error = Error::Content { name: FileName::new("test.txt"), source };
+    /// assert!(error.of_state().is_none());
+    /// ```
+    #[must_use]
+    pub fn of_state(&self) -> Option<&dkdc_state::Error> {
+        match self {
+            Error::State(error) => Some(error),
+            // A reader of content can only give errors of the system.
+            Error::Content { source, .. } => source.get_ref()?.downcast_ref(),
+            _ => None,
         }
     }
 

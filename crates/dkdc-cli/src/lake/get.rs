@@ -11,7 +11,7 @@ use dkdc_lake::{File, Lake};
 
 use super::{Name, find};
 use crate::cli::AsOf;
-use crate::exit::{Code, Failure, Result};
+use crate::exit::{Failure, Result};
 use crate::file::NewFile;
 use crate::output::{Output, say};
 
@@ -89,9 +89,9 @@ fn copy(
             Ok([]) => return Ok(()),
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                let message = format!("the content of {}: {error}", file.filename);
-                return Err(Failure::new(Code::Failure, message));
+            Err(source) => {
+                let name = file.name();
+                return Err(dkdc_lake::Error::Content { name, source }.into());
             }
         };
         if only_text && !is_text(bytes) {

@@ -6,6 +6,7 @@ mod a_put_changes_what_it_names;
 mod an_update_is_the_whole_file;
 mod content_comes_back_as_it_was;
 mod content_takes_what_it_must;
+mod damage_is_told_for_what_it_is;
 mod deleted_files_come_back;
 mod errors_name_the_file;
 #[cfg(unix)]
