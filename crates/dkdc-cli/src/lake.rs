@@ -164,6 +164,9 @@ pub(crate) struct Put {
     labels: Vec<String>,
 }
 
+    /// Only if this is still the file's version, by its idx
+    #[arg(long, value_name = "IDX", value_parser = parse_idx)]
+    if_version: Option<Idx>,
 pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Result<()> {
     match command {
         Command::Put(put) => put.run(stores, output),
@@ -420,6 +423,9 @@ fn name_on_disk(path: &Path) -> Result<String> {
     let name = path.file_name().ok_or_else(|| refuse("names no file"))?;
     let name = name.to_str();
     name.map(str::to_owned)
+        if let Some(version) = self.if_version {
+            edit = edit.expecting(version);
+        }
         .ok_or_else(|| refuse("the name is not UTF-8: give it one with --name"))
 }
 

@@ -27,12 +27,24 @@ pub enum Error {
         name: FileName,
     },
     /// No file of this name has or had this version.
-    #[error("File {} has no version {} that can be restored", name, idx.shown())]
+    #[error("File {} has no version {}", name, idx.shown())]
     NoSuchVersion {
         /// The name.
         name: FileName,
         /// The version asked for.
         idx: Idx,
+    },
+    /// The file's current version is not the one expected.
+    #[error("File {name} is at {}, not at version {}: somebody wrote since",
+        actual.map_or("no version".to_owned(), |idx| format!("version {}", idx.shown())),
+        expected.shown())]
+    Conflict {
+        /// The name.
+        name: FileName,
+        /// The version that the caller had read.
+        expected: Idx,
+        /// The current version; none when the file is deleted.
+        actual: Option<Idx>,
     },
     /// A name without a filename, such as a path that ends in a slash.
     #[error("{given:?} names no file: the filename is empty")]
@@ -88,6 +100,7 @@ impl Error {
         match self {
             Error::NotFound { .. } | Error::NoSuchVersion { .. } => ErrorKind::NotFound,
             Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+            Error::Conflict { .. } => ErrorKind::Conflict,
             Error::NoFilename { .. } | Error::InvalidName { .. } => ErrorKind::Input,
             Error::Disk { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 ErrorKind::NotFound
@@ -114,6 +127,20 @@ impl Error {
             // A reader of content can only give errors of the system.
             Error::Content { source, .. } => source.get_ref()?.downcast_ref(),
             _ => None,
+        }
+    }
+
+    /// A conflict is this file's.
+    pub(crate) fn of_file(self, name: &FileName) -> Error {
+        match self {
+            Error::State(dkdc_state::Error::Conflict {
+                expected, actual, ..
+            }) => Error::Conflict {
+                name: name.clone(),
+                expected,
+                actual,
+            },
+            other => other,
         }
     }
 

@@ -160,17 +160,25 @@ impl Lake {
     ///
     /// # Errors
     /// [`Error::InvalidName`] for a new file whose name has no plain form;
-    /// [`Error::Content`] when reading fails.
+    /// [`Error::Content`] when reading fails; [`Error::Conflict`] when the edit
+    /// [expects](Edit::expecting) a version that is not the current one any more;
+    /// [`Error::NotFound`] and [`Error::NoSuchVersion`] when it never was.
     pub fn put(&self, name: &FileName, edit: &Edit, content: impl Read) -> Result<Put> {
         // Before the content, which may be long.
-        if !self.contains_file(name)? {
-            name.plain()?;
+        let current = self.find(name)?;
+        match (&current, edit.expected) {
+            (None, None) => drop(name.plain()?),
+            // Deleted since, or never there.
+            (None, Some(expected)) => drop(self.version(name, expected)?),
+            _ => {}
         }
         let Taken { content, kind } = Content::take(&self.state, name, content)?;
         self.state.transaction(|tx| {
             let files = tx.table::<File>()?;
             let content = content.put(tx)?;
-            let (version, record) = match read::find(&files, name)? {
+            let current = read::find(&files, name)?;
+            edit.check(name, current.as_ref())?;
+            let (version, record) = match current {
                 Some(current) => {
                     let record = edit.over(&current, content);
                     if record == current.record {
@@ -225,6 +233,7 @@ impl Lake {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there never was such a file,
+        edit.check(name, current.as_ref())?;
     /// [`Error::NoSuchVersion`] when it has no such version,
     /// [`Error::AlreadyExists`] when the version had another name, and another
     /// file has that now.

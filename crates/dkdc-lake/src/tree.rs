@@ -254,6 +254,18 @@ impl Lake {
     /// ```
     /// use dkdc_lake::{Edit, FileName, Lake};
     /// # let folder = tempfile::tempdir()?;
+    /// ```
+    /// use dkdc_lake::{Edit, Lake};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// for name in ["a/1.tmp", "a/2.tmp", "a/3.txt"] {
+    ///     lake.put(&name.parse()?, &Edit::new(), &b"x"[..])?;
+    /// }
+    /// lake.delete_all(&lake.glob("a/*.tmp", None)?)?;
+    /// assert_eq!(lake.list(None, None)?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # let lake = Lake::open(folder.path().join("data.db"))?;
     /// let (old, new) = (FileName::new("a.txt"), FileName::new("b.txt").in_path("new"));
     /// lake.put(&old, &Edit::new(), &b"hello world"[..])?;
@@ -311,14 +323,15 @@ impl Lake {
     /// they were read; their histories stay.
     ///
     /// # Errors
-    /// The state's errors: a conflict when one has changed.
+    /// [`Error::Conflict`] when one has changed or is deleted.
     pub fn delete_all(&self, files: &[Versioned<File>]) -> Result<Vec<Version>> {
         self.state().transaction(|tx| {
             let table = tx.table::<File>()?;
-            let deleted = files
-                .iter()
-                .map(|file| table.delete_if(&file.id, file.idx()));
-            Ok(deleted.collect::<dkdc_state::Result<_>>()?)
+            let deleted = files.iter().map(|file| {
+                let deleted = table.delete_if(&file.id, file.idx());
+                deleted.map_err(|error| Error::State(error).of_file(&file.name()))
+            });
+            deleted.collect()
         })
     }
 

@@ -3,6 +3,7 @@
 mod a_files_kind_is_told;
 mod a_name_is_user_path_and_filename;
 mod a_put_changes_what_it_names;
+mod a_version_may_be_expected;
 mod an_update_is_the_whole_file;
 mod content_comes_back_as_it_was;
 mod content_takes_what_it_must;
