@@ -43,6 +43,7 @@ mod id;
 mod kind;
 mod lake;
 mod name;
+mod pattern;
 mod put;
 mod read;
 mod then;
@@ -59,9 +60,8 @@ pub use id::uuid;
 pub use kind::kind_of;
 pub use lake::Lake;
 pub use name::{FileName, filetype_of};
+pub use pattern::{Pattern, is_pattern, matching};
 pub use put::{Edit, Put};
 pub use then::LakeAt;
-pub use tree::{
-    AddOptions, CheckoutOptions, Difference, Done, Side, Tree, TreeReport, is_pattern, matching,
-};
+pub use tree::{AddOptions, CheckoutOptions, Difference, Done, Gauge, Side, Tree, TreeReport};
 pub use versions::{FileVersion, FileVersions};

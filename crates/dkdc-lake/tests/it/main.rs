@@ -17,6 +17,7 @@ mod lists_are_newest_first;
 mod nothing_outside_the_target_is_written;
 mod one_file_holds_everything;
 mod original_files_open;
+mod patterns_mean_files;
 mod the_past_can_be_read;
 mod the_posts_story;
 mod unchanged_files_cost_a_stat;
