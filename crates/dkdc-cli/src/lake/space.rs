@@ -13,9 +13,11 @@ use crate::store::Stores;
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// What the files of a path take, now and with all their versions
-    #[command(after_help = "Example:\n  dkdc lake du\n  dkdc lake du reports --json")]
+    #[command(
+        after_help = "Example:\n  dkdc lake du\n  dkdc lake du reports --json\n  dkdc lake du '**/*.csv'"
+    )]
     Du {
-        /// A path of the lake, or a file [default: everything]
+        /// A path of the lake, a file, or a pattern [default: everything]
         path: Option<String>,
         /// Only this user's
         #[arg(long)]
@@ -41,7 +43,7 @@ pub(crate) fn run(command: &Command, stores: &Stores, output: &mut Output) -> Re
 }
 
 fn du(lake: &Lake, path: Option<&str>, user: Option<&str>, output: &mut Output) -> Result<()> {
-    let place = Place::new(path, user);
+    let place = Place::new(lake, path, user)?;
     let files = place::files(lake, None, user, path)?;
     let current: Vec<BlobRef> = files.iter().map(|file| file.data).collect();
     let ids: std::collections::HashSet<&str> = files.iter().map(|file| file.id.as_str()).collect();
