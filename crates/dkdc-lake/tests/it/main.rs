@@ -21,6 +21,7 @@ mod patterns_mean_files;
 mod the_past_can_be_read;
 mod the_posts_story;
 mod unchanged_files_cost_a_stat;
+mod what_is_left_out_stays_out;
 mod writers_do_not_race;
 
 use dkdc_lake::{Edit, File, FileName, Lake, Versioned};
