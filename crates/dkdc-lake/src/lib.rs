@@ -37,6 +37,8 @@
 //! `dkdc-state` can do, SQL included.
 
 mod content;
+mod current;
+mod entries;
 mod error;
 mod file;
 mod id;
@@ -54,6 +56,7 @@ pub use dkdc_state::{
     BlobReader, BlobRef, ErrorKind, Idx, Moment, Op, State, Table, Version, Versioned,
 };
 
+pub use entries::Entries;
 pub use error::{Error, Result};
 pub use file::{File, NewFile};
 pub use id::uuid;

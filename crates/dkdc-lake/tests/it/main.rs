@@ -9,6 +9,7 @@ mod content_comes_back_as_it_was;
 mod content_takes_what_it_must;
 mod damage_is_told_for_what_it_is;
 mod deleted_files_come_back;
+mod entries_are_of_one_moment;
 mod errors_name_the_file;
 #[cfg(unix)]
 mod folders_go_in_and_out;
