@@ -8,6 +8,7 @@ use super::open;
 use super::place::{self, Place};
 use crate::exit::{Code, Failure, Result};
 use crate::output::{Cell, Column, Format, Output, Sheet, say};
+use crate::records::in_shell;
 use crate::store::Stores;
 
 #[derive(Subcommand, Debug)]
@@ -105,6 +106,20 @@ fn gc(lake: &Lake, dry_run: bool, output: &mut Output) -> Result<()> {
     };
     if dry_run && output.format() == Format::Table {
         say("nothing was removed: this is what would be");
+    }
+    // As an adopted store keeps them.
+    let free = if dry_run {
+        0
+    } else {
+        lake.state().status()?.free_bytes
+    };
+    if free > 0 {
+        let store = in_shell(&lake.state().path().display().to_string());
+        say(&format!(
+            "{} of the store hold nothing, and are for later writes; dkdc --db {store} vacuum \
+             gives them back",
+            indicatif::BinaryBytes(free)
+        ));
     }
     let columns = ["pieces", "bytes", "stored"].map(|name| Column::new(name, "int64"));
     let row = vec![

@@ -287,6 +287,27 @@ fn what_files_take_is_told_exactly() {
     );
 }
 
+/// The failure to prevent: somebody collects, and wonders why the file is as large as
+/// before.
+#[test]
+fn space_that_a_store_keeps_is_told() {
+    let original = include_bytes!("../../../dkdc-lake/tests/fixtures/original.sqlite");
+    let rows: String = (0..5000).map(|n| format!("{n},row {n}\n")).collect();
+    for (file, is_adopted) in [(&original[..], true), (&[][..], false)] {
+        let shell = Shell::new().with("DKDC_DB", "data.db");
+        shell.write("data.db", file);
+        shell.dkdc_reading("x", &["lake", "put", "-", "--name", "a"]);
+        shell.write("rows.csv", format!("id,name\n{rows}"));
+        shell.ok(&["import", "t", "rows.csv"]);
+        shell.ok(&["clear", "t", "--force"]);
+        let said = shell.dkdc(&["lake", "gc"]).err;
+        assert_eq!(said.contains("for later writes"), is_adopted, "{said}");
+        assert_eq!(said.contains("data.db vacuum"), is_adopted, "{said}");
+        shell.ok(&["vacuum"]);
+        assert_eq!(shell.dkdc(&["lake", "gc"]).err, "");
+    }
+}
+
 /// A bar is for people who look at it: a script's log has none.
 #[test]
 fn progress_is_shown_on_a_terminal_only() {
