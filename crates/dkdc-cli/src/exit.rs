@@ -196,7 +196,14 @@ impl From<dkdc_lake::Error> for Failure {
         match (file, error) {
             (Some(file), _) => Failure::new(Code::AlreadyExists, not_a_folder(&file)),
             (None, dkdc_lake::Error::State(error)) => error.into(),
-            (None, error) => Failure::of(error.kind(), &error),
+            (None, error) => match error.of_state() {
+                // With the name of the file.
+                Some(dkdc_state::Error::Damaged { path, .. }) => Failure::Damaged {
+                    path: path.clone(),
+                    message: error.to_string(),
+                },
+                _ => Failure::of(error.kind(), &error),
+            },
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::cli::{AsOf, parse_idx};
 use crate::exit::{Code, Failure, Result};
 use crate::file::is_same;
 use crate::output::{Format, Output, Rows, Sheet, counted, say};
+use crate::progress::Bytes;
 use crate::records::{self, Restore, say_deleted};
 use crate::store::Stores;
 
@@ -61,14 +62,15 @@ pub(crate) enum Command {
         #[arg(short, long)]
         recursive: bool,
     },
-    /// Give a file another name, or a path with -r; the history comes along
+    /// Give a file another name, or a path with -r; the history comes along. What a
+    /// pattern matches goes to another path
     #[command(
-        after_help = "Example:\n  dkdc lake mv june.csv reports/2026/june.csv\n  dkdc lake mv -r reports/2026 archive/2026"
+        after_help = "Example:\n  dkdc lake mv june.csv reports/2026/june.csv\n  dkdc lake mv -r reports/2026 archive/2026\n  dkdc lake mv 'reports/*.csv' archive"
     )]
     Mv {
-        /// What it is called
+        /// What it is called, or a pattern
         from: String,
-        /// What it shall be called
+        /// What it shall be called; of what a pattern matches, the path
         to: String,
         /// Whose file it is; without this, a file of no user
         #[arg(long)]
@@ -162,6 +164,9 @@ pub(crate) struct Put {
     /// A label; may be given again
     #[arg(long = "label", value_name = "LABEL")]
     labels: Vec<String>,
+    /// Only if this is still the file's version, by its idx
+    #[arg(long, value_name = "IDX", value_parser = parse_idx)]
+    if_version: Option<Idx>,
 }
 
 pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Result<()> {
@@ -179,7 +184,7 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
             to,
             user,
             recursive,
-        } => mv(stores, Name { name: from, user }, &to, recursive, output),
+        } => mv(stores, &Name { name: from, user }, &to, recursive, output),
         Command::Tree(command) => tree::run(command, stores, output),
         Command::Compare(command) => compare::run(command, stores, output),
         Command::Space(command) => space::run(&command, stores, output),
@@ -250,9 +255,11 @@ fn rm(stores: &Stores, name: &Name, recursive: bool, output: &mut Output) -> Res
     output.report([("files", count.into())])
 }
 
-fn mv(stores: &Stores, from: Name, to: &str, recursive: bool, output: &mut Output) -> Result<()> {
-    let lake = having(stores, &from)?;
-    if recursive {
+fn mv(stores: &Stores, from: &Name, to: &str, recursive: bool, output: &mut Output) -> Result<()> {
+    let lake = having(stores, from)?;
+    // A name may look like a pattern: a file that has it is meant.
+    let many = recursive || (is_pattern(&from.name) && !lake.contains_file(&from.parsed()?)?);
+    if many {
         let moved = lake.rename_path(&from.name, to, from.user.as_deref())?;
         say(&format!("{} moved", counted(moved, "file")));
         return output.report([("files", moved.into())]);
@@ -327,6 +334,8 @@ struct Opened {
     name: FileName,
     edit: Edit,
     content: Box<dyn Read>,
+    /// Its size in bytes, if that is known.
+    size: Option<u64>,
 }
 
 impl Put {
@@ -344,7 +353,8 @@ impl Put {
             );
             return Err(Failure::usage(message));
         }
-        let put = lake.put(&opened.name, &opened.edit, opened.content)?;
+        let content = Bytes::of("reading", opened.size).reading(opened.content);
+        let put = lake.put(&opened.name, &opened.edit, content)?;
         if !put.written {
             say("the file was like that already: no new version");
         }
@@ -365,6 +375,7 @@ impl Put {
                 name,
                 edit,
                 content,
+                size: None,
             });
         }
         let failed = |error: io::Error| Failure::file(&self.file, &error);
@@ -382,6 +393,7 @@ impl Put {
             name,
             edit: edit.mode(mode(&meta)).mtime(mtime),
             content: Box::new(content),
+            size: Some(meta.len()).filter(|_| meta.is_file()),
         })
     }
 
@@ -410,6 +422,9 @@ impl Put {
         }
         if !self.labels.is_empty() {
             edit = edit.labels(self.labels.clone());
+        }
+        if let Some(version) = self.if_version {
+            edit = edit.expecting(version);
         }
         edit
     }

@@ -27,12 +27,24 @@ pub enum Error {
         name: FileName,
     },
     /// No file of this name has or had this version.
-    #[error("File {} has no version {} that can be restored", name, idx.shown())]
+    #[error("File {} has no version {}", name, idx.shown())]
     NoSuchVersion {
         /// The name.
         name: FileName,
         /// The version asked for.
         idx: Idx,
+    },
+    /// The file's current version is not the one expected.
+    #[error("File {name} is at {}, not at version {}: somebody wrote since",
+        actual.map_or("no version".to_owned(), |idx| format!("version {}", idx.shown())),
+        expected.shown())]
+    Conflict {
+        /// The name.
+        name: FileName,
+        /// The version that the caller had read.
+        expected: Idx,
+        /// The current version; none when the file is deleted.
+        actual: Option<Idx>,
     },
     /// A name without a filename, such as a path that ends in a slash.
     #[error("{given:?} names no file: the filename is empty")]
@@ -49,7 +61,8 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
-    /// The content could not be read to its end; nothing was written.
+    /// The content could not be read to its end, on its way in or out; nothing was
+    /// written.
     #[error("the content of {name} could not be read: {source}")]
     Content {
         /// The file.
@@ -87,14 +100,47 @@ impl Error {
         match self {
             Error::NotFound { .. } | Error::NoSuchVersion { .. } => ErrorKind::NotFound,
             Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+            Error::Conflict { .. } => ErrorKind::Conflict,
             Error::NoFilename { .. } | Error::InvalidName { .. } => ErrorKind::Input,
             Error::Disk { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 ErrorKind::NotFound
             }
-            Error::Content { .. } | Error::Disk { .. } | Error::NoRandomness(_) => {
-                ErrorKind::Failure
-            }
-            Error::State(error) => error.kind(),
+            Error::Disk { .. } | Error::NoRandomness(_) => ErrorKind::Failure,
+            Error::Content { .. } | Error::State(_) => self
+                .of_state()
+                .map_or(ErrorKind::Failure, dkdc_state::Error::kind),
+        }
+    }
+
+    /// What the state reported, be it while content was read.
+    ///
+    /// ```
+    /// use dkdc_lake::{Error, FileName};
+    /// let source = std::io::Error::other("the reader's own");
+    /// let error = Error::Content { name: FileName::new("test.txt"), source };
+    /// assert!(error.of_state().is_none());
+    /// ```
+    #[must_use]
+    pub fn of_state(&self) -> Option<&dkdc_state::Error> {
+        match self {
+            Error::State(error) => Some(error),
+            // A reader of content can only give errors of the system.
+            Error::Content { source, .. } => source.get_ref()?.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// A conflict is this file's.
+    pub(crate) fn of_file(self, name: &FileName) -> Error {
+        match self {
+            Error::State(dkdc_state::Error::Conflict {
+                expected, actual, ..
+            }) => Error::Conflict {
+                name: name.clone(),
+                expected,
+                actual,
+            },
+            other => other,
         }
     }
 

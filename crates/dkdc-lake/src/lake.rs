@@ -1,9 +1,9 @@
-//! The lake: every write, and every read of what is current.
+//! The lake: opening it, and every write.
 
 use std::io::Read;
 use std::path::Path;
 
-use dkdc_state::{BlobReader, Idx, Moment, State, Table, TxTable, Version, Versioned};
+use dkdc_state::{Idx, State, Table, TxTable, Version, Versioned};
 
 use crate::content::{Content, Taken};
 use crate::error::{Error, Result};
@@ -12,7 +12,6 @@ use crate::id::uuid;
 use crate::name::FileName;
 use crate::put::{Edit, Put};
 use crate::read::{self, not_found};
-use crate::then::LakeAt;
 
 /// A lake of files in a store. Cloning it is cheap; clones share the store.
 ///
@@ -28,6 +27,15 @@ pub struct Lake {
 impl Lake {
     /// Opens the lake in the store at `path`; a store that is not there yet is
     /// made, its folder is not.
+    ///
+    /// ```
+    /// use dkdc_lake::Lake;
+    /// # let folder = tempfile::tempdir()?;
+    /// let lake = Lake::open(folder.path().join("data.db"))?;
+    /// assert!(lake.list(None, None)?.is_empty());
+    /// assert!(Lake::open(folder.path().join("no such folder/data.db")).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The state's errors: a file that is no store, a folder without write
@@ -79,12 +87,33 @@ impl Lake {
     }
 
     /// The store.
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let file = lake.put(&FileName::new("test.txt"), &Edit::new(), &b"hello"[..])?.file;
+    /// assert_eq!(lake.state().blob_usage(&[file.data])?.logical, 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
     }
 
     /// The table `lake`, for what this handle has no words for.
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake};
+    /// use dkdc_state::Select;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// lake.put(&FileName::new("a.txt"), &Edit::new().status("draft"), &b"a"[..])?;
+    /// lake.put(&FileName::new("b.txt"), &Edit::new(), &b"b"[..])?;
+    /// let drafts = lake.table().list(&Select::new().eq("status", "draft"))?;
+    /// assert_eq!(drafts.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn table(&self) -> &Table<File> {
         &self.table
@@ -92,6 +121,21 @@ impl Lake {
 
     /// Appends a file that is not there yet, under a new [`uuid`](fn@uuid) and
     /// its [plain](FileName::plain) name. Reads `content` to its end.
+    ///
+    /// ```
+    /// use dkdc_lake::{ErrorKind, FileName, Lake, NewFile};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name = FileName::new("test.txt").of_user("ann");
+    /// let file = NewFile {
+    ///     labels: Some(vec!["red, green".to_owned()]),
+    ///     ..NewFile::new(name)
+    /// };
+    /// assert_eq!(lake.append_file(file.clone(), &b"hello world"[..])?.size, 11);
+    /// let again = lake.append_file(file, &b"hello world"[..]);
+    /// assert_eq!(again.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidName`] for a name that has no plain form;
@@ -123,6 +167,21 @@ impl Lake {
 
     /// Replaces a whole file, content and all: what is `None` becomes NULL. The
     /// id stays. To change just some of it, [`put`](Lake::put).
+    ///
+    /// ```
+    /// use dkdc_lake::{FileName, Lake, NewFile};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name = FileName::new("test.txt");
+    /// let file = NewFile {
+    ///     status: Some("draft".to_owned()),
+    ///     ..NewFile::new(name.clone())
+    /// };
+    /// let first = lake.append_file(file, &b"hello world"[..])?;
+    /// let second = lake.update_file(NewFile::new(name), &b"hello world!"[..])?;
+    /// assert_eq!((second.id.as_str(), second.status.as_deref()), (first.id.as_str(), None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] when no current file has the name;
@@ -160,17 +219,26 @@ impl Lake {
     ///
     /// # Errors
     /// [`Error::InvalidName`] for a new file whose name has no plain form;
-    /// [`Error::Content`] when reading fails.
+    /// [`Error::Content`] when reading fails; [`Error::Conflict`] when the edit
+    /// [expects](Edit::expecting) a version that is not the current one any more;
+    /// [`Error::NotFound`] and [`Error::NoSuchVersion`] when it never was.
     pub fn put(&self, name: &FileName, edit: &Edit, content: impl Read) -> Result<Put> {
         // Before the content, which may be long.
-        if !self.contains_file(name)? {
-            name.plain()?;
+        let current = self.find(name)?;
+        match (&current, edit.expected) {
+            (None, None) => drop(name.plain()?),
+            // Deleted since, or never there.
+            (None, Some(expected)) => drop(self.version(name, expected)?),
+            _ => {}
         }
+        edit.check(name, current.as_ref())?;
         let Taken { content, kind } = Content::take(&self.state, name, content)?;
         self.state.transaction(|tx| {
             let files = tx.table::<File>()?;
             let content = content.put(tx)?;
-            let (version, record) = match read::find(&files, name)? {
+            let current = read::find(&files, name)?;
+            edit.check(name, current.as_ref())?;
+            let (version, record) = match current {
                 Some(current) => {
                     let record = edit.over(&current, content);
                     if record == current.record {
@@ -195,6 +263,18 @@ impl Lake {
     }
 
     /// Deletes a file; its history and its content stay.
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name = FileName::new("test.txt");
+    /// lake.put(&name, &Edit::new(), &b"hello world"[..])?;
+    /// lake.delete(&name)?;
+    /// assert!(!lake.contains_file(&name)?);
+    /// assert_eq!(lake.history(&name)?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] when no current file has the name.
@@ -270,146 +350,6 @@ impl Lake {
             name: name.clone(),
             idx,
         })
-    }
-
-    /// The current version of a file.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when no current file has the name.
-    pub fn get(&self, name: &FileName) -> Result<Versioned<File>> {
-        read::get(&self.table, name)
-    }
-
-    /// The current version of a file, if there is one.
-    ///
-    /// # Errors
-    /// The state's errors.
-    pub fn find(&self, name: &FileName) -> Result<Option<Versioned<File>>> {
-        read::find(&self.table, name)
-    }
-
-    /// True when there is such a file now.
-    ///
-    /// # Errors
-    /// The state's errors.
-    pub fn contains_file(&self, name: &FileName) -> Result<bool> {
-        Ok(self.find(name)?.is_some())
-    }
-
-    /// True when a current file is in exactly this path: this user's, or
-    /// anyone's.
-    ///
-    /// # Errors
-    /// The state's errors.
-    pub fn contains_path(&self, path: &str, user: Option<&str>) -> Result<bool> {
-        read::contains_path(&self.table, path, user)
-    }
-
-    /// The current files, the newest version first: this user's, or everyone's;
-    /// in this path and below it, or wherever they are.
-    ///
-    /// ```
-    /// use dkdc_lake::{Edit, FileName, Lake};
-    /// # let folder = tempfile::tempdir()?;
-    /// # let lake = Lake::open(folder.path().join("data.db"))?;
-    /// for name in ["a/1.txt", "a/b/2.txt", "ab/3.txt"] {
-    ///     lake.put(&name.parse()?, &Edit::new(), &b"hello world"[..])?;
-    /// }
-    /// let names = lake.list(None, Some("a"))?.into_iter().map(|f| f.name().to_string());
-    /// assert_eq!(names.collect::<Vec<_>>(), ["a/b/2.txt", "a/1.txt"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The state's errors.
-    pub fn list(&self, user: Option<&str>, path: Option<&str>) -> Result<Vec<Versioned<File>>> {
-        read::list(&self.table, user, path)
-    }
-
-    /// Every version of the file that has this name, and of those deleted ones
-    /// that had it, oldest first; a delete holds no record.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when there never was such a file.
-    pub fn history(&self, name: &FileName) -> Result<Vec<Versioned<Option<File>>>> {
-        read::history(&self.table, name, &read::ids_of(&self.table, name)?)
-    }
-
-    /// The content of a file, to be read as a stream, from any place in it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when no current file has the name.
-    pub fn read(&self, name: &FileName) -> Result<BlobReader> {
-        self.read_file(&*self.get(name)?)
-    }
-
-    /// The content of a file, at once.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when no current file has the name;
-    /// [`Error::Content`] when the store fails while it is read.
-    pub fn read_to_vec(&self, name: &FileName) -> Result<Vec<u8>> {
-        self.read_file_to_vec(&*self.get(name)?)
-    }
-
-    /// The content of any version of a file, current or not.
-    ///
-    /// ```
-    /// use dkdc_lake::{Edit, FileName, Lake};
-    /// # let folder = tempfile::tempdir()?;
-    /// # let lake = Lake::open(folder.path().join("data.db"))?;
-    /// let name = FileName::new("test.txt");
-    /// lake.put(&name, &Edit::new(), &b"hello world"[..])?;
-    /// lake.put(&name, &Edit::new(), &b"hello world!"[..])?;
-    /// for version in lake.history(&name)? {
-    ///     if let Some(file) = &version.record {
-    ///         let text = std::io::read_to_string(lake.read_file(file)?)?;
-    ///         assert!(text.starts_with("hello world"));
-    ///     }
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`dkdc_state::Error::NoSuchBlob`] when the store has it no more.
-    pub fn read_file(&self, file: &File) -> Result<BlobReader> {
-        Ok(self.state.open_blob(&file.data)?)
-    }
-
-    /// The same, at once.
-    ///
-    /// # Errors
-    /// As [`read_file`](Lake::read_file); [`Error::Content`] when the store
-    /// fails while it is read.
-    pub fn read_file_to_vec(&self, file: &File) -> Result<Vec<u8>> {
-        let mut content = Vec::new();
-        let read = self.read_file(file)?.read_to_end(&mut content);
-        read.map_err(|source| Error::Content {
-            name: file.name(),
-            source,
-        })?;
-        Ok(content)
-    }
-
-    /// The lake as it was at a moment, for reading.
-    ///
-    /// ```
-    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
-    /// # let folder = tempfile::tempdir()?;
-    /// # let lake = Lake::open(folder.path().join("data.db"))?;
-    /// let name = FileName::new("test.txt");
-    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
-    /// lake.put(&name, &Edit::new(), &b"hello world!"[..])?;
-    /// let then = lake.at(Moment::Idx(first.idx()))?;
-    /// assert_eq!(then.read_to_vec(&name)?, b"hello world");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`dkdc_state::Error::OutsideHistory`] for a moment before the lake, or
-    /// after both now and the last version.
-    pub fn at(&self, when: Moment) -> Result<LakeAt> {
-        LakeAt::new(self.clone(), self.state.at(when)?)
     }
 }
 

@@ -37,12 +37,15 @@
 //! `dkdc-state` can do, SQL included.
 
 mod content;
+mod current;
+mod entries;
 mod error;
 mod file;
 mod id;
 mod kind;
 mod lake;
 mod name;
+mod pattern;
 mod put;
 mod read;
 mod then;
@@ -53,15 +56,15 @@ pub use dkdc_state::{
     BlobReader, BlobRef, ErrorKind, Idx, Moment, Op, State, Table, Version, Versioned,
 };
 
+pub use entries::Entries;
 pub use error::{Error, Result};
 pub use file::{File, NewFile};
 pub use id::uuid;
 pub use kind::kind_of;
 pub use lake::Lake;
 pub use name::{FileName, filetype_of};
+pub use pattern::{Pattern, is_pattern, matching};
 pub use put::{Edit, Put};
 pub use then::LakeAt;
-pub use tree::{
-    AddOptions, CheckoutOptions, Difference, Done, Side, Tree, TreeReport, is_pattern, matching,
-};
+pub use tree::{AddOptions, CheckoutOptions, Difference, Done, Gauge, Side, Tree, TreeReport};
 pub use versions::{FileVersion, FileVersions};

@@ -1,9 +1,11 @@
 //! What a put names and what it did.
 
-use dkdc_state::{BlobRef, Versioned};
+use dkdc_state::{BlobRef, Idx, Versioned};
 use jiff::Timestamp;
 
+use crate::error::{Error, Result};
 use crate::file::{File, NewFile, whole_microseconds};
+use crate::name::FileName;
 
 /// What a [`put`](crate::Lake::put) says about a file besides its content. What
 /// it does not name stays as it is, or is none in a new file.
@@ -28,6 +30,8 @@ pub struct Edit {
     labels: Option<Option<Vec<String>>>,
     mode: Option<Option<i64>>,
     mtime: Option<Option<Timestamp>>,
+    /// Which version is to be replaced.
+    pub(crate) expected: Option<Idx>,
 }
 
 impl Edit {
@@ -85,6 +89,38 @@ impl Edit {
     pub fn mtime(mut self, mtime: impl Into<Option<Timestamp>>) -> Edit {
         self.mtime = Some(mtime.into().map(whole_microseconds));
         self
+    }
+
+    /// Only if this is still the file's current version: compare and set.
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, ErrorKind, FileName, Lake};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name = FileName::new("test.txt");
+    /// let read = lake.put(&name, &Edit::new(), &b"one"[..])?.file;
+    /// lake.put(&name, &Edit::new(), &b"somebody else's"[..])?;
+    /// let late = lake.put(&name, &Edit::new().expecting(read.idx()), &b"two"[..]);
+    /// assert_eq!(late.unwrap_err().kind(), ErrorKind::Conflict);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn expecting(mut self, version: Idx) -> Edit {
+        self.expected = Some(version);
+        self
+    }
+
+    /// Refuses a current version that is not the one expected.
+    pub(crate) fn check(&self, name: &FileName, current: Option<&Versioned<File>>) -> Result<()> {
+        let actual = current.map(Versioned::idx);
+        match self.expected {
+            Some(expected) if actual != Some(expected) => Err(Error::Conflict {
+                name: name.clone(),
+                expected,
+                actual,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The file that this makes of `current` with this content.

@@ -31,12 +31,36 @@ impl LakeAt {
     }
 
     /// The newest version that this reads: what the moment resolved to.
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name: FileName = "a/test.txt".parse()?;
+    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
+    /// lake.put(&name, &Edit::new(), &b"hello world!"[..])?;
+    /// let then = lake.at(Moment::Idx(first.idx()))?;
+    /// assert_eq!(then.idx(), first.idx());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn idx(&self) -> Idx {
         self.snapshot.idx()
     }
 
     /// The whole snapshot, for other tables and for SQL at the same moment.
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name: FileName = "a/test.txt".parse()?;
+    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
+    /// lake.put(&name, &Edit::new(), &b"hello world!"[..])?;
+    /// let then = lake.at(Moment::Idx(first.idx()))?;
+    /// assert_eq!(then.snapshot().rows("lake")?.count()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
@@ -48,6 +72,18 @@ impl LakeAt {
 
     /// As [`Lake::get`].
     ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name: FileName = "a/test.txt".parse()?;
+    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
+    /// lake.put(&name, &Edit::new(), &b"hello world!"[..])?;
+    /// let then = lake.at(Moment::Idx(first.idx()))?;
+    /// assert_eq!(then.get(&name)?, first);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there was none then.
     pub fn get(&self, name: &FileName) -> Result<Versioned<File>> {
@@ -55,6 +91,19 @@ impl LakeAt {
     }
 
     /// As [`Lake::find`].
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name: FileName = "a/test.txt".parse()?;
+    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
+    /// lake.put(&name, &Edit::new(), &b"hello world!"[..])?;
+    /// let then = lake.at(Moment::Idx(first.idx()))?;
+    /// assert_eq!(then.find(&name)?, Some(first));
+    /// assert_eq!(then.find(&FileName::new("other.txt"))?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The state's errors.
@@ -64,6 +113,18 @@ impl LakeAt {
 
     /// As [`Lake::contains_file`].
     ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name: FileName = "a/test.txt".parse()?;
+    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
+    /// lake.delete(&name)?;
+    /// let then = lake.at(Moment::Idx(first.idx()))?;
+    /// assert!(then.contains_file(&name)? && !lake.contains_file(&name)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The state's errors.
     pub fn contains_file(&self, name: &FileName) -> Result<bool> {
@@ -71,6 +132,18 @@ impl LakeAt {
     }
 
     /// As [`Lake::contains_path`].
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name: FileName = "a/test.txt".parse()?;
+    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
+    /// lake.delete(&name)?;
+    /// let then = lake.at(Moment::Idx(first.idx()))?;
+    /// assert!(then.contains_path("a", None)? && !lake.contains_path("a", None)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The state's errors.
@@ -80,6 +153,19 @@ impl LakeAt {
 
     /// As [`Lake::list`].
     ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name: FileName = "a/test.txt".parse()?;
+    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
+    /// lake.delete(&name)?;
+    /// let then = lake.at(Moment::Idx(first.idx()))?;
+    /// assert_eq!(then.list(None, Some("a"))?, [first]);
+    /// assert!(lake.list(None, Some("a"))?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The state's errors.
     pub fn list(&self, user: Option<&str>, path: Option<&str>) -> Result<Vec<Versioned<File>>> {
@@ -87,6 +173,18 @@ impl LakeAt {
     }
 
     /// As [`Lake::history`], up to this moment.
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name: FileName = "a/test.txt".parse()?;
+    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
+    /// lake.put(&name, &Edit::new(), &b"hello world!"[..])?;
+    /// let then = lake.at(Moment::Idx(first.idx()))?;
+    /// assert_eq!((then.history(&name)?.len(), lake.history(&name)?.len()), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there was no such file
@@ -104,6 +202,18 @@ impl LakeAt {
 
     /// As [`Lake::read`].
     ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name: FileName = "a/test.txt".parse()?;
+    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
+    /// lake.put(&name, &Edit::new(), &b"hello world!"[..])?;
+    /// let then = lake.at(Moment::Idx(first.idx()))?;
+    /// assert_eq!(std::io::read_to_string(then.read(&name)?)?, "hello world");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there was none then.
     pub fn read(&self, name: &FileName) -> Result<BlobReader> {
@@ -111,6 +221,18 @@ impl LakeAt {
     }
 
     /// As [`Lake::read_to_vec`].
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, FileName, Lake, Moment};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// let name: FileName = "a/test.txt".parse()?;
+    /// let first = lake.put(&name, &Edit::new(), &b"hello world"[..])?.file;
+    /// lake.put(&name, &Edit::new(), &b"hello world!"[..])?;
+    /// let then = lake.at(Moment::Idx(first.idx()))?;
+    /// assert_eq!(then.read_to_vec(&name)?, b"hello world");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there was none then;

@@ -4,7 +4,9 @@ mod add;
 #[cfg(unix)]
 mod checkout;
 mod differ;
+mod gauge;
 mod known;
+mod options;
 mod stat;
 #[cfg(unix)]
 mod target;
@@ -12,138 +14,18 @@ mod walk;
 
 use std::path::PathBuf;
 
-use dkdc_state::{Moment, Version, Versioned};
+use dkdc_state::{Version, Versioned};
 
 pub use differ::{Difference, Side, Tree};
+pub use gauge::Gauge;
+pub use options::{AddOptions, CheckoutOptions};
 
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::lake::Lake;
 use crate::name::{FileName, plain_path};
+use crate::pattern::{Pattern, is_pattern, matching};
 use crate::read;
-
-/// What [`Lake::add`] takes of a folder, and where to.
-///
-/// ```
-/// use dkdc_lake::AddOptions;
-/// let options = AddOptions::new("reports").exclude("*.tmp").dry_run(true);
-/// # let _ = options;
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct AddOptions {
-    path: String,
-    user: Option<String>,
-    excludes: Vec<String>,
-    everything: bool,
-    dry_run: bool,
-    delete: bool,
-    reread: bool,
-}
-
-impl AddOptions {
-    /// Into this path of the lake; empty: into no path.
-    #[must_use]
-    pub fn new(path: impl Into<String>) -> AddOptions {
-        AddOptions {
-            path: path.into(),
-            ..AddOptions::default()
-        }
-    }
-
-    /// As this user's files; without this, as nobody's.
-    #[must_use]
-    pub fn user(mut self, user: Option<&str>) -> AddOptions {
-        self.user = user.map(str::to_owned);
-        self
-    }
-
-    /// Leaves out what a pattern as in `.gitignore` matches.
-    #[must_use]
-    pub fn exclude(mut self, pattern: impl Into<String>) -> AddOptions {
-        self.excludes.push(pattern.into());
-        self
-    }
-
-    /// Takes also what `.gitignore`, `.ignore` and `.dkdcignore` exclude, and
-    /// `.git`.
-    #[must_use]
-    pub fn everything(mut self, everything: bool) -> AddOptions {
-        self.everything = everything;
-        self
-    }
-
-    /// Only says what would be done.
-    #[must_use]
-    pub fn dry_run(mut self, dry_run: bool) -> AddOptions {
-        self.dry_run = dry_run;
-        self
-    }
-
-    /// Deletes from the path what is not in the folder any more; its history
-    /// stays.
-    #[must_use]
-    pub fn delete(mut self, delete: bool) -> AddOptions {
-        self.delete = delete;
-        self
-    }
-
-    /// Reads also files whose size and time are as the lake has them.
-    #[must_use]
-    pub fn reread(mut self, reread: bool) -> AddOptions {
-        self.reread = reread;
-        self
-    }
-}
-
-/// What [`Lake::checkout`] writes.
-#[derive(Clone, Debug, Default)]
-pub struct CheckoutOptions {
-    path: String,
-    user: Option<String>,
-    at: Option<Moment>,
-    replace: bool,
-    dry_run: bool,
-}
-
-impl CheckoutOptions {
-    /// What is in this path of the lake and below it, or the file of this name;
-    /// empty: everything.
-    #[must_use]
-    pub fn new(path: impl Into<String>) -> CheckoutOptions {
-        CheckoutOptions {
-            path: path.into(),
-            ..CheckoutOptions::default()
-        }
-    }
-
-    /// This user's files; without this, nobody's.
-    #[must_use]
-    pub fn user(mut self, user: Option<&str>) -> CheckoutOptions {
-        self.user = user.map(str::to_owned);
-        self
-    }
-
-    /// As of a moment.
-    #[must_use]
-    pub fn at(mut self, at: Option<Moment>) -> CheckoutOptions {
-        self.at = at;
-        self
-    }
-
-    /// Replaces files that are there and differ.
-    #[must_use]
-    pub fn replace(mut self, replace: bool) -> CheckoutOptions {
-        self.replace = replace;
-        self
-    }
-
-    /// Only says what would be done.
-    #[must_use]
-    pub fn dry_run(mut self, dry_run: bool) -> CheckoutOptions {
-        self.dry_run = dry_run;
-        self
-    }
-}
 
 /// What befell one file of a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,6 +130,48 @@ fn files_of(
     Ok(files)
 }
 
+/// The current files of one user that a word means.
+struct Chosen {
+    files: Vec<Versioned<File>>,
+    /// Below this they have their names: the path that was named, or is before the
+    /// file's name or in front of the pattern.
+    path: Option<String>,
+    pattern: Option<Pattern>,
+}
+
+/// Those in a path and below it, else the file of this name, else those that a
+/// pattern matches; perhaps none.
+fn chosen(source: &impl read::Source, user: Option<&str>, word: &str) -> Result<Chosen> {
+    let path = plain(word)?;
+    let files = files_of(source, user, path.as_deref())?;
+    let of_path = |files, path| Chosen {
+        files,
+        path,
+        pattern: None,
+    };
+    let Some(word) = path.as_deref().filter(|_| files.is_empty()) else {
+        return Ok(of_path(files, path));
+    };
+    let mut name = FileName::parse(word)?;
+    name.user = user.map(str::to_owned);
+    if let Some(file) = read::find(source, &name)? {
+        let path = file.path.clone();
+        return Ok(of_path(vec![file], path));
+    }
+    // A name may look like a pattern: a file that has it was meant.
+    if !is_pattern(word) {
+        return Ok(of_path(files, path));
+    }
+    let pattern = Pattern::new(word)?;
+    let mut files = files_of(source, user, pattern.path())?;
+    files.retain(|file| pattern.matches(&file.name().to_string()));
+    Ok(Chosen {
+        files,
+        path: pattern.path().map(str::to_owned),
+        pattern: Some(pattern),
+    })
+}
+
 impl Lake {
     /// Gives a file another name; its history comes along.
     ///
@@ -277,23 +201,43 @@ impl Lake {
         renamed.map_err(|error: Error| error.or_taken(to))
     }
 
-    /// Moves all files in a path and below it, all or none; their histories come
-    /// along.
+    /// Moves all files in a path and below it, or those that a [`Pattern`] matches,
+    /// to another path, all or none; their histories come along.
+    ///
+    /// ```
+    /// use dkdc_lake::{Edit, Lake};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// for name in ["a/1.csv", "a/b/2.csv", "a/3.txt"] {
+    ///     lake.put(&name.parse()?, &Edit::new(), &b"x"[..])?;
+    /// }
+    /// assert_eq!(lake.rename_path("a/*.csv", "tables", None)?, 1);
+    /// assert_eq!(lake.rename_path("a", "old", None)?, 2);
+    /// for name in ["tables/1.csv", "old/b/2.csv", "old/3.txt"] {
+    ///     assert!(lake.contains_file(&name.parse()?)?);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] when no file is there, [`Error::AlreadyExists`] when
     /// one has a name that another would get.
     pub fn rename_path(&self, from: &str, to: &str, user: Option<&str>) -> Result<u64> {
-        let (from, to) = (plain(from)?, plain(to)?);
-        let name = FileName::new(from.clone().unwrap_or_default());
+        let to = plain(to)?;
         let moved = self.state().transaction(|tx| {
             let files = tx.table::<File>()?;
-            let found = files_of(&files, user, from.as_deref())?;
-            if found.is_empty() {
-                return Err(read::not_found(&name));
+            let Chosen {
+                files: found,
+                path,
+                pattern,
+            } = chosen(&files, user, from)?;
+            // A file of this name is no path: `rename` moves it.
+            let is_file = pattern.is_none() && path != plain(from)?;
+            if found.is_empty() || is_file {
+                return Err(read::not_found(&FileName::new(from)));
             }
             for file in &found {
-                let rest = below(file, from.as_deref());
+                let rest = below(file, path.as_deref());
                 let joined = to
                     .as_ref()
                     .map_or(rest.clone(), |to| format!("{to}/{rest}"));
@@ -310,15 +254,28 @@ impl Lake {
     /// Deletes these files, all or none, unless somebody has changed one since
     /// they were read; their histories stay.
     ///
+    /// ```
+    /// use dkdc_lake::{Edit, Lake};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let lake = Lake::open(folder.path().join("data.db"))?;
+    /// for name in ["a/1.tmp", "a/2.tmp", "a/3.txt"] {
+    ///     lake.put(&name.parse()?, &Edit::new(), &b"x"[..])?;
+    /// }
+    /// lake.delete_all(&lake.glob("a/*.tmp", None)?)?;
+    /// assert_eq!(lake.list(None, None)?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// The state's errors: a conflict when one has changed.
+    /// [`Error::Conflict`] when one has changed or is deleted.
     pub fn delete_all(&self, files: &[Versioned<File>]) -> Result<Vec<Version>> {
         self.state().transaction(|tx| {
             let table = tx.table::<File>()?;
-            let deleted = files
-                .iter()
-                .map(|file| table.delete_if(&file.id, file.idx()));
-            Ok(deleted.collect::<dkdc_state::Result<_>>()?)
+            let deleted = files.iter().map(|file| {
+                let deleted = table.delete_if(&file.id, file.idx());
+                deleted.map_err(|error| Error::State(error).of_file(&file.name()))
+            });
+            deleted.collect()
         })
     }
 
@@ -342,29 +299,6 @@ impl Lake {
     pub fn glob(&self, pattern: &str, user: Option<&str>) -> Result<Vec<Versioned<File>>> {
         matching(self.list(user, None)?, pattern)
     }
-}
-
-/// Those files whose path and filename match a pattern: see [`Lake::glob`].
-///
-/// # Errors
-/// [`Error::InvalidName`] for a pattern that is none.
-pub fn matching(mut files: Vec<Versioned<File>>, pattern: &str) -> Result<Vec<Versioned<File>>> {
-    let glob = globset::GlobBuilder::new(pattern)
-        .literal_separator(true)
-        .build();
-    let glob = glob.map_err(|_| Error::InvalidName {
-        given: pattern.to_owned(),
-        why: "it is no pattern: a bracket or brace is not closed",
-    })?;
-    let matcher = glob.compile_matcher();
-    files.retain(|file| matcher.is_match(file.name().to_string()));
-    Ok(files)
-}
-
-/// True when a name is meant as a pattern.
-#[must_use]
-pub fn is_pattern(name: &str) -> bool {
-    name.contains(['*', '?', '[', '{'])
 }
 
 /// An error of a file on disk.

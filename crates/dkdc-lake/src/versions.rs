@@ -5,7 +5,6 @@ use dkdc_state::{ChangeKind, Changes, Idx, Record, Row, Value, Values, Version};
 use crate::error::Result;
 use crate::file::File;
 use crate::lake::Lake;
-use crate::read::is_below;
 
 /// One version of one file.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,12 +45,16 @@ impl Lake {
         Ok(FileVersions(self.state().changes(after)?))
     }
 
-    /// True when a file of exactly this user has or had this name, or one below it.
-    pub(crate) fn has_or_had(&self, path: &str, user: Option<&str>) -> Result<bool> {
+    /// True when a file of exactly this user has or had a name that is meant.
+    pub(crate) fn has_or_had(
+        &self,
+        user: Option<&str>,
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Result<bool> {
         for version in self.versions(Idx::ZERO)? {
             if let Some(file) = version?.file
                 && file.user_id.as_deref() == user
-                && is_below(&file.name().to_string(), path)
+                && is_meant(&file.name().to_string())
             {
                 return Ok(true);
             }

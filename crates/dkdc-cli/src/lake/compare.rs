@@ -5,8 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use dkdc_lake::{File, Lake, Moment, Side, Tree};
-use dkdc_state::{Idx, Op};
+use dkdc_lake::{File, FileName, Lake, Moment, Side, Tree};
+use dkdc_state::{Idx, Op, Versioned};
 
 use super::open;
 use super::place::Place;
@@ -18,15 +18,16 @@ use crate::store::Stores;
 pub(crate) enum Command {
     /// What differs between two times, or between a folder and the lake
     #[command(
-        after_help = "Example:\n  dkdc lake diff reports@yesterday reports\n  dkdc lake diff reports ./reports\n  dkdc lake diff a.txt@'1 hour ago' a.txt --text"
+        after_help = "Example:\n  dkdc lake diff reports@yesterday reports\n  dkdc lake diff reports ./reports\n  dkdc lake diff a.txt@'1 hour ago' a.txt --text\n  dkdc lake diff 'reports/*.csv@yesterday' reports"
     )]
     Diff(Diff),
     /// What happened to the files of a path, the newest first
     #[command(
-        after_help = "Example:\n  dkdc lake log reports\n  dkdc lake log reports/june.csv -n 5"
+        after_help = "Example:\n  dkdc lake log reports\n  dkdc lake log reports/june.csv -n 5\n  dkdc lake log 'reports/*.csv'"
     )]
     Log(Log),
-    /// A file as it is or was: NAME@VERSION, an idx or a time
+    /// A file as it is or was: NAME@VERSION, an idx or a time. A file whose name has
+    /// an @ in it is meant by that
     #[command(
         after_help = "Example:\n  dkdc lake show reports/june.csv\n  dkdc lake show reports/june.csv@yesterday"
     )]
@@ -41,8 +42,8 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct Diff {
-    /// A path of the lake or a file in it, perhaps with @ and a time or an idx; or
-    /// a folder on disk, beginning with / or .
+    /// A path of the lake, a file in it, or a pattern, perhaps with @ and a time or
+    /// an idx; or a folder on disk, beginning with / or .
     before: String,
     /// The same
     after: String,
@@ -56,7 +57,7 @@ pub(crate) struct Diff {
 
 #[derive(Args, Debug)]
 pub(crate) struct Log {
-    /// A path of the lake, or a file [default: everything]
+    /// A path of the lake, a file, or a pattern [default: everything]
     path: Option<String>,
     /// Only this user's
     #[arg(long)]
@@ -74,8 +75,8 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
         Command::Diff(diff) => diff.run(&lake, output),
         Command::Log(log) => log.run(&lake, output),
         Command::Show { name, user } => {
-            let (name, at) = parts(&name)?;
-            let mut name = dkdc_lake::FileName::parse(name)?;
+            let (name, at) = parts(&lake, user.as_deref(), &name)?;
+            let mut name = FileName::parse(name)?;
             name.user = user;
             let file = match at {
                 Some(at) => lake.at(at)?.get(&name)?,
@@ -87,11 +88,15 @@ pub(crate) fn run(command: Command, stores: &Stores, output: &mut Output) -> Res
 }
 
 /// A name, and of when.
-fn parts(text: &str) -> Result<(&str, Option<Moment>)> {
+fn parts<'t>(lake: &Lake, user: Option<&str>, text: &'t str) -> Result<(&'t str, Option<Moment>)> {
     let Some((name, when)) = text.rsplit_once('@') else {
         return Ok((text, None));
     };
-    // A name may have an @ in it: what follows is then no time.
+    // A name may have an @ in it: what has all of it is meant.
+    if is_there(lake, user, text)? {
+        return Ok((text, None));
+    }
+    // What follows need not be a time.
     match when.parse() {
         Ok(when) => Ok((name, Some(when))),
         Err(_) if when.contains(['/', '.']) || when.is_empty() => Ok((text, None)),
@@ -99,9 +104,26 @@ fn parts(text: &str) -> Result<(&str, Option<Moment>)> {
     }
 }
 
+/// True for the name of a file and for a path with files in it.
+fn is_there(lake: &Lake, user: Option<&str>, name: &str) -> Result<bool> {
+    let file = FileName::parse(name).ok().map(|mut file| {
+        file.user = user.map(str::to_owned);
+        file
+    });
+    let is_file = match &file {
+        Some(file) => lake.contains_file(file)?,
+        None => false,
+    };
+    let of_user = |file: &Versioned<File>| file.user_id.as_deref() == user;
+    Ok(is_file || lake.list(user, Some(name))?.iter().any(of_user))
+}
+
 impl Diff {
     fn run(&self, lake: &Lake, output: &mut Output) -> Result<()> {
-        let (before, after) = (self.tree(&self.before)?, self.tree(&self.after)?);
+        let (before, after) = (
+            self.tree(lake, &self.before)?,
+            self.tree(lake, &self.after)?,
+        );
         let differences = lake.diff(&before, &after)?;
         if self.text && output.format() == Format::Table {
             for difference in &differences {
@@ -146,7 +168,7 @@ impl Diff {
         output.sheet(Sheet::of(columns, rows.collect()))
     }
 
-    fn tree(&self, text: &str) -> Result<Tree> {
+    fn tree(&self, lake: &Lake, text: &str) -> Result<Tree> {
         if text.starts_with(['/', '.']) {
             let folder = Path::new(text);
             if folder.is_file() {
@@ -154,7 +176,7 @@ impl Diff {
             }
             return Ok(Tree::Folder(folder.into()));
         }
-        let (path, at) = parts(text)?;
+        let (path, at) = parts(lake, self.user.as_deref(), text)?;
         Ok(Tree::Lake {
             path: path.to_owned(),
             user: self.user.clone(),
@@ -191,7 +213,7 @@ fn text(lake: &Lake, side: &Option<Side>) -> Result<Option<String>> {
 
 impl Log {
     fn run(&self, lake: &Lake, output: &mut Output) -> Result<()> {
-        let place = Place::new(self.path.as_deref(), self.user.as_deref());
+        let place = Place::new(lake, self.path.as_deref(), self.user.as_deref())?;
         let mut found = false;
         let mut rows: VecDeque<Vec<Cell>> = VecDeque::new();
         let mut last: std::collections::HashMap<String, File> = std::collections::HashMap::new();

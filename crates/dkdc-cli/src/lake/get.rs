@@ -11,9 +11,10 @@ use dkdc_lake::{File, Lake};
 
 use super::{Name, find};
 use crate::cli::AsOf;
-use crate::exit::{Code, Failure, Result};
+use crate::exit::{Failure, Result};
 use crate::file::NewFile;
 use crate::output::{Output, say};
+use crate::progress::Bytes;
 
 #[derive(Args, Debug)]
 pub(crate) struct Get {
@@ -58,8 +59,16 @@ fn here(filename: &str) -> Result<PathBuf> {
 
 fn to_disk(lake: &Lake, file: &File, target: &Path, replace: bool) -> Result<()> {
     let mut to = NewFile::begin(target, replace, mode(file), lake.state().path())?;
-    let failed = |error: io::Error| Failure::file(target, &error);
-    copy(lake, file, to.content(), false, failed)?;
+    let mut done = Bytes::of("writing", Some(file.data.size));
+    let copied = copy(lake, file, |bytes| {
+        let written = to.content().write_all(bytes);
+        written.map_err(|error| Failure::file(target, &error))?;
+        done.add(bytes.len());
+        Ok(())
+    });
+    // Before anything is said.
+    drop(done);
+    copied?;
     if let Some(mtime) = file.mtime {
         // A file system that keeps no such time keeps the content all the same.
         let _ = to.content().set_modified(mtime.into());
@@ -70,38 +79,39 @@ fn to_disk(lake: &Lake, file: &File, target: &Path, replace: bool) -> Result<()>
 /// Writes content to stdout; a terminal gets it only if it is text.
 pub(crate) fn to_stdout(lake: &Lake, file: &File, output: &mut Output) -> Result<()> {
     let only_text = output.is_terminal();
-    copy(lake, file, output.bytes(), only_text, |error| {
-        Failure::stdout(&error)
+    let check = |bytes: &[u8]| {
+        if !only_text || is_text(bytes) {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "{} is not text; write it to a file with get -o, or into a pipe",
+            file.filename
+        )))
+    };
+    copy(lake, file, |bytes| {
+        check(bytes)?;
+        let written = output.bytes().write_all(bytes);
+        written.map_err(|error| Failure::stdout(&error))
     })?;
     output.flush()
 }
 
-fn copy(
-    lake: &Lake,
-    file: &File,
-    to: &mut impl Write,
-    only_text: bool,
-    failed: impl Fn(io::Error) -> Failure,
-) -> Result<()> {
+/// Gives content, piece by piece.
+fn copy(lake: &Lake, file: &File, mut give: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut content = lake.read_file(file)?;
     loop {
-        let bytes = match content.fill_buf() {
+        let length = match content.fill_buf() {
             Ok([]) => return Ok(()),
-            Ok(bytes) => bytes,
+            Ok(bytes) => {
+                give(bytes)?;
+                bytes.len()
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                let message = format!("the content of {}: {error}", file.filename);
-                return Err(Failure::new(Code::Failure, message));
+            Err(source) => {
+                let name = file.name();
+                return Err(dkdc_lake::Error::Content { name, source }.into());
             }
         };
-        if only_text && !is_text(bytes) {
-            return Err(Failure::usage(format!(
-                "{} is not text; write it to a file with get -o, or into a pipe",
-                file.filename
-            )));
-        }
-        to.write_all(bytes).map_err(&failed)?;
-        let length = bytes.len();
         content.consume(length);
     }
 }

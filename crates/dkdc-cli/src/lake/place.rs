@@ -1,6 +1,6 @@
-//! What a word of the command line means in the lake: a path, or a file.
+//! What a word of the command line means in the lake: a path, a file, or a pattern.
 
-use dkdc_lake::{Error, File, FileName, Lake, LakeAt, is_pattern, matching};
+use dkdc_lake::{Error, File, FileName, Lake, LakeAt, Pattern, is_pattern, matching};
 use dkdc_state::{Select, Versioned};
 
 use crate::exit::Result;
@@ -65,19 +65,27 @@ fn named(
 pub(super) struct Place<'w> {
     given: &'w str,
     plain: Option<String>,
+    pattern: Option<Pattern>,
     user: Option<&'w str>,
 }
 
 impl<'w> Place<'w> {
     /// No word: everything. No user: everyone's.
-    pub(super) fn new(word: Option<&'w str>, user: Option<&'w str>) -> Place<'w> {
+    pub(super) fn new(
+        lake: &Lake,
+        word: Option<&'w str>,
+        user: Option<&'w str>,
+    ) -> Result<Place<'w>> {
         let given = word.unwrap_or_default().trim_matches('/');
         let plain = FileName::parse(given).and_then(|name| name.plain()).ok();
-        Place {
+        // A name may look like a pattern: a file that has it is meant.
+        let pattern = is_pattern(given) && named(lake, None, user, given)?.is_empty();
+        Ok(Place {
             given,
             plain: plain.map(|name| name.to_string()),
+            pattern: pattern.then(|| Pattern::new(given)).transpose()?,
             user,
-        }
+        })
     }
 
     /// True for a file that is meant, and for one below it.
@@ -89,9 +97,14 @@ impl<'w> Place<'w> {
         };
         let users = self.user.is_none() || file.user_id.as_deref() == self.user;
         users
-            && (self.given.is_empty()
-                || is_below(self.given)
-                || self.plain.as_deref().is_some_and(is_below))
+            && match &self.pattern {
+                Some(pattern) => pattern.matches(&name),
+                None => {
+                    self.given.is_empty()
+                        || is_below(self.given)
+                        || self.plain.as_deref().is_some_and(is_below)
+                }
+            }
     }
 
     /// Refuses what names nothing that is or was there; `found`: something was.

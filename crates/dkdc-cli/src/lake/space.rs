@@ -8,14 +8,17 @@ use super::open;
 use super::place::{self, Place};
 use crate::exit::{Code, Failure, Result};
 use crate::output::{Cell, Column, Format, Output, Sheet, say};
+use crate::records::in_shell;
 use crate::store::Stores;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// What the files of a path take, now and with all their versions
-    #[command(after_help = "Example:\n  dkdc lake du\n  dkdc lake du reports --json")]
+    #[command(
+        after_help = "Example:\n  dkdc lake du\n  dkdc lake du reports --json\n  dkdc lake du '**/*.csv'"
+    )]
     Du {
-        /// A path of the lake, or a file [default: everything]
+        /// A path of the lake, a file, or a pattern [default: everything]
         path: Option<String>,
         /// Only this user's
         #[arg(long)]
@@ -41,7 +44,7 @@ pub(crate) fn run(command: &Command, stores: &Stores, output: &mut Output) -> Re
 }
 
 fn du(lake: &Lake, path: Option<&str>, user: Option<&str>, output: &mut Output) -> Result<()> {
-    let place = Place::new(path, user);
+    let place = Place::new(lake, path, user)?;
     let files = place::files(lake, None, user, path)?;
     let current: Vec<BlobRef> = files.iter().map(|file| file.data).collect();
     let ids: std::collections::HashSet<&str> = files.iter().map(|file| file.id.as_str()).collect();
@@ -103,6 +106,20 @@ fn gc(lake: &Lake, dry_run: bool, output: &mut Output) -> Result<()> {
     };
     if dry_run && output.format() == Format::Table {
         say("nothing was removed: this is what would be");
+    }
+    // As an adopted store keeps them.
+    let free = if dry_run {
+        0
+    } else {
+        lake.state().status()?.free_bytes
+    };
+    if free > 0 {
+        let store = in_shell(&lake.state().path().display().to_string());
+        say(&format!(
+            "{} of the store hold nothing, and are for later writes; dkdc --db {store} vacuum \
+             gives them back",
+            indicatif::BinaryBytes(free)
+        ));
     }
     let columns = ["pieces", "bytes", "stored"].map(|name| Column::new(name, "int64"));
     let row = vec![

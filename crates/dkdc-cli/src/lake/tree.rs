@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use dkdc_lake::{AddOptions, CheckoutOptions, Done, Lake, TreeReport};
+use dkdc_lake::{AddOptions, CheckoutOptions, Done, Gauge, Lake, TreeReport};
 
 use super::{STORE, open};
 use crate::cli::AsOf;
 use crate::exit::{Code, Failure, Result};
 use crate::output::{Cell, Column, Format, Output, Sheet, counted, escaped};
-use crate::progress::Progress;
+use crate::progress::Watching;
 use crate::store::Stores;
 
 #[derive(Subcommand, Debug)]
@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Sync(Add),
     /// Write the files of a path into a folder
     #[command(
-        after_help = "Example:\n  dkdc lake checkout reports --to /tmp/reports\n  dkdc lake checkout reports --to old --as-of yesterday"
+        after_help = "Example:\n  dkdc lake checkout reports --to /tmp/reports\n  dkdc lake checkout reports --to old --as-of yesterday\n  dkdc lake checkout 'reports/**/*.csv' --to tables"
     )]
     Checkout(Checkout),
 }
@@ -57,7 +57,7 @@ pub(crate) struct Add {
 
 #[derive(Args, Debug)]
 pub(crate) struct Checkout {
-    /// A path of the lake, or a file; '' is everything
+    /// A path of the lake, a file, or a pattern; '' is everything
     path: String,
     /// The folder to write into, made if need be
     #[arg(long, value_name = "FOLDER")]
@@ -95,6 +95,8 @@ impl Add {
             .dry_run(self.dry_run)
             .delete(delete)
             .reread(self.reread);
+        let gauge = Gauge::default();
+        options = options.gauge(&gauge);
         for pattern in &self.exclude {
             options = options.exclude(pattern);
         }
@@ -117,7 +119,7 @@ impl Add {
                 Lake::open(nowhere.insert(folder).path().join(STORE))?
             }
         };
-        let mut telling = Telling::new("files", self.dry_run);
+        let mut telling = Telling::new("adding", &gauge, self.dry_run);
         let report = lake.add(&self.folder, &options, &mut |name, done| {
             telling.hear(name, done);
         })?;
@@ -155,12 +157,14 @@ impl Checkout {
                 format!("File {} does not exist", self.path),
             ));
         };
+        let gauge = Gauge::default();
         let options = CheckoutOptions::new(self.path.as_str())
             .user(self.user.as_deref())
             .at(self.as_of.as_of)
             .replace(self.force)
-            .dry_run(self.dry_run);
-        let mut telling = Telling::new("files", self.dry_run);
+            .dry_run(self.dry_run)
+            .gauge(&gauge);
+        let mut telling = Telling::new("writing", &gauge, self.dry_run);
         let report = lake.checkout(&self.to, &options, &mut |name, done| {
             telling.hear(name, done);
         })?;
@@ -170,25 +174,21 @@ impl Checkout {
 
 /// Hears of each file: counts, lists what would be done, and says what failed.
 struct Telling {
-    progress: Progress,
-    heard: u64,
+    watching: Watching,
     list: Option<Vec<Vec<Cell>>>,
     failed: Vec<String>,
 }
 
 impl Telling {
-    fn new(what: &'static str, list: bool) -> Telling {
+    fn new(what: &'static str, gauge: &Gauge, list: bool) -> Telling {
         Telling {
-            progress: Progress::new(what, None),
-            heard: 0,
+            watching: Watching::begin(what, gauge),
             list: list.then(Vec::new),
             failed: Vec::new(),
         }
     }
 
     fn hear(&mut self, name: &str, done: Done<'_>) {
-        self.heard += 1;
-        self.progress.set(self.heard);
         let (word, why) = match done {
             Done::New => ("new", None),
             Done::Changed => ("changed", None),
@@ -207,7 +207,7 @@ impl Telling {
 
     /// What was done, on stdout for programs and in words for people.
     fn end(self, report: TreeReport, output: &mut Output) -> Result<()> {
-        drop(self.progress);
+        drop(self.watching);
         if let Some(list) = self.list {
             let columns = ["would be", "file", "why"].map(|name| Column::new(name, "string"));
             output.sheet(Sheet::of(columns.into(), list))?;

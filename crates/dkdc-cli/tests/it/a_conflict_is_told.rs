@@ -42,6 +42,35 @@ fn a_record_that_is_not_there_is_not_found_whatever_version_it_should_have() {
 }
 
 #[test]
+fn a_file_is_put_only_over_the_version_that_was_read() {
+    let shell = Shell::new();
+    let put = |content: &str, version: Option<&str>| {
+        let args = ["lake", "put", "-", "--name", "a.txt", "--json"];
+        let version = version.map(|version| ["--if-version", version]);
+        let version = version.as_ref().map_or(&[][..], |version| &version[..]);
+        shell.dkdc_reading(content, &[&args, version].concat())
+    };
+    let line = put("zero", Some("1")).failed(3);
+    assert_eq!(line, "File a.txt does not exist");
+    put("one", None);
+    let read = shell.json(&["lake", "ls"]);
+    let read = text(&read[0], "idx");
+    assert_eq!(put("two", Some(read)).code, 0);
+    for late in ["two", "three"] {
+        let line = put(late, Some(read)).failed(5);
+        assert!(
+            line.contains("File a.txt is at") && line.ends_with("somebody wrote since"),
+            "{line}"
+        );
+    }
+    assert_eq!(shell.ok(&["lake", "cat", "a.txt"]), "two");
+    let read = shell.json(&["lake", "ls"]);
+    shell.ok(&["lake", "rm", "a.txt"]);
+    put("three", Some(text(&read[0], "idx"))).failed(5);
+    shell.fails(3, &["lake", "cat", "a.txt"]);
+}
+
+#[test]
 fn one_version_for_many_rows_is_refused() {
     let shell = Shell::with_people();
     let line = shell.fails(2, &["row", "update", "people", "-", "--if-version", "1"]);

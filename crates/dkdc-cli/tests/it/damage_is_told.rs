@@ -94,3 +94,53 @@ fn whoever_meets_damage_is_told_to_check_and_who_checks_is_not() {
         "{line}"
     );
 }
+
+/// A piece of a file of many: what is read of it before is sound, so that whoever looks
+/// only at what came might take it for the whole.
+#[test]
+fn a_damaged_piece_of_a_file_ends_with_the_code_of_damage() {
+    let shell = Shell::new().with("DKDC_DB", "data.db");
+    let content: Vec<u8> = (0..1_000_000_u32)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    shell.write("large.bin", content);
+    shell.ok(&["lake", "put", "large.bin", "--path", "a"]);
+    shell.dkdc_reading("small", &["lake", "put", "-", "--name", "small.txt"]);
+    let script = "DROP TRIGGER _dkdc_guard_update__dkdc_chunks; \
+                  UPDATE _dkdc_chunks SET data = zeroblob(length(data)) WHERE number = \
+                  (SELECT number FROM _dkdc_chunks WHERE codec < 2 AND size > 100 \
+                   ORDER BY number DESC LIMIT 1)";
+    let mut sqlite = std::process::Command::new("sqlite3");
+    let done = sqlite.arg(shell.path("data.db")).arg(script).status();
+    assert!(done.expect("sqlite3 runs").success());
+    for args in [
+        &["lake", "cat", "a/large.bin"][..],
+        &["lake", "show", "a/large.bin"],
+        &["lake", "get", "a/large.bin", "-o", "copy.bin"],
+    ] {
+        let mut command = shell.command(crate::shell::DKDC);
+        let ended = command.args(args).output().expect("dkdc runs");
+        let line = String::from_utf8(ended.stderr).expect("UTF-8");
+        assert_eq!(ended.status.code(), Some(7), "{args:?}: {line}");
+        assert!(
+            line.contains("the content of a/large.bin") && line.contains("is damaged"),
+            "{line}"
+        );
+        assert!(
+            line.ends_with("check names all that is damaged\n"),
+            "{line}"
+        );
+    }
+    assert!(!shell.path("copy.bin").exists());
+    // Content is read where it is asked for alone.
+    let sql = |query: &str| shell.ok(&["sql", query, "--format", "csv"]);
+    let files = "select filename, size, status from lake order by size desc";
+    assert_eq!(
+        sql(files),
+        "filename,size,status\nlarge.bin,4000000,\nsmall.txt,5,\n"
+    );
+    let small = "select data::varchar as d from lake where filename = 'small.txt'";
+    assert_eq!(sql(small), "d\nsmall\n");
+    assert_eq!(sql("select count(*) as n from lake"), "n\n2\n");
+    shell.fails(7, &["sql", "select max(length(data::varchar)) from lake"]);
+}

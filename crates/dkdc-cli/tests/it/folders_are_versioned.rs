@@ -250,3 +250,99 @@ fn a_file_is_no_folder_to_write_into() {
     let line = shell.fails(2, &["lake", "diff", "tree", "./file"]);
     assert_eq!(line, "./file: it is a file, not a folder");
 }
+
+#[test]
+fn what_files_take_is_told_exactly() {
+    let shell = Shell::new();
+    fs::create_dir_all(shell.path("tree")).expect("a folder");
+    // Three files of one content that does not shrink; of one, an older version.
+    let content: Vec<u8> = (0..2500_u32)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    for name in ["a", "b", "c"] {
+        shell.write(&format!("tree/{name}"), &content);
+    }
+    shell.write("tree/c", &content[..5000]);
+    shell.ok(&["lake", "add", "tree"]);
+    shell.write("tree/c", &content);
+    shell.ok(&["lake", "add", "tree"]);
+    let du = shell.json(&["lake", "du"]);
+    let row = |at: usize| {
+        let number = |name: &str| du[at][name].clone();
+        let names = ["files", "logical", "unique", "stored"];
+        (names.map(number), number("dedup"), number("compression"))
+    };
+    let numbers = |numbers: [u64; 4]| numbers.map(serde_json::Value::from);
+    assert_eq!(
+        row(0),
+        (numbers([3, 30_000, 10_000, 10_000]), 3.0.into(), 1.0.into())
+    );
+    assert_eq!(
+        row(1),
+        (
+            numbers([4, 35_000, 15_000, 15_000]),
+            2.33.into(),
+            1.0.into()
+        )
+    );
+}
+
+/// The failure to prevent: somebody collects, and wonders why the file is as large as
+/// before.
+#[test]
+fn space_that_a_store_keeps_is_told() {
+    let original = include_bytes!("../../../dkdc-lake/tests/fixtures/original.sqlite");
+    let rows: String = (0..5000).map(|n| format!("{n},row {n}\n")).collect();
+    for (file, is_adopted) in [(&original[..], true), (&[][..], false)] {
+        let shell = Shell::new().with("DKDC_DB", "data.db");
+        shell.write("data.db", file);
+        shell.dkdc_reading("x", &["lake", "put", "-", "--name", "a"]);
+        shell.write("rows.csv", format!("id,name\n{rows}"));
+        shell.ok(&["import", "t", "rows.csv"]);
+        shell.ok(&["clear", "t", "--force"]);
+        let said = shell.dkdc(&["lake", "gc"]).err;
+        assert_eq!(said.contains("for later writes"), is_adopted, "{said}");
+        assert_eq!(said.contains("data.db vacuum"), is_adopted, "{said}");
+        shell.ok(&["vacuum"]);
+        assert_eq!(shell.dkdc(&["lake", "gc"]).err, "");
+    }
+}
+
+/// A bar is for people who look at it: a script's log has none.
+#[test]
+fn progress_is_shown_on_a_terminal_only() {
+    let shell = shell();
+    shell.write("large", vec![7; 20 << 20]);
+    for args in [
+        &["lake", "add", "tree"][..],
+        &["lake", "put", "large"],
+        &["lake", "checkout", "tree", "--to", "out"],
+    ] {
+        assert_eq!(shell.dkdc(args).err, "", "{args:?}");
+    }
+    let got = shell.dkdc(&["lake", "get", "large", "-o", "copy"]);
+    assert_eq!(got.err, "copy: 20971520 bytes\n");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_file_shows_how_far_it_is() {
+    let shell = shell();
+    let slow = "(head -c 6000000 /dev/zero; sleep 0.5; head -c 6000000 /dev/zero)";
+    let put = format!("{slow} | dkdc lake put - --name z");
+    let shown = shell.on_terminal(100, &put, "");
+    assert!(
+        shown.out.contains("reading") && shown.out.contains("MiB"),
+        "{shown:?}"
+    );
+    let small = shell.on_terminal(100, "echo small | dkdc lake put - --name s", "");
+    assert!(!small.out.contains("reading"), "{small:?}");
+    // Reading it takes longer than a look.
+    let large = fs::File::create(shell.path("tree/large")).expect("a file");
+    large.set_len(400 << 20).expect("a size");
+    let shown = shell.on_terminal(100, "dkdc lake add tree", "");
+    assert!(
+        shown.out.contains("adding") && shown.out.contains("/400.00 MiB"),
+        "{shown:?}"
+    );
+}

@@ -16,6 +16,7 @@ mod damage_is_told;
 mod deleted_records_come_back;
 mod erasing_is_deliberate;
 mod exports_are_whole_files;
+mod files_are_named_in_many_ways;
 mod folders_are_versioned;
 mod help_shows_an_example;
 mod ids_may_be_cut_short;

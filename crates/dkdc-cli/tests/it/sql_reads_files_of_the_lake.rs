@@ -149,3 +149,29 @@ fn a_name_that_no_file_has_is_not_found() {
         assert!(line.contains("no file of lake matches"), "{line}");
     }
 }
+
+/// Two people have a file of one name: the rows of both are read, or those of one.
+#[test]
+fn users_can_be_told_apart() {
+    let shell = Shell::new().with("DKDC_DB", "l.db");
+    for (user, x) in [("ann", 1), ("bob", 20)] {
+        let csv = format!("x\n{x}\n");
+        let args = ["lake", "put", "-", "--name", "a.csv", "--user", user];
+        shell.dkdc_reading(csv, &args);
+    }
+    let sum = |arguments: &str| {
+        let query = format!("select sum(x) as x from lake_csv('*.csv'{arguments})");
+        sql(&shell, &query)
+    };
+    assert_eq!(sum(""), "x\n21\n");
+    assert_eq!(sum(", user := 'ann'"), "x\n1\n");
+    let newest = sql(&shell, "select max(idx) as i from lake_files");
+    let newest = newest.lines().nth(1).expect("an idx");
+    let then = format!(", at := '{newest}', user := 'bob'");
+    assert_eq!(sum(&then), "x\n20\n");
+    let nobody = shell.fails(3, &["sql", "from lake_csv('*.csv', user := 'eve')"]);
+    assert!(
+        nobody.contains("no file of lake, of user \"eve\","),
+        "{nobody}"
+    );
+}

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use super::known::{Known, Seen, known};
 use super::stat::Stat;
 use super::walk::{self, Found};
-use super::{AddOptions, Done, Telling, TreeReport, on_disk, plain};
+use super::{AddOptions, Done, Gauge, Telling, TreeReport, on_disk, plain};
 use crate::content::{Content, SMALL, Taken};
 use crate::error::{Error, Result};
 use crate::file::{File, NewFile};
@@ -107,7 +107,7 @@ impl Lake {
         let mut current: HashMap<String, Versioned<Known>> = known
             .map(|file| (file.below(path.as_deref()), file))
             .collect();
-        let mut jobs = Vec::new();
+        let (mut jobs, mut bytes) = (Vec::new(), 0);
         for found in found {
             let (below, path, stat) = match found {
                 Found::File { below, path, stat } => (below, path, stat),
@@ -129,6 +129,7 @@ impl Lake {
                 telling.tell(&below, done, stat.size);
             } else {
                 let current = known.map(seen);
+                bytes += stat.size;
                 jobs.push(Job {
                     below,
                     path,
@@ -136,7 +137,9 @@ impl Lake {
                 });
             }
         }
-        self.add_jobs(jobs, path.as_deref(), user, &mut telling)?;
+        options.gauge.begin(bytes);
+        let place = (path.as_deref(), user);
+        self.add_jobs(jobs, place, &options.gauge, &mut telling)?;
         if options.delete {
             self.delete_gone(folder, current, options.dry_run, &mut telling)?;
         }
@@ -148,8 +151,8 @@ impl Lake {
     fn add_jobs(
         &self,
         jobs: Vec<Job>,
-        path: Option<&str>,
-        user: Option<&str>,
+        (path, user): (Option<&str>, Option<&str>),
+        gauge: &Gauge,
         telling: &mut Telling<'_>,
     ) -> Result<()> {
         let readers = READERS.min(jobs.len());
@@ -160,7 +163,7 @@ impl Lake {
                 let (send, jobs) = (send.clone(), &jobs);
                 scope.spawn(move || {
                     loop {
-                        let batch = self.read_batch(jobs);
+                        let batch = self.read_batch(jobs, gauge);
                         if batch.is_empty() || send.send(batch).is_err() {
                             return;
                         }
@@ -185,7 +188,7 @@ impl Lake {
     }
 
     /// Reads as many of the files as one transaction writes; none when all are read.
-    fn read_batch(&self, jobs: &Mutex<vec::IntoIter<Job>>) -> Vec<Read> {
+    fn read_batch(&self, jobs: &Mutex<vec::IntoIter<Job>>, gauge: &Gauge) -> Vec<Read> {
         let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while batch.len() < FILES
@@ -193,7 +196,7 @@ impl Lake {
             && let Some(job) = next()
         {
             let below = job.below.clone();
-            let read = self.read_job(job).map_err(|error| (below, error));
+            let read = self.read_job(job, gauge).map_err(|error| (below, error));
             if let Ok(ready) = &read {
                 bytes += ready.taken.content.size().min(SMALL);
             }
@@ -202,7 +205,7 @@ impl Lake {
         batch
     }
 
-    fn read_job(&self, job: Job) -> Result<Ready> {
+    fn read_job(&self, job: Job, gauge: &Gauge) -> Result<Ready> {
         let failed = |error| on_disk(&job.path, error);
         let mut file = open(&job.path).map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;
@@ -216,13 +219,14 @@ impl Lake {
             let capacity = usize::try_from(meta.len()).unwrap_or(0) + 1;
             let mut bytes = Vec::with_capacity(capacity);
             let read = (&mut file).take(SMALL + 1).read_to_end(&mut bytes);
-            read.map_err(failed)?;
+            gauge.add(read.map_err(failed)? as u64);
             Taken {
                 kind: kind_of(&bytes),
                 content: Content::Small(Packed::new(&bytes)),
             }
         } else {
-            Content::take(self.state(), &FileName::new(&job.below), &mut file)?
+            let content = gauge.of(&mut file);
+            Content::take(self.state(), &FileName::new(&job.below), content)?
         };
         // A time before a change that came while it was read is not kept.
         let (before, after) = (Stat::of(&meta), file.metadata().map_err(failed)?);

@@ -16,12 +16,15 @@ use dkdc_state::Versioned;
 use rustix::fs::{FileType, Stat};
 
 use super::target::{self, Target};
-use super::{CheckoutOptions, Done, Telling, TreeReport, below, files_of, on_disk, plain};
+use super::{
+    CheckoutOptions, Chosen, Done, Gauge, Telling, TreeReport, below, chosen, on_disk, plain,
+};
 use crate::error::Result;
 use crate::file::File;
 use crate::id::uuid;
 use crate::lake::Lake;
 use crate::name::FileName;
+use crate::read::not_found;
 use staging::{Folders, Place, Staging};
 
 /// Files, and bytes, that are synced together.
@@ -88,6 +91,8 @@ impl Lake {
             }
             return Ok(telling.report);
         }
+        let bytes = jobs.iter().map(|job| job.file.data.size).sum();
+        options.gauge.begin(bytes);
         let failed = |error| on_disk(to, error);
         let target = Target::open(to, &uuid()?).map_err(failed)?;
         if target.ignores_case {
@@ -102,7 +107,7 @@ impl Lake {
                 before < BYTES
             });
             let (batch, later) = rest.split_at(fits.count().max(1));
-            self.write_files(&target, batch, options.replace, &mut telling)
+            self.write_files(&target, batch, options, &mut telling)
                 .map_err(failed)?;
             rest = later;
         }
@@ -111,33 +116,23 @@ impl Lake {
     }
 
     fn jobs(&self, options: &CheckoutOptions) -> Result<Vec<Job>> {
-        let path = plain(&options.path)?;
         let user = options.user.as_deref();
-        let list = |path: Option<&str>| match options.at {
-            Some(at) => files_of(self.at(at)?.table(), user, path),
-            None => files_of(self.table(), user, path),
+        let Chosen {
+            mut files, path, ..
+        } = match options.at {
+            Some(at) => chosen(self.at(at)?.table(), user, &options.path)?,
+            None => chosen(self.table(), user, &options.path)?,
         };
-        let mut files = list(path.as_deref())?;
-        let mut base = path.clone();
-        if files.is_empty()
-            && let Some(path) = &path
-        {
-            // The name of a file, perhaps.
-            let mut name = FileName::parse(path)?;
-            name.user = options.user.clone();
-            let file = match options.at {
-                Some(at) => self.at(at)?.get(&name)?,
-                None => self.get(&name)?,
-            };
-            base.clone_from(&file.path);
-            files.push(file);
+        // Of an empty lake everything is nothing.
+        if files.is_empty() && plain(&options.path)?.is_some() {
+            return Err(not_found(&FileName::parse(&options.path)?));
         }
         files.sort_unstable_by(|one, other| {
             (&one.path, &one.filename).cmp(&(&other.path, &other.filename))
         });
         Ok(files
             .into_iter()
-            .map(|file| job(file, base.as_deref()))
+            .map(|file| job(file, path.as_deref()))
             .collect())
     }
 
@@ -146,7 +141,7 @@ impl Lake {
         &self,
         target: &Target,
         jobs: &[Job],
-        replace: bool,
+        options: &CheckoutOptions,
         telling: &mut Telling<'_>,
     ) -> io::Result<()> {
         let staging = Staging::plan(target, jobs.iter().map(|job| job.folder.as_deref()));
@@ -160,10 +155,12 @@ impl Lake {
                         let place = staging.place(job.folder.as_deref());
                         let outcome = match folders.get(target, &place) {
                             Err(error) => Err(error),
-                            Ok(folder) if place.is_staged() => self.stage(folder, job),
+                            Ok(folder) if place.is_staged() => {
+                                self.stage(folder, job, &options.gauge)
+                            }
                             Ok(folder) => {
                                 let name = format!("{writer}-{number}");
-                                self.write_beside(target, folder, job, name, replace)
+                                self.write_beside(target, folder, job, name, options)
                             }
                         };
                         outcome.unwrap_or_else(|error| Outcome::Failed(error.to_string()))
@@ -206,7 +203,7 @@ impl Lake {
         folder: &OwnedFd,
         job: &Job,
         name: String,
-        replace: bool,
+        options: &CheckoutOptions,
     ) -> io::Result<Outcome> {
         let found = target::look(folder, &job.name)?;
         if found.as_ref().is_some_and(|stat| target.open.has(stat)) {
@@ -215,41 +212,44 @@ impl Lake {
         let there = match found {
             None => false,
             Some(stat) if is_same(&job.file, folder, &job.name, &stat)? => {
+                options.gauge.add(job.file.data.size);
                 return Ok(Outcome::Same);
             }
             Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
                 return Ok(Outcome::Failed("a folder has its name".to_owned()));
             }
-            Some(_) if replace => true,
+            Some(_) if options.replace => true,
             Some(_) => return Ok(Outcome::Failed("it is there and differs".to_owned())),
         };
         if let Some(why) = target::refused(folder, &job.name, found.as_ref().filter(|_| there))? {
             return Ok(Outcome::Failed(why.to_owned()));
         }
-        self.write(target.under_way(), &name, &job.file)?;
+        self.write(target.under_way(), &name, &job.file, &options.gauge)?;
         Ok(Outcome::Written { name, there })
     }
 
     /// Writes a file into a folder under way that becomes one of the target.
-    fn stage(&self, folder: &OwnedFd, job: &Job) -> io::Result<Outcome> {
-        self.write(folder, &job.name, &job.file)?;
+    fn stage(&self, folder: &OwnedFd, job: &Job, gauge: &Gauge) -> io::Result<Outcome> {
+        self.write(folder, &job.name, &job.file, gauge)?;
         Ok(Outcome::Staged)
     }
 
-    fn write(&self, folder: &OwnedFd, name: &str, file: &File) -> io::Result<()> {
+    fn write(&self, folder: &OwnedFd, name: &str, file: &File, gauge: &Gauge) -> io::Result<()> {
         let mode = file.mode.and_then(|mode| u32::try_from(mode & 0o777).ok());
         let mut to = target::create(folder, name, mode.unwrap_or(0o666))?;
-        let written = self.copy(file, &mut to).and_then(|()| match file.mtime {
-            Some(mtime) => to.set_modified(mtime.into()),
-            None => Ok(()),
-        });
+        let written = self
+            .copy(file, &mut to, gauge)
+            .and_then(|()| match file.mtime {
+                Some(mtime) => to.set_modified(mtime.into()),
+                None => Ok(()),
+            });
         if written.is_err() {
             target::discard(folder, name);
         }
         written
     }
 
-    fn copy(&self, file: &File, to: &mut std::fs::File) -> io::Result<()> {
+    fn copy(&self, file: &File, to: &mut std::fs::File, gauge: &Gauge) -> io::Result<()> {
         let mut content = self.read_file(file).map_err(io::Error::other)?;
         loop {
             let piece = content.fill_buf()?;
@@ -259,6 +259,7 @@ impl Lake {
             }
             to.write_all(piece)?;
             content.consume(length);
+            gauge.add(length as u64);
         }
     }
 }

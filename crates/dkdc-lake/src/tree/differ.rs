@@ -7,19 +7,21 @@ use std::path::PathBuf;
 use dkdc_state::Moment;
 
 use super::walk::{self, Found};
-use super::{AddOptions, files_of, on_disk, plain};
+use super::{AddOptions, Chosen, chosen, on_disk, plain};
 use crate::error::Result;
 use crate::file::File;
 use crate::lake::Lake;
 use crate::name::FileName;
-use crate::read::not_found;
+use crate::pattern::Pattern;
+use crate::read::{is_below, not_found};
 
 /// A tree of files.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tree {
-    /// A path of the lake, or one file of it.
+    /// A path of the lake, or one file of it, or those that a
+    /// [`Pattern`](crate::Pattern) matches.
     Lake {
-        /// The path; empty: everything.
+        /// The path, name or pattern; empty: everything.
         path: String,
         /// Whose files; none: nobody's.
         user: Option<String>,
@@ -54,9 +56,26 @@ pub struct Difference {
     pub after: Option<Side>,
 }
 
+/// The files of a tree, by their names below it.
+struct Sides {
+    files: BTreeMap<String, Side>,
+    pattern: Option<Pattern>,
+}
+
+impl Sides {
+    /// Of what is compared with what a pattern matches, only what that matches.
+    fn narrow(&mut self, other: Option<&Pattern>) {
+        if let (None, Some(pattern)) = (&self.pattern, other) {
+            self.files.retain(|name, _| pattern.matches_below(name));
+        }
+    }
+}
+
 impl Lake {
     /// The files whose content differs between two trees, by name. What was not there
-    /// at the time of a tree, but is or was at another, is a tree of no files.
+    /// at the time of a tree, but is or was at another, is a tree of no files. Of a
+    /// tree that is compared with what a pattern matches, only what that matches
+    /// counts.
     ///
     /// ```
     /// use dkdc_lake::{Edit, Lake, Moment, Tree};
@@ -76,10 +95,12 @@ impl Lake {
     /// nothing ever was; [`Error::Disk`](crate::Error::Disk) when a folder or a file in
     /// it cannot be read.
     pub fn diff(&self, before: &Tree, after: &Tree) -> Result<Vec<Difference>> {
-        let mut after = self.sides(after)?;
+        let (mut before, mut after) = (self.sides(before)?, self.sides(after)?);
+        before.narrow(after.pattern.as_ref());
+        after.narrow(before.pattern.as_ref());
         let mut differences: Vec<Difference> = Vec::new();
-        for (name, before) in self.sides(before)? {
-            let after = after.remove(&name);
+        for (name, before) in before.files {
+            let after = after.files.remove(&name);
             if after.as_ref().is_none_or(|after| after.hash != before.hash) {
                 differences.push(Difference {
                     name,
@@ -88,7 +109,7 @@ impl Lake {
                 });
             }
         }
-        differences.extend(after.into_iter().map(|(name, after)| Difference {
+        differences.extend(after.files.into_iter().map(|(name, after)| Difference {
             name,
             before: None,
             after: Some(after),
@@ -97,37 +118,37 @@ impl Lake {
         Ok(differences)
     }
 
-    fn sides(&self, tree: &Tree) -> Result<BTreeMap<String, Side>> {
-        let (path, user, at) = match tree {
-            Tree::Lake { path, user, at } => (path, user, at),
-            Tree::Folder(folder) => return self.folder(folder),
+    fn sides(&self, tree: &Tree) -> Result<Sides> {
+        let (word, user, at) = match tree {
+            Tree::Lake { path, user, at } => (path, user.as_deref(), at),
+            Tree::Folder(folder) => {
+                return Ok(Sides {
+                    files: self.folder(folder)?,
+                    pattern: None,
+                });
+            }
         };
-        let plain = plain(path)?;
-        let mut files = match at {
-            Some(at) => files_of(self.at(*at)?.table(), user.as_deref(), plain.as_deref())?,
-            None => files_of(self.table(), user.as_deref(), plain.as_deref())?,
+        let Chosen {
+            files,
+            path,
+            pattern,
+        } = match at {
+            Some(at) => chosen(self.at(*at)?.table(), user, word)?,
+            None => chosen(self.table(), user, word)?,
         };
-        let mut base = plain.clone();
         if files.is_empty()
-            && let Some(path) = &plain
+            && let Some(word) = plain(word)?
         {
-            let mut name = FileName::parse(path)?;
-            name.user.clone_from(user);
-            let file = match at {
-                Some(at) => self.at(*at)?.find(&name)?,
-                None => self.find(&name)?,
-            };
-            match file {
-                Some(file) => {
-                    base.clone_from(&file.path);
-                    files.push(file);
-                }
-                None if self.has_or_had(path, user.as_deref())? => {}
-                None => return Err(not_found(&name)),
+            let has_or_had = self.has_or_had(user, |name| match &pattern {
+                Some(pattern) => pattern.matches(name),
+                None => is_below(name, &word),
+            });
+            if !has_or_had? {
+                return Err(not_found(&FileName::parse(&word)?));
             }
         }
-        let sides = files.into_iter().map(|file| {
-            let below = super::below(&file, base.as_deref());
+        let files = files.into_iter().map(|file| {
+            let below = super::below(&file, path.as_deref());
             let side = Side {
                 size: u64::try_from(file.size).unwrap_or(0),
                 hash: file.hash.clone(),
@@ -136,7 +157,10 @@ impl Lake {
             };
             (below, side)
         });
-        Ok(sides.collect())
+        Ok(Sides {
+            files: files.collect(),
+            pattern,
+        })
     }
 
     fn folder(&self, folder: &std::path::Path) -> Result<BTreeMap<String, Side>> {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
+use ignore::gitignore::GitignoreBuilder;
 use ignore::overrides::OverrideBuilder;
 
 use super::stat::{Looker, Stat};
@@ -54,27 +55,72 @@ pub(super) fn walk(
     })?;
     let own = own_files(store);
     let everything = options.everything;
-    let mut builder = WalkBuilder::new(&root);
+    let start = if everything { &root } else { start(&root) };
+    let depth = root.components().count() - start.components().count();
+    let mut builder = WalkBuilder::new(start);
+    let on_the_way = root.clone();
     builder
         .standard_filters(false)
         .git_ignore(!everything)
         .ignore(!everything)
         .require_git(false)
-        .overrides(overrides)
         .sort_by_file_name(std::ffi::OsStr::cmp)
         .filter_entry(move |entry| {
+            if entry.depth() <= depth {
+                return on_the_way.starts_with(entry.path());
+            }
             let name = entry.file_name();
-            let git = !everything && entry.depth() > 0 && name == ".git";
+            let git = !everything && name == ".git";
             // By name first: there are few of these and many of the others.
             let is_own = |(own, path): &(OsString, PathBuf)| own == name && path == entry.path();
-            !git && !own.iter().any(is_own)
+            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            let excluded = || overrides.matched(entry.path(), is_folder).is_ignore();
+            !git && !own.iter().any(is_own) && !excluded()
         });
     if !everything {
-        builder.add_custom_ignore_filename(".dkdcignore");
+        builder.add_custom_ignore_filename(IGNORES[2]);
     }
     let walk = builder.build();
     let mut looker = Looker::new();
     Ok(walk.filter_map(move |entry| found(&root, entry, &mut looker)))
+}
+
+/// Files that say what to leave out; what the later ones say counts more.
+const IGNORES: [&str; 3] = [".gitignore", ".ignore", ".dkdcignore"];
+
+/// Where the walk of a folder begins. In a git repository at its root, so that what is
+/// left out there is left out here, as git does it; but at the folder where all of it
+/// is left out: then it is meant. Nothing above the repository counts.
+fn start(root: &Path) -> &Path {
+    let is_git = |folder: &&Path| folder.join(".git").exists();
+    let Some(top) = root.ancestors().find(is_git) else {
+        return root;
+    };
+    let inside = root.strip_prefix(top).unwrap_or(root);
+    if inside.iter().any(|name| name == ".git") {
+        return root;
+    }
+    // Of a name that nobody gives: nothing excludes it unless it excludes everything.
+    let any = root.join("\u{1}dkdc");
+    let above = root.ancestors().skip(1);
+    for folder in above.take_while(|folder| folder.starts_with(top)) {
+        if std::fs::read_dir(folder).is_err() {
+            return root;
+        }
+        let mut ignores = GitignoreBuilder::new(folder);
+        for name in IGNORES {
+            // One that is not there, or is none, excludes nothing.
+            let _ = ignores.add(folder.join(name));
+        }
+        let excludes_any = ignores.build().is_ok_and(|ignores| {
+            let matched = ignores.matched_path_or_any_parents(&any, false);
+            matched.is_ignore()
+        });
+        if excludes_any {
+            return root;
+        }
+    }
+    top
 }
 
 /// The store's files and folders: reading one of them in this process would drop

@@ -5,17 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use dkdc_lake::{Edit, Error, ErrorKind, FileName, NewFile};
 
-use crate::{Outcome, empty};
-
-/// Bytes that do not repeat in any simple way.
-fn bytes(len: usize) -> Vec<u8> {
-    let mut state = 1u32;
-    let next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state.to_be_bytes()[0]
-    };
-    std::iter::repeat_with(next).take(len).collect()
-}
+use crate::{Outcome, empty, noise};
 
 /// Around the size up to which content shares the record's transaction, and
 /// well over it.
@@ -26,7 +16,7 @@ fn whatever_its_size() -> Outcome {
     let (_folder, lake) = empty()?;
     for size in SIZES {
         let name = FileName::new(format!("{size}.bin"));
-        let content = bytes(size);
+        let content = noise(size);
         let appended = lake.append_file(NewFile::new(name.clone()), &content[..])?;
         assert_eq!(appended.size, i64::try_from(size)?);
         assert_eq!(appended.data.size, u64::try_from(size)?);
@@ -47,7 +37,7 @@ fn whatever_its_size() -> Outcome {
 fn from_any_place_in_it() -> Outcome {
     let (_folder, lake) = empty()?;
     let name = FileName::new("test.bin");
-    let content = bytes(3_000_000);
+    let content = noise(3_000_000);
     lake.put(&name, &Edit::new(), &content[..])?;
     let mut reader = lake.read(&name)?;
     let mut part = [0; 1000];
@@ -81,7 +71,7 @@ fn however_it_arrives() -> Outcome {
     }
 
     let (_folder, lake) = empty()?;
-    let content = bytes((1 << 20) + 10);
+    let content = noise((1 << 20) + 10);
     let name = FileName::new("drip.bin");
     lake.append_file(NewFile::new(name.clone()), Drip(&content, false))?;
     assert!(lake.read_to_vec(&name)? == content);
@@ -93,7 +83,7 @@ fn the_same_content_is_kept_once() -> Outcome {
     let (_folder, lake) = empty()?;
     for size in [1000, 2_000_000] {
         let before = lake.state().status()?;
-        let content = bytes(size);
+        let content = noise(size);
         for number in 0..5 {
             let name = FileName::new(format!("{size}-{number}"));
             lake.append_file(NewFile::new(name), &content[..])?;
@@ -151,7 +141,7 @@ fn collecting_takes_no_version_its_content() -> Outcome {
     let (_folder, lake) = empty()?;
     let name = FileName::new("test.bin");
     for size in [10, 2_000_000, 20] {
-        lake.put(&name, &Edit::new(), &bytes(size)[..])?;
+        lake.put(&name, &Edit::new(), &noise(size)[..])?;
     }
     lake.delete(&name)?;
     lake.state().put_blob(&b"nobody's"[..])?;
@@ -161,7 +151,7 @@ fn collecting_takes_no_version_its_content() -> Outcome {
             .record
             .as_ref()
             .ok_or("a version without a record")?;
-        assert!(lake.read_file_to_vec(file)? == bytes(size), "{size} bytes");
+        assert!(lake.read_file_to_vec(file)? == noise(size), "{size} bytes");
     }
     Ok(())
 }

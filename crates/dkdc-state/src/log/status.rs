@@ -25,6 +25,9 @@ pub struct Status {
     pub last: Idx,
     /// Size of the file in bytes.
     pub db_bytes: u64,
+    /// Bytes of it that hold nothing: later writes take them, or
+    /// [`vacuum`](crate::State::vacuum) gives them back.
+    pub free_bytes: u64,
     /// Size of the `-wal` file in bytes.
     pub wal_bytes: u64,
     /// Pieces of the content of blobs, each stored once.
@@ -100,6 +103,14 @@ impl Store {
                 created: catalog.created,
                 last: writer::last(conn, catalog)?,
                 db_bytes: size(&self.path),
+                free_bytes: conn
+                    .query_row(
+                        "SELECT freelist_count * page_size \
+                         FROM pragma_freelist_count, pragma_page_size",
+                        [],
+                        |row| Ok(count(row.get(0)?)),
+                    )
+                    .db()?,
                 wal_bytes: size(&beside(&self.path, "-wal")),
                 blobs,
                 blob_bytes,

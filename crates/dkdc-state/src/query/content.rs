@@ -3,8 +3,8 @@
 //! table of files keeps, as of the question's snapshot or a moment before it.
 //!
 //! A table of files has the columns `path` and `filename`, texts, and `data`, a
-//! blob. For the table `lake`, [`views`](super::views) gives the functions the
-//! names `lake_csv(pattern, at := ...)` and so on.
+//! blob; perhaps `user_id`. For the table `lake`, [`views`](super::views) gives the
+//! functions the names `lake_csv(pattern, at := ..., user := ...)` and so on.
 
 mod formats;
 
@@ -123,7 +123,8 @@ pub(super) struct Source {
     pub(super) blob: BlobRef,
 }
 
-/// The table function of one kind: `(table, token, pattern, moment)`.
+/// The table function of one kind: `(table, token, pattern, moment, user)`; NULL is
+/// the question's own moment, and everybody.
 struct Files<const KIND: u8>;
 
 struct Bound {
@@ -157,10 +158,13 @@ impl<const KIND: u8> VTab for Files<KIND> {
         if pattern.is_null() {
             return Err("the pattern is NULL".into());
         }
-        let at = bind.get_parameter(3);
-        let at = (!at.is_null()).then(|| at.to_string());
+        let given = |place| {
+            let value = bind.get_parameter(place);
+            (!value.is_null()).then(|| value.to_string())
+        };
+        let (at, user) = (given(3), given(4));
         let found = scan::bound(&pin, table, at.as_deref())
-            .and_then(|idx| find(&pin, table, idx, &pattern.to_string()));
+            .and_then(|idx| find(&pin, table, idx, &pattern.to_string(), user.as_deref()));
         let files = found.map_err(|error| pin.fail(error))?;
         let mut merged = formats::Merged::default();
         for file in &files {
@@ -213,7 +217,7 @@ impl<const KIND: u8> VTab for Files<KIND> {
 
     fn parameters() -> Option<Vec<LogicalTypeHandle>> {
         let numbers = [LogicalTypeId::Bigint; 2].into_iter();
-        let texts = [LogicalTypeId::Varchar; 2];
+        let texts = [LogicalTypeId::Varchar; 3];
         Some(numbers.chain(texts).map(LogicalTypeHandle::from).collect())
     }
 }
@@ -307,8 +311,9 @@ fn in_file(store: &Arc<Store>, file: &Source, why: &dyn std::fmt::Display) -> Er
     Error::Query(format!("{}: {why}", file.name))
 }
 
-/// The files of a table whose path and filename match a pattern, by name.
-fn find(pin: &Pin, table: u32, idx: Idx, pattern: &str) -> Result<Vec<Source>> {
+/// The files of a table, of a user or of all, whose path and filename match a pattern,
+/// by name.
+fn find(pin: &Pin, table: u32, idx: Idx, pattern: &str, user: Option<&str>) -> Result<Vec<Source>> {
     let glob = globset::GlobBuilder::new(pattern)
         .literal_separator(true)
         .build();
@@ -332,13 +337,15 @@ fn find(pin: &Pin, table: u32, idx: Idx, pattern: &str) -> Result<Vec<Source>> {
         };
         if let Some(Value::Blob(blob)) = row.get("data")
             && glob.is_match(&name)
+            && user.is_none_or(|user| text("user_id") == user)
         {
             files.push(Source { name, blob: *blob });
         }
     }
     if files.is_empty() {
+        let whose = user.map_or(String::new(), |user| format!(", of user {user:?},"));
         return Err(Error::Query(format!(
-            "no file of {name} matches {pattern:?}"
+            "no file of {name}{whose} matches {pattern:?}"
         )));
     }
     files.sort_by(|one, other| one.name.cmp(&other.name));

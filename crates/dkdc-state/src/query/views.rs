@@ -113,7 +113,8 @@ fn content(meta: &TableMeta, current: String) -> String {
     )
 }
 
-/// Of files, `<table>_csv(pattern, at := ...)` and so on read what is in them.
+/// Of files, `<table>_csv(pattern, at := ..., user := ...)` and so on read what is in
+/// them.
 fn of_files(meta: &TableMeta) -> String {
     if !has_files(meta) {
         return String::new();
@@ -122,9 +123,9 @@ fn of_files(meta: &TableMeta) -> String {
     let mut sql = String::new();
     for kind in ["csv", "json", "parquet", "text"] {
         sql += &format!(
-            "CREATE OR REPLACE MACRO {}(_pattern, \"at\" := NULL) AS TABLE SELECT * FROM \
-             dkdc_{kind}({}, getvariable('dkdc'), CAST(_pattern AS VARCHAR), \
-             CAST(\"at\" AS VARCHAR));\n",
+            "CREATE OR REPLACE MACRO {}(_pattern, \"at\" := NULL, \"user\" := NULL) AS TABLE \
+             SELECT * FROM dkdc_{kind}({}, getvariable('dkdc'), CAST(_pattern AS VARCHAR), \
+             CAST(\"at\" AS VARCHAR), CAST(\"user\" AS VARCHAR));\n",
             name(kind),
             meta.schema.number
         );

@@ -80,6 +80,17 @@ impl State {
     /// within the last hour, and gives free space back to the file system.
     /// Others may write meanwhile; they wait while what goes is found and removed.
     ///
+    /// ```
+    /// # use dkdc_state::State;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let state = State::open(folder.path().join("data.db"))?;
+    /// let blob = state.put_blob(&b"hello world"[..])?;
+    /// // Whoever put it may be about to name it.
+    /// assert_eq!(state.gc_blobs()?.blobs, 0);
+    /// assert!(state.open_blob(&blob).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for any write. [`Error::Damaged`](crate::Error::Damaged) when a list of
     /// pieces is: then nothing is removed.
@@ -88,6 +99,29 @@ impl State {
     }
 
     /// What [`gc_blobs`](State::gc_blobs) would remove now.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::sync::atomic::{AtomicI64, Ordering};
+    /// # use dkdc_state::{Clock, State};
+    /// /// A clock that can be put forward.
+    /// struct Hand(AtomicI64);
+    /// impl Clock for Hand {
+    ///     fn now(&self) -> i64 {
+    ///         self.0.load(Ordering::Relaxed)
+    ///     }
+    /// }
+    /// # let folder = tempfile::tempdir()?;
+    /// let clock = Arc::new(Hand(AtomicI64::new(1_700_000_000_000_000)));
+    /// let state = State::options().clock(clock.clone());
+    /// let state = state.open(folder.path().join("data.db"))?;
+    /// state.put_blob(&b"hello world"[..])?;
+    /// assert_eq!(state.unnamed_blobs()?.bytes, 0);
+    /// clock.0.fetch_add(2 * 3_600_000_000, Ordering::Relaxed); // two hours
+    /// assert_eq!(state.unnamed_blobs()?.bytes, 11);
+    /// assert_eq!(state.gc_blobs()?.bytes, 11);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As for any read.
