@@ -313,11 +313,12 @@ FRAME = {"id": ["a", "b"], "body": ["1", "2"], "labels": [["x", "y"], []]}
         lambda: pa.table(FRAME).to_reader(),
         lambda: pd.DataFrame(FRAME),
         lambda: pl.DataFrame(FRAME),
+        lambda: pl.LazyFrame(FRAME),
         lambda: FRAME,
         lambda: [dict(zip(FRAME, row, strict=True)) for row in zip(*FRAME.values(), strict=True)],
         lambda: ibis.memtable(FRAME),
     ],
-    ids=["pyarrow", "reader", "pandas", "polars", "dict", "records", "ibis"],
+    ids=["pyarrow", "reader", "pandas", "polars", "lazy polars", "dict", "records", "ibis"],
 )
 def test_frames_are_taken_in_whole(notes, frame):
     assert notes.append_all(frame()) == 2
@@ -326,6 +327,41 @@ def test_frames_are_taken_in_whole(notes, frame):
     with pytest.raises(errors.AlreadyExists):
         notes.append_all(frame())
     assert len(notes.history("a")) == 3
+
+
+def test_a_pandas_frame_is_taken_without_its_index(notes):
+    frame = pd.DataFrame({"id": ["c", "a", "b"], "body": ["3", "1", "2"], "priority": [3, 1, 2]})
+    picked = frame[frame.priority > 1].sort_values("id")
+    assert picked.index.tolist() == [2, 0]
+    assert notes.append_all(picked) == 2
+    named = frame.set_index(pd.Index(["x", "y", "z"], name="letter"))
+    assert notes.upsert_all(named) == 3
+    # An index of ids is where the ids are.
+    assert notes.update_all(frame.assign(body="new").set_index("id")) == 3
+    assert [row["body"] for row in notes.list()] == ["new"] * 3
+    notes._state.wcon.insert("notes", picked.assign(body="newer"))
+    assert [row["body"] for row in notes.list(order="id")] == ["new", "newer", "newer"]
+
+
+def test_a_frame_without_rows_adds_none_whatever_its_types_are(notes):
+    for empty in (
+        pl.DataFrame({"id": [], "body": []}),
+        pl.LazyFrame({"id": [], "body": []}),
+        pd.DataFrame({"id": [], "body": []}),
+        pa.table({"id": pa.array([], pa.null())}),
+        pa.table({"id": pa.array([], pa.string())}),
+        pa.schema({"id": pa.string()}).empty_table(),
+        {"id": []},
+        [],
+    ):
+        assert notes.append_all(empty) == 0
+    with pytest.raises(errors.Invalid, match="needs an id"):
+        notes.append_all(pl.DataFrame({"id": [None], "body": ["x"]}))
+    # Nor does a list of nothing have a type.
+    untyped = {"id": ["a"], "body": ["x"], "user_id": [None], "labels": [[]]}
+    for frame in (pl.DataFrame, pl.LazyFrame, pa.table, pd.DataFrame):
+        assert notes.upsert_all(frame(untyped)) == 1
+        assert notes.get("a")["labels"] == [] and notes.get("a")["user_id"] is None
 
 
 def test_every_type_goes_in_and_out_by_arrow(every, tmp_path):

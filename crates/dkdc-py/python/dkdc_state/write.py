@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import errors
+from .frames import as_frame, put_all
 from .schema import declaration
-from .table import _arrow, _rows
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -58,10 +58,8 @@ class WriteConnection:
             raise errors.Invalid(f"table {name}: nothing is overwritten; clear it, or insert")
         if name in self._store.tables():
             raise errors.AlreadyExists(f"table {name} already exists")
-        if schema is None and obj is not None and hasattr(obj, "schema"):
-            schema = obj.schema() if callable(obj.schema) else obj.schema
         if schema is None:
-            raise errors.Invalid(f"table {name}: give a schema")
+            schema = _schema(name, obj)
         columns, defaults = declaration(name, schema)
         self._store.define(name, columns, defaults)
         if obj is not None:
@@ -75,23 +73,7 @@ class WriteConnection:
         """
         if options.get("overwrite"):
             raise errors.Invalid(f"table {name}: nothing is overwritten; clear it, or insert")
-        table = self._store.table(name)
-        rows = None if hasattr(obj, "__arrow_c_stream__") else _rows(obj)
-        if rows is None:
-            data = obj if hasattr(obj, "__arrow_c_stream__") else _arrow(obj)
-            table.put_arrow(data, "upsert")
-        elif len(rows) == 1:
-            table.upsert(rows[0])
-        elif rows:
-            tx = self._store.transaction()
-            try:
-                inside = tx.table(name)
-                for row in rows:
-                    inside.upsert(row)
-            except BaseException:
-                tx.rollback()
-                raise
-            tx.commit()
+        put_all(self._store.table(name), obj, "upsert")
 
     def drop_table(self, name: str, *, database: Any = None, force: bool = False) -> None:
         """Empties a table: every version is gone for good. The table itself stays."""
@@ -106,3 +88,19 @@ class WriteConnection:
 
     def __repr__(self) -> str:
         return f"WriteConnection({str(self._store.path)!r})"
+
+
+def _schema(name: str, obj: Any) -> Any:
+    """The types that rows have, as Ibis sees them."""
+    if obj is None:
+        raise errors.Invalid(f"table {name}: give a schema")
+    import ibis
+
+    if isinstance(obj, ibis.Table):
+        return obj.schema()
+    try:
+        return ibis.memtable(as_frame(obj)).schema()
+    except errors.Error:
+        raise
+    except Exception as error:
+        raise errors.Invalid(f"table {name}: give a schema: {error}") from error
