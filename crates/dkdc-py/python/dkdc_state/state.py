@@ -125,15 +125,30 @@ class State:
     # records
 
     def table(self, name: str) -> Table:
-        """A table by its name."""
+        """A table by its name.
+
+        >>> state.table("notes").append(id="n1", body="draft")["body"]
+        'draft'
+        """
         return Table(self, self._store.table(name))
 
     def list_tables(self) -> list[str]:
-        """The names of the tables, oldest first."""
+        """The names of the tables, oldest first.
+
+        >>> state.list_tables()
+        ['notes']
+        """
         return self._store.tables()
 
     def transaction(self) -> Transaction:
-        """A transaction over any tables, to be used in ``with``."""
+        """A transaction over any tables, to be used in ``with``.
+
+        >>> with state.transaction() as tx:
+        ...     _ = tx.table("notes").append(id="n1", body="one")
+        ...     _ = tx.table("notes").append(id="n2", body="two")
+        >>> len(notes)
+        2
+        """
         return Transaction(self._store)
 
     def at(
@@ -144,6 +159,13 @@ class State:
         ``when`` is a time, such as ``"5 minutes ago"``, ``"2026-11-22 10:00"``
         or a datetime (naive: UTC): everything committed at or before it. ``idx``
         is a version.
+
+        >>> first = notes.append(id="n1", body="draft")
+        >>> _ = notes.update(id="n1", body="done")
+        >>> state.at(idx=first["idx"]).table("notes").get("n1")["body"]
+        'draft'
+        >>> state.at("now").table("notes").get("n1")["body"]
+        'done'
         """
         if (when is None) == (idx is None):
             raise errors.Invalid("at() takes a time, or idx=")
@@ -157,11 +179,20 @@ class State:
 
         Each has ``idx``, ``resume`` (pass it as ``after`` to go on), ``table``,
         ``op``, ``id`` and ``record``.
+
+        >>> first = notes.append(id="n1", body="draft")
+        >>> _ = notes.delete("n1")
+        >>> [(change["op"], change["id"]) for change in state.changes(after=first["idx"])]
+        [('delete', 'n1')]
         """
         return self._store.changes(after)
 
     def check(self) -> list[str]:
-        """Verifies the whole store: what is wrong, a line each."""
+        """Verifies the whole store: what is wrong, a line each.
+
+        >>> state.check()
+        []
+        """
         return self._store.check()
 
     # itself

@@ -39,21 +39,36 @@ class WriteConnection:
         return connect(self._store, self._shown)
 
     def list_tables(self, *, like: str | None = None) -> list[str]:
-        """The names of the tables, oldest first; those that match ``like``, a regex."""
+        """The names of the tables, oldest first; those that match ``like``, a regex.
+
+        >>> wcon.list_tables(like="^no")
+        ['notes']
+        """
         import re
 
         names = self._store.tables()
         return [name for name in names if like is None or re.search(like, name)]
 
     def table(self, name: str) -> ir.Table:
-        """Every version of every record, as an Ibis table; the user's columns only."""
+        """Every version of every record, as an Ibis table; the user's columns only.
+
+        >>> wcon.insert("notes", {"id": ["n1"], "body": ["draft"]})
+        >>> wcon.insert("notes", {"id": ["n1"], "body": ["done"]})
+        >>> wcon.table("notes").order_by("idx").body.to_pyarrow().to_pylist()
+        ['draft', 'done']
+        """
         self._store.table(name)
         return self._reader.table(name)
 
     def create_table(
         self, name: str, obj: Any = None, *, schema: Any = None, overwrite: bool = False
     ) -> None:
-        """Makes a table; ``idx`` in the schema is the version, ``id`` the key."""
+        """Makes a table; ``idx`` in the schema is the version, ``id`` the key.
+
+        >>> wcon.create_table("tags", schema={"id": "string", "color": "string"})
+        >>> wcon.list_tables()
+        ['notes', 'tags']
+        """
         if overwrite:
             raise errors.Invalid(f"table {name}: nothing is overwritten; clear it, or insert")
         if name in self._store.tables():
@@ -70,6 +85,11 @@ class WriteConnection:
 
         A new ``id`` is an append, a known one an update; an ``idx`` is passed
         over: the state gives each version its own.
+
+        >>> import pandas as pd
+        >>> wcon.insert("notes", pd.DataFrame({"id": ["n1", "n2"], "body": ["a", "b"]}))
+        >>> len(notes)
+        2
         """
         if options.get("overwrite"):
             raise errors.Invalid(f"table {name}: nothing is overwritten; clear it, or insert")
