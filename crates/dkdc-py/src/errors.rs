@@ -17,9 +17,16 @@ pub(crate) fn state_error(py: Python<'_>, error: &Error) -> PyErr {
     let described = made.and_then(|exception| {
         let value = exception.value(py);
         match error {
-            Error::NotFound { table, id } | Error::NotUnique { table, id, .. } => {
+            Error::NotFound { table, id } => {
                 value.setattr("table", table)?;
                 value.setattr("id", id)?;
+            }
+            Error::NotUnique {
+                table, id, other, ..
+            } => {
+                value.setattr("table", table)?;
+                value.setattr("id", id)?;
+                value.setattr("other", other)?;
             }
             Error::AlreadyExists { table, id, idx } => {
                 value.setattr("table", table)?;

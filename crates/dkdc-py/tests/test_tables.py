@@ -188,6 +188,39 @@ def test_defaults_and_required_columns_are_those_of_the_class(notes):
         notes.append(id="n4")
 
 
+class Person(pydantic.BaseModel):
+    id: str
+    email: str
+    name: str | None = None
+    team: str = "none"
+
+
+def test_columns_may_be_unique_and_indexed(dbpath):
+    class People(State):
+        tables = {"people": Person}
+        unique = {"people": ["email", ["name", "team"]]}
+        indexes = {"people": "team"}
+
+    people = People(dbpath=dbpath).table("people")
+    people.append(Person(id="a", email="a@x", name="Ada"))
+    with pytest.raises(errors.AlreadyExists, match="email") as raised:
+        people.append(Person(id="b", email="a@x"))
+    assert (raised.value.table, raised.value.id, raised.value.other) == ("people", "b", "a")
+    with pytest.raises(errors.AlreadyExists, match="name, team"):
+        people.append(Person(id="b", email="b@x", name="Ada"))
+    people.append_all([Person(id="b", email="b@x"), Person(id="c", email="c@x", team="red")])
+    assert [row["id"] for row in people.list({"team": "red"})] == ["c"]
+    people.delete("a")
+    assert people.append(Person(id="d", email="a@x", name="Ada"))["email"] == "a@x"
+
+    class Wrong(State):
+        tables = {"people": Person}
+        unique = {"people": ["nothing"]}
+
+    with pytest.raises(errors.Invalid, match="nothing"):
+        Wrong(dbpath=dbpath)
+
+
 def test_a_record_is_written_and_read(notes):
     first = notes.append(id="n1", body="draft")
     second = notes.update(id="n1", body="done")

@@ -41,6 +41,15 @@ class State:
     #: model. They are made, or get the columns that they lack, when it is opened.
     tables: ClassVar[Mapping[str, Any]] = {}
 
+    #: By table: columns, or lists of columns, that no two current records have alike.
+    unique: ClassVar[Mapping[str, Sequence[str | Sequence[str]]]] = {}
+
+    #: By table: columns, or lists of columns, by which ``list`` finds records fast.
+    indexes: ClassVar[Mapping[str, Sequence[str | Sequence[str]]]] = {}
+
+    #: True when it was closed.
+    _closed = False
+
     #: By table: the columns that Ibis tables show, if not all of them.
     _shown: ClassVar[Mapping[str, Sequence[str]]] = {}
 
@@ -108,7 +117,8 @@ class State:
         """Makes the tables that this class has."""
         for name, declared in self.tables.items():
             columns, defaults = declaration(name, declared)
-            store.define(name, columns, defaults)
+            indexes, unique = _lists(self.indexes, name), _lists(self.unique, name)
+            store.define(name, columns, defaults, indexes, unique)
 
     def _clear(self, table_names: str | list[str] | None = None) -> None:
         """Empties tables, all of them if none is named: every version is gone for good."""
@@ -239,6 +249,15 @@ class State:
             return f"<b>{title}</b>: {html.escape(str(error))}"
         head = "<tr><th>table</th><th>records</th></tr>"
         return f"<b>{title}</b><table>{head}{rows}</table>"
+
+
+def _lists(
+    named: Mapping[str, Sequence[str | Sequence[str]]], table: str
+) -> list[list[str]]:
+    """The columns of each index of a table."""
+    columns = named.get(table, ())
+    columns = [columns] if isinstance(columns, str) else columns
+    return [[one] if isinstance(one, str) else list(one) for one in columns]
 
 
 def _micros(idx: datetime | int) -> int:
