@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +34,37 @@ class Backend(DuckDB):
     """
 
     _lives: list[Live]
+    #: The stores that this connection opened itself.
+    _stores: list[_core.State]
 
     def do_connect(self, *args: Any, **kwargs: Any) -> None:
         super().do_connect(*args, **kwargs)
         self._lives = []
+        self._stores = []
         # A DuckDB connection has one result at a time: threads take turns.
         self._turn = threading.RLock()
+
+    def reconnect(self) -> None:
+        """Connects anew, with the same tables of stores; what else was made is gone."""
+        before = self.__dict__.get("_lives", []), self.__dict__.get("_stores", [])
+        if before[0]:
+            super().disconnect()
+        super().reconnect()
+        lives, self._stores = before
+        for live in lives:
+            anew = self._attach(live.store, live.shown, live.pinned, live.names)
+            for table in live.tables.values():
+                for kind in table.upto:
+                    anew.touch(table.name, kind)
+
+    def disconnect(self) -> None:
+        """Closes the connection, and the stores that it opened."""
+        super().disconnect()
+        self._close_stores()
+
+    def _close_stores(self) -> None:
+        for store in self._stores:
+            store.close()
 
     def read_sqlite(
         self, path: str | Path, /, *, table_name: str | None = None
@@ -66,6 +93,7 @@ class Backend(DuckDB):
             store = open_store(path, create=False)
         except errors.Invalid:
             return None
+        self._stores.append(store)
         return self._attach(store, {}, None, set())
 
     def _attach(
@@ -77,10 +105,20 @@ class Backend(DuckDB):
     ) -> Live:
         if not self._lives:
             self._spill_beside(store)
-        database = f"dkdc{len(self._lives) + 1}" if self._lives else "dkdc"
+        database = self._free_database()
         live = Live(self.con, database, store, shown, pinned, names)
         self._lives.append(live)
         return live
+
+    def _free_database(self) -> str:
+        """``dkdc``, or the first of ``dkdc2``, ``dkdc3``, ... that is free.
+
+        Connections to one file of DuckDB's share their databases.
+        """
+        rows = self.con.execute("SELECT database_name FROM duckdb_databases()").fetchall()
+        taken = {name for (name,) in rows}
+        names = chain(["dkdc"], (f"dkdc{number}" for number in count(2)))
+        return next(name for name in names if name not in taken)
 
     def _spill_beside(self, store: _core.State) -> None:
         """What memory cannot hold goes beside the store, not into the current folder."""

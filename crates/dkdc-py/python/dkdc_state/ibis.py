@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 class _SQLite:
     """As far as the post uses it."""
 
-    def connect(self, path: str | os.PathLike[str]) -> WriteConnection:
-        """The write connection of the store at ``path``, which is made if absent."""
+    def connect(self, database: str | os.PathLike[str]) -> WriteConnection:
+        """The write connection of the store at a path, which is made if absent."""
         from .write import WriteConnection
 
-        return WriteConnection(open_store(path))
+        return WriteConnection(open_store(database), own=True)
+
+    def __getattr__(self, name: str) -> Any:
+        import ibis
+
+        return getattr(ibis.sqlite, name)
 
 
 class _DuckDB:

@@ -86,7 +86,7 @@ class State:
 
     @wcon.setter
     def wcon(self, wcon: Any) -> None:
-        self.__dict__["_wcon"] = wcon
+        self._keep("_wcon", wcon)
 
     @property
     def rcon(self) -> BaseBackend | Any:
@@ -97,12 +97,19 @@ class State:
 
     @rcon.setter
     def rcon(self, rcon: Any) -> None:
-        self.__dict__["_rcon"] = rcon
+        self._keep("_rcon", rcon)
+
+    def _keep(self, name: str, con: Any) -> None:
+        self.__dict__[name] = con
+        # Earlier ones are still read by tables that were made of them.
+        self.__dict__.setdefault("_cons_made", []).append(con)
 
     @property
     def _store(self) -> _core.State:
         store: _core.State | None = self.__dict__.get("_opened")
         if store is None:
+            if self._closed:
+                raise errors.Closed(f"{os.fspath(self.dbpath)} was closed")
             store = open_store(self.dbpath, **self.__dict__.get("_options", {}))
             self.__dict__["_opened"] = store
             try:
@@ -208,8 +215,21 @@ class State:
     # itself
 
     def close(self) -> None:
-        """Closes this state; used again, it raises ``errors.Closed``."""
-        self._store.close()
+        """Closes this state; used again, it raises ``errors.Closed``.
+
+        >>> state.close()
+        >>> notes.get("n1")
+        Traceback (most recent call last):
+        dkdc_state.errors.Closed: ...
+        """
+        self._closed = True
+        store = self.__dict__.get("_opened")
+        if store is not None:
+            store.close()
+        for con in self.__dict__.get("_cons_made", []):
+            close = getattr(con, "_close_stores", None)
+            if close is not None:
+                close()
 
     def __enter__(self) -> Self:
         return self
@@ -228,7 +248,7 @@ class State:
 
     def __repr__(self) -> str:
         name, path = type(self).__name__, os.fspath(self.dbpath)
-        if not self._store.is_open:
+        if self._closed:
             return f"{name}({path!r}, closed)"
         try:
             counts = ", ".join(f"{table}: {count}" for table, count in self._counts())
@@ -238,7 +258,7 @@ class State:
 
     def _repr_html_(self) -> str:
         title = html.escape(f"{type(self).__name__}: {os.fspath(self.dbpath)}")
-        if not self._store.is_open:
+        if self._closed:
             return f"<b>{title}</b> (closed)"
         try:
             rows = "".join(

@@ -27,10 +27,22 @@ class WriteConnection:
     name = "dkdc"
 
     def __init__(
-        self, store: _core.State, shown: Mapping[str, Sequence[str]] | None = None
+        self,
+        store: _core.State,
+        shown: Mapping[str, Sequence[str]] | None = None,
+        own: bool = False,
     ) -> None:
         self._store = store
         self._shown = shown or {}
+        self._own = own
+
+    def disconnect(self) -> None:
+        """Closes the store, if ``ibis.sqlite.connect`` opened it; a state closes its own."""
+        self._close_stores()
+
+    def _close_stores(self) -> None:
+        if self._own:
+            self._store.close()
 
     @cached_property
     def _reader(self) -> Backend:
