@@ -154,21 +154,54 @@ class Backend(DuckDB):
             names: list[str] = super().list_tables(**kwargs)
             return names
 
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """One question at a time, which Ctrl-C ends; what fails in a store is its error."""
+        with self._turn, interruptible(self.con):
+            for live in self._lives:
+                live.failed.clear()
+            try:
+                yield
+            except Exception:
+                for live in self._lives:
+                    if live.failed:
+                        raise live.failed.pop() from None
+                raise
+
     def raw_sql(self, query: Any, **kwargs: Any) -> Any:
         text = query if isinstance(query, str) else query.sql(dialect=self.name)
-        with self._turn, interruptible(self.con):
+        with self._asking():
             for live in self._lives:
                 live.touch_named_in(text)
             self._refresh()
             return super().raw_sql(query, **kwargs)
 
     def execute(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
-        with self._turn, interruptible(self.con):
+        with self._asking():
             return super().execute(expr, **kwargs)
 
     def to_pyarrow(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
-        with self._turn, interruptible(self.con):
+        with self._asking():
             return super().to_pyarrow(expr, **kwargs)
+
+    def to_pyarrow_batches(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
+        import pyarrow as pa
+
+        reader = super().to_pyarrow_batches(expr, **kwargs)
+
+        def batches() -> Iterator[Any]:
+            while True:
+                with self._asking():
+                    batch = next(reader, None)
+                if batch is None:
+                    return
+                yield batch
+
+        return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+    def create_table(self, name: str, /, *args: Any, **kwargs: Any) -> ir.Table:
+        with self._asking():
+            return super().create_table(name, *args, **kwargs)
 
     def _run_pre_execute_hooks(self, expr: ir.Expr) -> None:
         self._refresh()
