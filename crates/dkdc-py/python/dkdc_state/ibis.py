@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _SQLite:
-    """As far as the post uses it."""
+    """Ibis' SQLite, with our write connection."""
 
     def connect(self, database: str | os.PathLike[str]) -> WriteConnection:
         """The write connection of the store at a path, which is made if absent."""
@@ -55,7 +55,8 @@ duckdb = _DuckDB()
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
+    # What Python asks of a module is not what Ibis has.
+    if name.startswith("__") and name != "__version__":
         raise AttributeError(name)
     import ibis
 
