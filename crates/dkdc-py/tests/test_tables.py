@@ -468,7 +468,20 @@ def test_states_show_what_they_are(state, notes, dbpath):
     shown = notes._repr_html_()
     assert "<b>notes</b>: 1 records" in shown and "<th>body</th>" in shown
     assert "<td>&lt;b&gt;</td>" in shown and "<td>NULL</td>" in shown
-    assert "Snapshot(" in repr(state.at("now"))
+    then = state.at("now")
+    assert "Snapshot(" in repr(then)
+    notes.append(id="n2", body="y")
+    shown = then.table("notes")._repr_html_()
+    assert "<b>notes</b>: 1 records" in shown and "<th>body</th>" in shown
+    assert "<td>&lt;b&gt;</td>" in shown and "<td>NULL</td>" in shown
+    assert repr(then.table("notes")) == f"SnapshotTable('notes': 1 records, {then!r})"
+    assert repr(state.wcon) == f"WriteConnection({dbpath!r})"
+    begun = state.transaction()
+    assert repr(begun) == f"Transaction({dbpath!r}, not open)"
+    with begun as tx:
+        assert repr(tx) == f"Transaction({dbpath!r}, open)"
+        assert repr(tx.table("notes")) == "TransactionTable('notes')"
+    assert repr(begun) == f"Transaction({dbpath!r}, not open)"
     assert state.check() == []
 
 
