@@ -40,6 +40,11 @@ argument!(
     "an id is a str of UTF-8"
 );
 argument!(
+    /// The key of a request.
+    Key(String),
+    "a request's key is a str of UTF-8"
+);
+argument!(
     /// The name of a table.
     TableName(String),
     "a table's name is a str"

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
-use dkdc_state::{Idx, Scan, Snapshot};
+use dkdc_state::{Error, Idx, Scan, Snapshot};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
@@ -34,12 +34,13 @@ impl Rows {
 #[pyclass(module = "dkdc_state._core", frozen)]
 pub(crate) struct Stream {
     snapshot: Kept<Snapshot>,
-    path: std::path::PathBuf,
     table: String,
     rows: Rows,
     schema: SchemaRef,
     /// The scan that told of these, for the first who reads.
-    begun: Mutex<Kept<Scan>>,
+    begun: Mutex<Option<Kept<Mutex<Scan>>>>,
+    /// What ended a reading: who reads has it as text only.
+    failed: Arc<Mutex<Option<Error>>>,
     /// The table's own columns, and their types' names.
     #[pyo3(get)]
     columns: Vec<(String, String)>,
@@ -51,7 +52,7 @@ pub(crate) struct Stream {
 impl Stream {
     pub(crate) fn new(
         py: Python<'_>,
-        handle: &Handle,
+        handle: &Arc<Handle>,
         snapshot: Snapshot,
         table: String,
         rows: Rows,
@@ -65,9 +66,9 @@ impl Stream {
                 .map(|c| (c.name.clone(), c.ty.to_string()))
                 .collect(),
             event: scan.event().as_micros(),
-            begun: Mutex::new(Kept::new(handle, scan)),
+            begun: Mutex::new(Some(Kept::new(handle, Mutex::new(scan)))),
+            failed: Arc::default(),
             snapshot: Kept::new(handle, snapshot),
-            path: handle.path().to_owned(),
             table,
             rows,
         })
@@ -92,53 +93,66 @@ impl Stream {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let scan = match begun {
-            Some(scan) => Ok(scan),
-            None => py.detach(|| self.rows.scan(snapshot, &self.table)),
+            Some(scan) => scan,
+            None => {
+                let scan = py.detach(|| self.rows.scan(&snapshot, &self.table));
+                let scan = scan.map_err(|error| state_error(py, &error))?;
+                Kept::new(self.snapshot.handle(), Mutex::new(scan))
+            }
         };
         let reader = Outgoing {
-            scan: Some(scan.map_err(|error| state_error(py, &error))?),
-            process: std::process::id(),
+            scan,
             schema: Arc::clone(&self.schema),
+            failed: Arc::clone(&self.failed),
         };
         let stream = FFI_ArrowArrayStream::new(Box::new(reader));
         PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
     }
 
+    /// The exception for what ended a reading, once.
+    fn failure(&self, py: Python<'_>) -> Option<PyErr> {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match failed.take() {
+            Some(error) => Some(state_error(py, &error)),
+            None => self.snapshot.get(py).err(),
+        }
+    }
+
     fn __repr__(&self) -> String {
-        format!("Stream({} of {})", self.table, self.path.display())
+        let path = self.snapshot.handle().path();
+        format!("Stream({} of {})", self.table, path.display())
     }
 }
 
 /// A scan as Arrow's readers are.
 struct Outgoing {
-    scan: Option<Scan>,
-    process: u32,
+    scan: Kept<Mutex<Scan>>,
     schema: SchemaRef,
+    failed: Arc<Mutex<Option<Error>>>,
 }
 
 impl Iterator for Outgoing {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.process != std::process::id() {
-            let message = "the store was open when this process was forked";
+        let Some(scan) = self.scan.there() else {
+            let message = match self.scan.handle().is_forked() {
+                true => "the store was open when this process was forked",
+                false => "the store was closed",
+            };
             return Some(Err(ArrowError::ExternalError(message.into())));
-        }
-        let batch = self.scan.as_mut()?.next()?;
-        Some(batch.map_err(|error| ArrowError::ExternalError(Box::new(error))))
+        };
+        let batch = scan.lock().unwrap_or_else(PoisonError::into_inner).next()?;
+        Some(batch.map_err(|error| {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            *failed = Some(error.clone());
+            ArrowError::ExternalError(Box::new(error))
+        }))
     }
 }
 
 impl RecordBatchReader for Outgoing {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
-    }
-}
-
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        if self.process != std::process::id() {
-            std::mem::forget(self.scan.take());
-        }
     }
 }

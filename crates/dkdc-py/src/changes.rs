@@ -1,6 +1,6 @@
 //! The feed of changes.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dkdc_state::{Change, ChangeKind};
 use pyo3::prelude::*;
@@ -13,13 +13,13 @@ use crate::handle::{Handle, Kept};
 /// Every version and event of every table after a point, in order.
 #[pyclass(module = "dkdc_state._core", frozen)]
 pub(crate) struct Changes {
-    changes: Mutex<Kept<dkdc_state::Changes>>,
+    changes: Kept<Mutex<dkdc_state::Changes>>,
 }
 
 impl Changes {
-    pub(crate) fn new(handle: &Handle, changes: dkdc_state::Changes) -> Changes {
+    pub(crate) fn new(handle: &Arc<Handle>, changes: dkdc_state::Changes) -> Changes {
         Changes {
-            changes: Mutex::new(Kept::new(handle, changes)),
+            changes: Kept::new(handle, Mutex::new(changes)),
         }
     }
 }
@@ -33,17 +33,11 @@ impl Changes {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         // Another thread may hold the lock and want Python's: both are waited
         // for in that order.
-        let next = py.detach(|| {
-            let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-            changes.get_mut().map(Iterator::next)
+        let changes = self.changes.get(py)?;
+        let next = py.detach(move || {
+            let mut changes = changes.lock().unwrap_or_else(PoisonError::into_inner);
+            changes.next()
         });
-        let Some(next) = next else {
-            return Err(self
-                .changes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .refused(py));
-        };
         let next = next.transpose().map_err(|error| state_error(py, &error))?;
         let Some(change) = next else {
             return Ok(None);

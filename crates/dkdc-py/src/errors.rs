@@ -17,9 +17,16 @@ pub(crate) fn state_error(py: Python<'_>, error: &Error) -> PyErr {
     let described = made.and_then(|exception| {
         let value = exception.value(py);
         match error {
-            Error::NotFound { table, id } | Error::NotUnique { table, id, .. } => {
+            Error::NotFound { table, id } => {
                 value.setattr("table", table)?;
                 value.setattr("id", id)?;
+            }
+            Error::NotUnique {
+                table, id, other, ..
+            } => {
+                value.setattr("table", table)?;
+                value.setattr("id", id)?;
+                value.setattr("other", other)?;
             }
             Error::AlreadyExists { table, id, idx } => {
                 value.setattr("table", table)?;
@@ -56,10 +63,28 @@ fn number(py: Python<'_>, idx: Idx) -> PyResult<Bound<'_, PyAny>> {
 
 /// The exception for an error of the lake.
 pub(crate) fn lake_error(py: Python<'_>, error: &dkdc_lake::Error) -> PyErr {
+    use dkdc_lake::Error as Lake;
     match error {
-        dkdc_lake::Error::State(error) => state_error(py, error),
+        Lake::State(error) => state_error(py, error),
+        Lake::Disk { source, .. } | Lake::Content { source, .. } => match within(source) {
+            Some(error) => state_error(py, error),
+            None => raise(py, class_of(error.kind()), &error.to_string()),
+        },
         error => raise(py, class_of(error.kind()), &error.to_string()),
     }
+}
+
+/// The exception for what ended the reading of content.
+pub(crate) fn content_error(py: Python<'_>, error: &std::io::Error) -> PyErr {
+    match within(error) {
+        Some(error) => state_error(py, error),
+        None => raise(py, "Failure", &error.to_string()),
+    }
+}
+
+/// The state's error that whoever read content has as one of the system.
+fn within(error: &std::io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// An exception of `dkdc_state.errors`, by the name of its class.

@@ -6,14 +6,15 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use dkdc_state::{Row, State, Table, TableSchema};
 use pyo3::prelude::*;
 
 use crate::errors::{raise, state_error};
 
-/// How many handles of a process each file has.
+/// How many handles of a process each file has: with none, what was made of them may
+/// still have it open.
 static OPEN: Mutex<Option<HashMap<PathBuf, Opened>>> = Mutex::new(None);
 
 struct Opened {
@@ -24,6 +25,8 @@ struct Opened {
 /// A state, until it is closed.
 pub(crate) struct Handle {
     open: RwLock<Option<Open>>,
+    /// What else keeps the store open.
+    kept: Mutex<Vec<Weak<dyn Release>>>,
     path: PathBuf,
     process: u32,
 }
@@ -48,23 +51,20 @@ impl Handle {
     ) -> PyResult<Handle> {
         let process = std::process::id();
         let resolved = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        if lock().as_ref().is_some_and(|open| {
-            let opened = open.get(&resolved);
-            opened.is_some_and(|opened| opened.process != process)
-        }) {
+        if open_in_parent(&resolved, process) {
             return Err(forked(py, &resolved));
         }
         let state = py.detach(open).map_err(|error| state_error(py, &error))?;
         let path = state.path().to_owned();
         let mut open = lock();
         let opened = open.get_or_insert_default().entry(path.clone());
-        opened
-            .or_insert(Opened {
-                process,
-                handles: 0,
-            })
-            .handles += 1;
+        let none = Opened {
+            process,
+            handles: 0,
+        };
+        opened.or_insert(none).handles += 1;
         Ok(Handle {
+            kept: Mutex::default(),
             open: RwLock::new(Some(Open {
                 state,
                 tables: Mutex::default(),
@@ -117,11 +117,10 @@ impl Handle {
             return Err(forked(py, &self.path));
         }
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(open) = open.as_ref() else {
-            let message = format!("{} was closed", self.path.display());
-            return Err(raise(py, "Closed", &message));
-        };
-        run(open)
+        match open.as_ref() {
+            Some(open) => run(open),
+            None => Err(closed(py, &self.path)),
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -129,24 +128,46 @@ impl Handle {
         open.is_some()
     }
 
-    /// Closes this handle; the file is closed with the last that uses it.
+    /// Closes this handle and all that was made of it; the file is closed with the last
+    /// that uses it.
     pub(crate) fn close(&self) {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = open.take() else {
             return;
         };
-        if self.process != std::process::id() {
+        if self.is_forked() {
             std::mem::forget(open);
             return;
+        }
+        let kept = std::mem::take(&mut *self.kept());
+        for kept in kept.iter().filter_map(Weak::upgrade) {
+            kept.release();
         }
         drop(open);
         if let Some(open) = lock().as_mut()
             && let Some(opened) = open.get_mut(&self.path)
         {
             opened.handles -= 1;
-            if opened.handles == 0 {
-                open.remove(&self.path);
-            }
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Weak<dyn Release>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn will_release(&self, kept: Weak<dyn Release>) {
+        let mut all = self.kept();
+        if all.len() == all.capacity() {
+            all.retain(|kept| kept.strong_count() > 0);
+        }
+        all.push(kept);
+        drop(all);
+        if !self.is_open() {
+            // It was closed meanwhile.
+            let kept = std::mem::take(&mut *self.kept());
+            kept.iter()
+                .filter_map(Weak::upgrade)
+                .for_each(|kept| kept.release());
         }
     }
 }
@@ -163,56 +184,99 @@ impl Drop for Handle {
     }
 }
 
-/// What keeps a store open: in a child of the process that opened it, it is
-/// refused, and left alone for ever.
+/// What keeps a store open, until its handle is closed. In a child of the process
+/// that opened it, it is refused, and left alone for ever.
 pub(crate) struct Kept<T> {
-    kept: Option<T>,
-    path: PathBuf,
-    process: u32,
+    slot: Arc<Slot<T>>,
+    handle: Arc<Handle>,
 }
 
-impl<T> Kept<T> {
-    pub(crate) fn new(handle: &Handle, kept: T) -> Kept<T> {
+type Slot<T> = Mutex<Option<Arc<T>>>;
+
+/// What can be let go of.
+trait Release: Send + Sync {
+    fn release(&self);
+}
+
+impl<T: Send + Sync> Release for Slot<T> {
+    fn release(&self) {
+        let kept = self.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Whoever uses it just now drops it.
+        drop(kept);
+    }
+}
+
+impl<T: Send + Sync + 'static> Kept<T> {
+    pub(crate) fn new(handle: &Arc<Handle>, kept: T) -> Kept<T> {
+        let slot = Arc::new(Mutex::new(Some(Arc::new(kept))));
+        handle.will_release(Arc::<Slot<T>>::downgrade(&slot));
         Kept {
-            kept: Some(kept),
-            path: handle.path.clone(),
-            process: handle.process,
+            slot,
+            handle: Arc::clone(handle),
         }
     }
 
-    pub(crate) fn get(&self, py: Python<'_>) -> PyResult<&T> {
-        let kept = self.kept.as_ref();
-        let kept = kept.filter(|_| self.process == std::process::id());
-        kept.ok_or_else(|| self.refused(py))
+    pub(crate) fn get(&self, py: Python<'_>) -> PyResult<Arc<T>> {
+        let path = &self.handle.path;
+        if self.handle.is_forked() {
+            return Err(forked(py, path));
+        }
+        self.there().ok_or_else(|| closed(py, path))
     }
 
-    /// `None` in a child.
-    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
-        let kept = self.kept.as_mut();
-        kept.filter(|_| self.process == std::process::id())
+    /// The same without Python: `None` when it is refused.
+    pub(crate) fn there(&self) -> Option<Arc<T>> {
+        if self.handle.is_forked() {
+            return None;
+        }
+        let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.clone()
     }
+}
 
-    /// Gives it away, once; `None` in a child.
-    pub(crate) fn take(&mut self) -> Option<T> {
-        let own = self.process == std::process::id();
-        own.then(|| self.kept.take()).flatten()
-    }
-
-    pub(crate) fn refused(&self, py: Python<'_>) -> PyErr {
-        forked(py, &self.path)
+impl<T> Kept<T> {
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
     }
 }
 
 impl<T> Drop for Kept<T> {
     fn drop(&mut self) {
-        if self.process != std::process::id() {
-            std::mem::forget(self.kept.take());
+        if self.handle.is_forked() {
+            std::mem::forget(Arc::clone(&self.slot));
         }
     }
 }
 
 fn lock() -> MutexGuard<'static, Option<HashMap<PathBuf, Opened>>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// True when the process that this is a child of had a store open when it was forked.
+fn open_in_parent(path: &Path, process: u32) -> bool {
+    let mut open = lock();
+    let Some(open) = open.as_mut() else {
+        return false;
+    };
+    match open.get(path) {
+        Some(opened) if opened.process != process => {
+            let is_open = opened.handles > 0 || is_used(path);
+            if !is_open {
+                open.remove(path);
+            }
+            is_open
+        }
+        _ => false,
+    }
+}
+
+/// True while anything has a store open.
+fn is_used(path: &Path) -> bool {
+    State::open_files().iter().any(|file| file == path)
+}
+
+fn closed(py: Python<'_>, path: &Path) -> PyErr {
+    raise(py, "Closed", &format!("{} was closed", path.display()))
 }
 
 pub(crate) fn forked(py: Python<'_>, path: &Path) -> PyErr {
@@ -228,13 +292,21 @@ pub(crate) fn forked(py: Python<'_>, path: &Path) -> PyErr {
 #[pyfunction]
 pub(crate) fn is_open(path: PathBuf) -> bool {
     let process = std::process::id();
-    let open = lock();
-    let Some(open) = open.as_ref().filter(|open| !open.is_empty()) else {
+    let mut open = lock();
+    let Some(open) = open.as_mut().filter(|open| !open.is_empty()) else {
         return false;
     };
     let Ok(path) = std::fs::canonicalize(path) else {
         return false;
     };
-    open.get(&path)
-        .is_some_and(|opened| opened.process == process)
+    match open.get(&path) {
+        Some(opened) if opened.process == process => {
+            let is_open = opened.handles > 0 || is_used(&path);
+            if !is_open {
+                open.remove(&path);
+            }
+            is_open
+        }
+        _ => false,
+    }
 }

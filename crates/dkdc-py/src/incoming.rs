@@ -13,33 +13,12 @@ use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 use dkdc_state::jiff::{Span, Timestamp, civil};
-use dkdc_state::{ColumnType, Error, Row, State, TableSchema, Value, ValueError, parse_json};
+use dkdc_state::{ColumnType, Error, Row, TableSchema, Value, ValueError, parse_json};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
+use crate::bulk::{self, Mode, PIECE, Target};
 use crate::errors::{raise, state_error};
-
-/// What records that come in do.
-#[derive(Clone, Copy)]
-pub(crate) enum Mode {
-    Append,
-    Update,
-    Upsert,
-}
-
-impl Mode {
-    pub(crate) fn parse(py: Python<'_>, mode: &str) -> PyResult<Mode> {
-        match mode {
-            "append" => Ok(Mode::Append),
-            "update" => Ok(Mode::Update),
-            "upsert" => Ok(Mode::Upsert),
-            other => {
-                let message = format!("mode is append, update or upsert, not {other:?}");
-                Err(raise(py, "Invalid", &message))
-            }
-        }
-    }
-}
 
 /// Records on their way in.
 pub(crate) struct Incoming {
@@ -48,22 +27,8 @@ pub(crate) struct Incoming {
     id: usize,
 }
 
-/// Rows that are written at a time, and between looks for a signal.
-const PIECE: usize = 1 << 13;
-
 /// The first microsecond that a datetime of Python's can be.
 const YEAR_1: i64 = -62_135_596_800_000_000;
-
-enum Stop {
-    State(Error),
-    Python(PyErr),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Stop {
-        Stop::State(error)
-    }
-}
 
 impl Incoming {
     pub(crate) fn new(data: &Bound<'_, PyAny>, table: &TableSchema) -> PyResult<Incoming> {
@@ -90,7 +55,9 @@ impl Incoming {
             let table = table.name.clone();
             state_error(py, &Error::InvalidRow { table, why })
         };
-        let reader = reader.map_err(|error| invalid(error.to_string()))?;
+        let kind = data.get_type().name()?;
+        let reader =
+            reader.map_err(|error| invalid(format!("{kind} is no stream of records: {error}")))?;
         let mut columns = Vec::new();
         for field in reader.schema().fields() {
             let known = table
@@ -125,40 +92,16 @@ impl Incoming {
         })
     }
 
-    /// Writes all of it in one transaction, while another thread reads on; a signal
-    /// ends it, and nothing is written.
-    pub(crate) fn write(
-        self,
-        py: Python<'_>,
-        state: &State,
-        table: &str,
-        mode: Mode,
-    ) -> PyResult<u64> {
+    /// Writes all of it, or nothing, while another thread reads on: how many.
+    pub(crate) fn write(self, py: Python<'_>, to: &Target<'_>, mode: Mode) -> PyResult<u64> {
         let written = py.detach(|| {
             std::thread::scope(|scope| {
                 let (send, pieces) = sync_channel(1);
-                scope.spawn(move || self.read(table, &send));
-                state.transaction(|tx| {
-                    let rows = tx.rows(table)?;
-                    let mut count = 0;
-                    for records in pieces {
-                        let records: Vec<Row> = records?;
-                        match mode {
-                            Mode::Append => rows.append_all(&records)?,
-                            Mode::Update => rows.update_all(&records)?,
-                            Mode::Upsert => rows.upsert_all(&records)?,
-                        };
-                        count += records.len() as u64;
-                        Python::attach(|py| py.check_signals()).map_err(Stop::Python)?;
-                    }
-                    Ok(count)
-                })
+                scope.spawn(move || self.read(to.table.name(), &send));
+                bulk::write(to, mode, pieces)
             })
         });
-        written.map_err(|stop| match stop {
-            Stop::State(error) => state_error(py, &error),
-            Stop::Python(error) => error,
-        })
+        written.map_err(|stop| stop.raised(py))
     }
 
     /// Hands over all of it, or what is before an error, and that; or until nobody
@@ -211,6 +154,13 @@ fn records(
     for ((name, _), array) in columns.iter().zip(batch.columns()) {
         let array = canonical(array).map_err(|error| invalid(format!("column {name}: {error}")))?;
         plain.push(array);
+    }
+    // Of an empty frame, or one without any id, nobody knows that it would be text.
+    if plain[id].data_type() == &DataType::Null {
+        return match batch.num_rows() {
+            0 => Ok(Vec::new()),
+            _ => Err(invalid("a record needs an id".to_owned())),
+        };
     }
     let ids = plain[id].as_string_opt::<i32>();
     let ids = ids.ok_or_else(|| invalid("an id is text".to_owned()))?;

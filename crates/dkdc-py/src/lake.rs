@@ -11,7 +11,7 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::args::{self, Part, Pattern, extracted};
 use crate::dicts::datetime;
-use crate::errors::{lake_error, raise, state_error};
+use crate::errors::{content_error, lake_error, raise, state_error};
 use crate::handle::Handle;
 use crate::state::moment;
 use crate::transaction;
@@ -338,7 +338,8 @@ pub(crate) fn content<'py>(
         Ok(read.map(|_| content))
     });
     let content = content.map_err(|error| state_error(py, &error))?;
-    Ok(PyBytes::new(py, &content?).into_any())
+    let content = content.map_err(|error| content_error(py, &error))?;
+    Ok(PyBytes::new(py, &content).into_any())
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {

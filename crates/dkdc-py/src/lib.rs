@@ -8,6 +8,7 @@
 
 mod args;
 mod arrow;
+mod bulk;
 mod changes;
 mod dicts;
 mod errors;

@@ -16,14 +16,18 @@ use crate::table::select;
 /// The state at one version.
 #[pyclass(module = "dkdc_state._core", frozen)]
 pub(crate) struct Snapshot {
-    handle: Arc<Handle>,
     snapshot: Kept<dkdc_state::Snapshot>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(handle: Arc<Handle>, snapshot: dkdc_state::Snapshot) -> Snapshot {
-        let snapshot = Kept::new(&handle, snapshot);
-        Snapshot { handle, snapshot }
+    pub(crate) fn new(handle: &Arc<Handle>, snapshot: dkdc_state::Snapshot) -> Snapshot {
+        let snapshot = Kept::new(handle, snapshot);
+        Snapshot { snapshot }
+    }
+
+    fn stream(&self, py: Python<'_>, table: &str, rows: Rows) -> PyResult<Stream> {
+        let snapshot = dkdc_state::Snapshot::clone(&*self.snapshot.get(py)?);
+        Stream::new(py, self.snapshot.handle(), snapshot, table.to_owned(), rows)
     }
 }
 
@@ -47,30 +51,25 @@ impl Snapshot {
         let table = py.detach(|| snapshot.rows(&name));
         let table = table.map_err(|error| state_error(py, &error))?;
         Ok(SnapshotTable {
-            handle: Arc::clone(&self.handle),
-            table: Kept::new(&self.handle, table),
+            table: Kept::new(self.snapshot.handle(), table),
             name,
         })
     }
 
     /// The versions of a table after one, as Arrow.
     fn scan(&self, py: Python<'_>, name: &str, after: i64) -> PyResult<Stream> {
-        let snapshot = self.snapshot.get(py)?.clone();
-        let rows = Rows::After(Idx::from_micros(after));
-        Stream::new(py, &self.handle, snapshot, name.to_owned(), rows)
+        self.stream(py, name, Rows::After(Idx::from_micros(after)))
     }
 
     /// The current records of a table, as Arrow.
     fn current(&self, py: Python<'_>, name: &str) -> PyResult<Stream> {
-        let snapshot = self.snapshot.get(py)?.clone();
-        Stream::new(py, &self.handle, snapshot, name.to_owned(), Rows::Current)
+        self.stream(py, name, Rows::Current)
     }
 }
 
 /// A table at one version of the state.
 #[pyclass(module = "dkdc_state._core", frozen)]
 pub(crate) struct SnapshotTable {
-    handle: Arc<Handle>,
     table: Kept<dkdc_state::SnapshotTable<Row>>,
     name: String,
 }
@@ -105,14 +104,14 @@ impl SnapshotTable {
         order: Order,
         limit: Option<Limit>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let known = self.handle.table(py, &self.name)?;
+        let known = self.table.handle().table(py, &self.name)?;
         let select = select(&known, equal, order, limit)?;
         let table = self.table.get(py)?;
         dicts::records(py, |take| table.list_parts(&select, take))
     }
 
     fn history<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Bound<'py, PyList>> {
-        let known = self.handle.fresh_table(py, &self.name)?;
+        let known = self.table.handle().fresh_table(py, &self.name)?;
         let table = self.table.get(py)?;
         let versions = py.detach(|| table.history(&id.0));
         let list = PyList::empty(py);

@@ -158,14 +158,14 @@ impl State {
     /// The state as it is now.
     fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
         let snapshot = self.call(py, dkdc_state::State::snapshot)?;
-        Ok(Snapshot::new(Arc::clone(&self.handle), snapshot))
+        Ok(Snapshot::new(&self.handle, snapshot))
     }
 
     /// The state at a moment: text, a datetime, or an idx in microseconds.
     fn at(&self, py: Python<'_>, when: &Bound<'_, PyAny>) -> PyResult<Snapshot> {
         let moment = moment(when)?;
         let snapshot = self.call(py, |state| state.at(moment))?;
-        Ok(Snapshot::new(Arc::clone(&self.handle), snapshot))
+        Ok(Snapshot::new(&self.handle, snapshot))
     }
 
     /// Every version and event after a version, up to now.

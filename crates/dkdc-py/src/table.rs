@@ -6,11 +6,12 @@ use dkdc_state::{Error, Idx, Result as StateResult, Row, Select, Table as RustTa
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::args::{Id, Limit, Order, extracted};
+use crate::args::{Id, Key, Limit, Order, extracted};
+use crate::bulk::{self, Mode, PIECE, Target};
 use crate::dicts::{self, datetime, record};
 use crate::errors::state_error;
 use crate::handle::{Handle, Known};
-use crate::incoming::{Incoming, Mode};
+use crate::incoming::Incoming;
 use crate::transaction;
 use crate::value::{self, compared, idx};
 
@@ -20,12 +21,18 @@ pub(crate) struct Table {
     handle: Arc<Handle>,
     #[pyo3(get)]
     name: String,
+    /// The key of the one write that this is for.
+    request: Option<String>,
 }
 
 impl Table {
     pub(crate) fn new(py: Python<'_>, handle: Arc<Handle>, name: String) -> PyResult<Table> {
         handle.table(py, &name)?;
-        Ok(Table { handle, name })
+        Ok(Table {
+            handle,
+            name,
+            request: None,
+        })
     }
 
     fn known(&self, py: Python<'_>) -> PyResult<Known> {
@@ -45,6 +52,31 @@ impl Table {
         Ok((known, row))
     }
 
+    /// The same, to be written to.
+    fn to_write(&self, known: Known) -> Known {
+        match &self.request {
+            Some(key) => Known {
+                table: known.table.request(key),
+                ..known
+            },
+            None => known,
+        }
+    }
+
+    /// Writes many records, all of them or none.
+    fn put_all(
+        &self,
+        py: Python<'_>,
+        known: &Known,
+        write: impl FnOnce(&Target<'_>) -> PyResult<u64>,
+    ) -> PyResult<u64> {
+        write(&Target {
+            state: &self.handle.state(py)?,
+            table: &known.table,
+            request: self.request.as_deref(),
+        })
+    }
+
     /// Writes one record and returns it as it is now.
     fn put<'py>(
         &self,
@@ -53,6 +85,7 @@ impl Table {
     ) -> PyResult<Bound<'py, PyDict>> {
         let py = given.py();
         let (known, row) = self.row(given)?;
+        let known = self.to_write(known);
         let written = py.detach(|| {
             let version = write(&known.table, &row)?;
             written(&known.table, &row.id, version.idx)
@@ -126,7 +159,9 @@ impl Table {
     }
 
     fn delete<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Bound<'py, PyAny>> {
-        let version = self.read(py, |known| known.table.delete(&id.0))?;
+        let known = self.to_write(self.known(py)?);
+        let version = py.detach(|| known.table.delete(&id.0));
+        let version = version.map_err(|error| state_error(py, &error))?;
         datetime(py, version.idx)
     }
 
@@ -137,11 +172,40 @@ impl Table {
         version: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let version = idx(version)?;
-        let (version, row) = self.read(py, |known| {
+        let known = self.to_write(self.known(py)?);
+        let written = py.detach(|| {
             let restored = known.table.restore(&id.0, version)?;
             written(&known.table, &id.0, restored.idx)
-        })?;
+        });
+        let (version, row) = written.map_err(|error| state_error(py, &error))?;
         record(py, &version, &row)
+    }
+
+    /// The same table, for one write that may be tried again.
+    fn request(&self, key: Key) -> Table {
+        Table {
+            handle: Arc::clone(&self.handle),
+            name: self.name.clone(),
+            request: Some(key.0),
+        }
+    }
+
+    /// Writes records, all of them or none: how many.
+    fn put_rows(&self, py: Python<'_>, given: &Bound<'_, PyList>, mode: &str) -> PyResult<u64> {
+        let mode = Mode::parse(py, mode)?;
+        let mut known = self.known(py)?;
+        let mut rows = Vec::with_capacity(given.len());
+        for (at, given) in given.iter().enumerate() {
+            let given = given.cast::<PyDict>()?;
+            if !knows(&known, given) {
+                known = self.handle.fresh_table(py, &self.name)?;
+            }
+            rows.push(value::row(&known.schema, given)?);
+            if at % PIECE == 0 {
+                py.check_signals()?;
+            }
+        }
+        self.put_all(py, &known, |to| bulk::write_rows(py, to, mode, rows))
     }
 
     /// Writes a stream of Arrow batches, all of it or nothing: how many rows.
@@ -150,8 +214,7 @@ impl Table {
         let mode = Mode::parse(py, mode)?;
         let known = self.handle.fresh_table(py, &self.name)?;
         let incoming = Incoming::new(data, &known.schema)?;
-        let state = self.handle.state(py)?;
-        incoming.write(py, &state, &self.name, mode)
+        self.put_all(py, &known, |to| incoming.write(py, to, mode))
     }
 
     fn get<'py>(&self, py: Python<'py>, id: Id) -> PyResult<Option<Bound<'py, PyDict>>> {

@@ -16,7 +16,7 @@ use dkdc_state::{Error, Idx, Result as StateResult, Row, TableSchema, TxTable as
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::args::{Id, TableName};
+use crate::args::{Id, Key, TableName};
 use crate::dicts::{datetime, record};
 use crate::errors::{raise, state_error};
 use crate::handle::{Handle, forked};
@@ -228,6 +228,11 @@ impl Transaction {
             name,
             schema,
         })
+    }
+
+    /// True if no transaction with this request key was committed before.
+    fn once(&self, py: Python<'_>, key: Key) -> PyResult<bool> {
+        self.link.run(py, move |tx| tx.once(&key.0))
     }
 
     fn commit(&self, py: Python<'_>) -> PyResult<()> {

@@ -58,7 +58,7 @@ def rows() -> list[dict[str, Any]]:
             "ts": time,
             "tt": time + datetime.timedelta(minutes=n * n),
             "uid": uuid.UUID(int=n % 6 + 1),
-            "js": {"a": n, "b": [n, None], "c": {"d": words[n % 9]}},
+            "js": {"a": n, "b": [n, None], "c": {"d": words[n % 9]}, "f": n / 4, "t": n % 2 == 0},
             "bin": bytes([n, 255 - n]),
             "a": [n % 4, 7, n % 2],
             "w": [words[n % 9], "w"],
@@ -100,6 +100,9 @@ OF_NUMBER = {
     "ln": lambda c: (c.abs() + 1).ln(),
     "log2": lambda c: (c.abs() + 1).log2(),
     "log10": lambda c: (c.abs() + 1).log10(),
+    "log": lambda c: (c.abs() + 1).log(3),
+    "isnan": lambda c: ((c - c) / 0.0).isnan(),
+    "isinf": lambda c: (c / 0.0).isinf(),
     "sin": lambda c: c.sin(),
     "cos": lambda c: c.cos(),
     "tan": lambda c: c.tan(),
@@ -131,6 +134,10 @@ OF_NUMBER = {
     "var": lambda c: c.var(how="pop"),
     "quantile": lambda c: c.quantile(0.25),
     "quantiles": lambda c: c.quantile([0.25, 0.5]),
+    # What is approximate depends on the order of rows: near enough is the same.
+    "approx_quantile": lambda c: (c.approx_quantile(0.25) - c.quantile(0.25)).abs() < 1,
+    "approx_quantiles": lambda c: c.approx_quantile([0.25, 0.5]).length(),
+    "mode": lambda c: (c > -2).ifelse("most", "few").mode(),
     "kurtosis": lambda c: c.kurtosis(),
     "sum where": lambda c: c.sum(where=c > 0),
     "any": lambda c: (c > 5).any(),
@@ -150,6 +157,7 @@ OF_TWO_NUMBERS = {
     "%": lambda x, y: x % y,
     "**": lambda x, y: x.abs() ** (y % 3),
     "<": lambda x, y: x < y,
+    "<=": lambda x, y: x <= y,
     ">=": lambda x, y: x >= y,
     "!=": lambda x, y: x != y,
     "greatest": lambda x, y: ibis.greatest(x, y),
@@ -229,10 +237,11 @@ OF_STRING = {
     "to binary": lambda c: c.ascii_str().cast("string").cast("binary"),
     "less": lambda c: c < "b",
     "max by length": lambda c: c.length().max(),
-    "mode": lambda c: c.fill_null("x").nunique(),
+    "mode": lambda c: c.fill_null("").mode(),
     "join": lambda c: ibis.literal("/").join([c, c]),
     "is a number": lambda c: c.re_search("^[0-9]+$"),
-    "hash": lambda c: c.hash() == c.hash(),
+    "hash": lambda c: c.hash(),
+    "find_in_set": lambda c: c.find_in_set(["10", "alpha"]),
 }
 OF_DATE = {
     "year": lambda c: c.year(),
@@ -252,7 +261,12 @@ OF_DATE = {
     "- month": lambda c: c - ibis.interval(months=1),
     "to string": lambda c: c.cast("string"),
     "group by year": lambda c: c.year().value_counts(),
-    "mode": lambda c: c.max() == c,
+    "mode": lambda c: c.year().mode(),
+    "newest": lambda c: c.max() == c,
+    "epoch_seconds": lambda c: c.epoch_seconds(),
+    "before today": lambda c: c.cast("date") < ibis.today(),
+    "before now": lambda c: c.cast("timestamp") < ibis.now(),
+    "text to date": lambda c: c.strftime("%d.%m.%Y").as_date("%d.%m.%Y"),
 }
 OF_TIMESTAMP = {
     **OF_DATE,
@@ -272,6 +286,12 @@ OF_TIMESTAMP = {
     "to date": lambda c: c.cast("date"),
     "hour between": lambda c: c.hour().between(8, 16),
     "greater": lambda c: c > ibis.timestamp("2022-01-05 00:00:00"),
+    "epoch_seconds": lambda c: c.truncate("s").epoch_seconds(),
+    "text to timestamp": lambda c: c.strftime("%d.%m.%Y %H:%M").as_timestamp("%d.%m.%Y %H:%M"),
+    "text to time": lambda c: c.strftime("%H:%M:%S").as_time("%H:%M:%S"),
+    "time + hours": lambda c: c.time() + ibis.interval(hours=3),
+    "time - hours": lambda c: c.time() - ibis.interval(hours=3),
+    "time made": lambda c: ibis.time(c.hour(), c.minute(), 0),
 }
 OF_TWO_TIMES = {
     "not equal": lambda x, y: x != y,
@@ -280,6 +300,12 @@ OF_TWO_TIMES = {
     "coalesce": lambda x, y: ibis.coalesce(x, y),
     "between": lambda x, y: x.between(y, y + ibis.interval(days=9)),
     "argmax": lambda x, y: x.argmax(y),
+    "difference": lambda x, y: (x - y).cast("string"),
+}
+OF_TWO_TIMESTAMPS = {
+    "difference added": lambda x, y: y + (x - y),
+    "times' delta": lambda x, y: x.time().delta(y.time(), unit="minute"),
+    "range": lambda x, y: ibis.range(x, y, step=ibis.interval(hours=12)),
 }
 OF_ARRAY = {
     "length": lambda t: t.a.length(),
@@ -303,6 +329,9 @@ OF_ARRAY = {
     "maxs": lambda t: t.a.maxs(),
     "mins": lambda t: t.a.mins(),
     "means": lambda t: t.a.means(),
+    "modes": lambda t: t.a.concat(t.a).concat(ibis.array([7])).modes(),
+    "anys": lambda t: t.a.map(lambda x: x > 2).anys(),
+    "alls": lambda t: t.a.map(lambda x: x > 0).alls(),
     "join": lambda t: t.w.join("+"),
     "of texts": lambda t: t.w.contains("alpha"),
     "texts mapped": lambda t: t.w.map(lambda x: x.upper()),
@@ -321,6 +350,9 @@ OF_OTHERS = {
     "json array": lambda t: t.js["b"].array.length(),
     "json text": lambda t: t.js.cast("string"),
     "json sum": lambda t: t.js["a"].int.sum(),
+    "json float": lambda t: t.js["f"].float,
+    "json bool": lambda t: t.js["t"].bool,
+    "json map": lambda t: t.js["c"].map.get("d").str,
     "uuid text": lambda t: t.uid.cast("string"),
     "uuid equals": lambda t: t.uid == ibis.uuid("00000000-0000-0000-0000-000000000002"),
     "uuid max": lambda t: t.uid.max(),
@@ -331,13 +363,43 @@ OF_OTHERS = {
     "struct field": lambda t: ibis.struct({"x": t.i, "y": t.s}).x,
     "struct unpacked": lambda t: t.select(z=ibis.struct({"x": t.i, "y": t.s})).unpack("z"),
     "map": lambda t: ibis.map(ibis.array(["k"]), ibis.array([t.i])).get("k"),
-    "map length": lambda t: ibis.map(ibis.array(["k"]), ibis.array([t.i])).length(),
+    "map length": lambda t: _map(t).length(),
+    "map keys": lambda t: _map(t).keys(),
+    "map values": lambda t: _map(t).values(),
+    "map contains": lambda t: _map(t).contains("j"),
+    "map merge": lambda t: (_map(t) + ibis.map(ibis.array(["z"]), ibis.array([t.j]))).get("z"),
     "literal": lambda t: t.mutate(l=ibis.literal(5)),
     "null": lambda t: t.mutate(l=ibis.null("int64")),
     "row_number": lambda t: t.order_by("id").mutate(n=ibis.row_number()),
     "date made": lambda t: ibis.date(t.d.year(), t.d.month(), 1),
     "timestamp made": lambda t: ibis.timestamp(2020, 1, t.j, 1, 2, 3),
+    "interval +": lambda t: t.d + (t.j.as_interval("D") + ibis.interval(days=1)),
+    "interval -": lambda t: t.d + (t.j.as_interval("D") - ibis.interval(days=1)),
+    "interval *": lambda t: t.d + t.j.as_interval("D") * 3,
+    "pi and e": lambda t: t.f * ibis.pi + ibis.e,
+    "random": lambda t: ibis.random() < 2,
+    "random uuid": lambda t: ibis.uuid().cast("string").length(),
+    "udf of DuckDB": lambda t: _jaccard(t.s.fill_null("") + "x", t.u.fill_null("") + "y"),
+    "udf of Python": lambda t: _twice(t.i),
+    "aggregate udf of DuckDB": lambda t: _product(t.j, where=t.i > 8),
 }
+
+
+def _map(t: ir.Table) -> Any:
+    return ibis.map(ibis.array(["k", "j"]), ibis.array([t.i, t.j]))
+
+
+@ibis.udf.scalar.builtin(name="jaccard")
+def _jaccard(left: str, right: str) -> float: ...
+
+
+@ibis.udf.scalar.python
+def _twice(n: int) -> int:
+    return 2 * n
+
+
+@ibis.udf.agg.builtin(name="product")
+def _product(n: int) -> float: ...
 
 
 def _windows() -> dict[str, Make]:
@@ -437,6 +499,12 @@ def _tables() -> dict[str, Make]:
         "window filter": lambda t: t.filter(_.i == _.i.max().over(group_by="j")).select("id"),
         "row ids": lambda t: t.select(ibis.row_number().over(order_by="id").name("n")),
         "sample all": lambda t: t.sample(1.0).count(),
+        "sample": lambda t: t.sample(0.5).count().between(0, 60),
+        "exists": lambda t: t.select("id", "i").filter(
+            lambda x: (_two(t).j == x.i).any()
+        ),
+        "literal as a table": lambda t: ibis.literal(5).name("five").as_table(),
+        "sql": lambda t: t.get_backend().sql("SELECT 42 AS answer"),
         "time series": lambda t: t.group_by(m=_.ts.truncate("D")).agg(n=_.count()),
         "top": lambda t: t.s.topk(2, by=t.i.sum()),
         "first": lambda t: t.order_by("id").agg(x=_.i.first(order_by=_.id)),
@@ -448,6 +516,13 @@ def _tables() -> dict[str, Make]:
 
 def _two(t: ir.Table) -> ir.Table:
     return t.group_by("j").agg(biggest=_.f.max())
+
+
+#: What Ibis hands on, and DuckDB refuses for every column that there is.
+REFUSED: dict[str, Make] = {
+    "TimeDiff": lambda t: (t.ts.time() - t.tt.time()).cast("string"),
+    "TimeTruncate": lambda t: t.ts.time().truncate("h"),
+}
 
 
 def every() -> Iterator[tuple[str, Make]]:
@@ -475,6 +550,8 @@ def every() -> Iterator[tuple[str, Make]]:
     for left, right in [("d", "e"), ("ts", "tt")]:
         for name, op in OF_TWO_TIMES.items():
             yield f"{left}, {right}: {name}", _of(op, left, right)
+    for name, op in OF_TWO_TIMESTAMPS.items():
+        yield f"ts, tt: {name}", _of(op, "ts", "tt")
     of_tables = {
         "bool": OF_BOOL,
         "array": OF_ARRAY,

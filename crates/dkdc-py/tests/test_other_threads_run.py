@@ -4,14 +4,16 @@ thread of the program."""
 from __future__ import annotations
 
 import sys
+import tempfile
 import threading
 import time
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pytest
 
 from dkdc_lake import Lake
-from dkdc_state import State
+from dkdc_state import State, errors
 
 
 class Notes(State):
@@ -31,6 +33,9 @@ class Given:
         self.then = self.snapshot.table("notes")
         self.tx = self.store.transaction
         self.count = 0
+        large = self.lake.append_file(filename="large", data=bytes(2_000_000))
+        named = self.store.table("lake").get(large["id"])["data"]
+        self.content = named["hash"], named["size"]
 
     def new(self):
         self.count += 1
@@ -40,6 +45,53 @@ class Given:
 @pytest.fixture
 def given(dbpath):
     return Given(dbpath)
+
+
+#: How often a call is made on what was made for it: others do not always wake up in time.
+OFTEN = 200
+
+
+@contextmanager
+def inside(given):
+    """A table in a transaction that has begun, and ids of records that it has."""
+    tx = given.store.transaction()
+    table = tx.table("notes")
+    ids = [given.new() for _ in range(OFTEN)]
+    for id in ids:
+        table.append({"id": id})
+    try:
+        yield [(table, id) for id in ids]
+    finally:
+        tx.rollback()
+
+
+@contextmanager
+def begun(given):
+    """A transaction that may be ended."""
+    tx = given.store.transaction()
+    tx.table("notes").append({"id": given.new()})
+    yield [tx]
+
+
+@contextmanager
+def many_begun(given):
+    tx = given.store.transaction()
+    yield [tx] * OFTEN
+    tx.rollback()
+
+
+@contextmanager
+def files(given):
+    names = [given.new() for _ in range(OFTEN)]
+    for name in names:
+        given.lake.append_file(filename=name, data=b"x")
+    yield names
+
+
+@contextmanager
+def folders(given):
+    with tempfile.TemporaryDirectory() as folder:
+        yield [tempfile.mkdtemp(dir=folder) for _ in range(OFTEN)]
 
 
 def update(given):
@@ -70,6 +122,8 @@ CALLS = {
     "changes": lambda g: list(g.state.changes()),
     "check": lambda g: g.state.check(),
     "transaction": lambda g: g.tx().rollback(),
+    "append_all of records": lambda g: g.notes.append_all([{"id": g.new()}, {"id": g.new()}]),
+    "a request": lambda g: g.notes.request("key").upsert(id="n2"),
     "the snapshot's table": lambda g: g.snapshot.table("notes"),
     "the snapshot's get": lambda g: g.then.get("n1"),
     "the snapshot's contains": lambda g: g.then.contains("n1"),
@@ -84,7 +138,36 @@ CALLS = {
     "contains_path": lambda g: g.lake.contains_path("p"),
     "restore_file": lambda g: g.lake.restore_file(g.file["idx"], "a.txt"),
     "file_history": lambda g: g.lake.file_history("a.txt"),
+    "a content": lambda g: g.store.blob(*g.content),
 }
+
+def in_tx(call):
+    return inside, lambda given, made: call(given, *made)
+
+
+#: What is made before, and the call, which has each of it.
+PREPARED = {
+    "the transaction's append": in_tx(lambda g, t, id: t.append({"id": g.new()})),
+    "the transaction's update": in_tx(lambda g, t, id: t.update({"id": id})),
+    "the transaction's upsert": in_tx(lambda g, t, id: t.upsert({"id": id})),
+    "the transaction's update_if": in_tx(lambda g, t, id: _conflict(t, id)),
+    "the transaction's delete": in_tx(lambda g, t, id: t.delete(id)),
+    "the transaction's restore": in_tx(lambda g, t, id: t.restore("n1", g.first["idx"])),
+    "the transaction's get": in_tx(lambda g, t, id: t.get(id)),
+    "the transaction's contains": in_tx(lambda g, t, id: t.contains(id)),
+    "the transaction's count": in_tx(lambda g, t, id: t.count()),
+    "the transaction's table": (many_begun, lambda g, tx: tx.table("notes")),
+    "the transaction's once": (many_begun, lambda g, tx: tx.once(g.new())),
+    "commit": (begun, lambda g, tx: tx.commit()),
+    "rollback": (begun, lambda g, tx: tx.rollback()),
+    "delete_file": (files, lambda g, name: g.lake.delete_file(name)),
+    "csv, its files": (folders, lambda g, to: g.lake._files.spool("a.txt", None, None, to)),
+}
+
+
+def _conflict(table, id):
+    with pytest.raises(errors.Conflict):
+        table.update_if({"id": id}, 5)
 
 
 @pytest.fixture
@@ -118,3 +201,17 @@ def test_other_threads_run_while_a_call_may_wait(given, turns, name):
     while turns[0] == before:
         assert time.monotonic() < deadline, "no other thread ran"
         call(given)
+
+
+@pytest.mark.parametrize("name", PREPARED)
+def test_other_threads_run_while_a_call_on_what_was_made_may_wait(given, turns, name):
+    prepare, call = PREPARED[name]
+    deadline = time.monotonic() + 60
+    ran = False
+    while not ran:
+        assert time.monotonic() < deadline, "no other thread ran"
+        with prepare(given) as all_made:
+            before = turns[0]
+            for made in all_made:
+                call(given, made)
+            ran = turns[0] != before

@@ -14,7 +14,8 @@ import warnings
 import pyarrow as pa
 import pytest
 
-from dkdc_state import State, errors
+from dkdc_lake import Lake
+from dkdc_state import State, errors, ibis
 
 
 class Notes(State):
@@ -263,6 +264,31 @@ def test_control_c_ends_a_long_question_and_the_next_one_is_answered(state):
     assert t.count().execute() == 20_001
 
 
+LONG = {
+    "create_table": lambda con, expression: con.create_table("long", expression),
+    "cache": lambda con, expression: expression.cache(),
+    "to_parquet": lambda con, expression: expression.to_parquet(os.devnull),
+    "to_pyarrow_batches": lambda con, expression: expression.to_pyarrow_batches().read_all(),
+    "to_polars": lambda con, expression: expression.to_polars(),
+    "raw_sql": lambda con, expression: con.raw_sql(ibis.to_sql(expression)).fetchall(),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_control_c_ends_whatever_is_made_of_a_long_question(state, name):
+    notes = state.table("notes")
+    notes.append_all(pa.table({"id": [f"{n:05}" for n in range(20_000)], "n": range(20_000)}))
+    t = notes.t()
+    pairs = t.cross_join(t.view()).filter(lambda j: (j.n * j.n_right + 1) % 7 == 3)
+    triples = pairs.cross_join(t.view(), rname="third_{name}").aggregate(n=lambda j: j.count())
+    # The question takes many times as long.
+    press = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        press.start()
+        LONG[name](state.rcon, triples)
+    assert t.count().execute() == 20_000
+
+
 def test_control_c_ends_the_wait_for_a_transaction(state):
     ready, leave = threading.Event(), threading.Event()
 
@@ -288,6 +314,104 @@ def test_control_c_ends_the_wait_for_a_transaction(state):
         leave.set()
         thread.join()
     assert state.table("notes").append(id="b")["id"] == "b"
+
+
+def test_who_waits_too_long_for_a_writer_is_told_that_it_is_busy(dbpath):
+    script = (
+        "import sys; from dkdc_state import State\n"
+        "class Notes(State): tables = {'notes': {'id': str, 'n': int}}\n"
+        "with Notes(sys.argv[1]).transaction() as tx:\n"
+        "    tx.table('notes').append(id='a')\n"
+        "    print('held', flush=True); sys.stdin.read()\n"
+    )
+    Notes(dbpath=dbpath).close()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, dbpath],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert holder.stdout.readline() == "held\n"
+        state = State(dbpath, busy_timeout=0.05)
+        notes = state.table("notes")
+        for write in (
+            lambda: notes.append(id="b"),
+            lambda: notes.append_all({"id": ["b", "c"]}),
+            lambda: notes.append_all(pa.table({"id": ["b"]})),
+            lambda: state.transaction().__enter__(),
+            lambda: state._clear(),
+        ):
+            with pytest.raises(errors.Busy) as raised:
+                write()
+            assert isinstance(raised.value, TimeoutError)
+        # Who only reads waits for nobody.
+        assert len(notes) == notes.t().count().execute() == 0
+    finally:
+        holder.communicate("", timeout=60)
+    assert notes.append(id="b")["id"] == "b" and notes.contains("a")
+
+
+def damage(path, marker):
+    """Changes what a file says, where it says this."""
+    with open(path, "r+b") as file:
+        content = file.read()
+        assert marker in content
+        at = -1
+        while (at := content.find(marker, at + 1)) >= 0:
+            file.seek(at)
+            file.write(b"#" * len(marker))
+
+
+def test_damage_is_told_as_damage_by_everything_that_meets_it(dbpath):
+    with Notes(dbpath=dbpath) as state:
+        state.table("notes").append_all({"id": [f"{n:05}" for n in range(2_000)]})
+    with open(dbpath, "r+b") as file:
+        # Every page but those that are read to open it.
+        size = os.path.getsize(dbpath)
+        for at in range(0, size, 4096):
+            file.seek(at)
+            page = file.read(4096)
+            if b"00500" in page:
+                file.seek(at)
+                file.write(bytes([99]) * 8)
+    state = Notes(dbpath=dbpath)
+    notes = state.table("notes")
+    for use in (
+        lambda: notes.list(),
+        lambda: notes.get("00500"),
+        lambda: notes.t().count().execute(),
+        lambda: notes.history_t().to_pyarrow(),
+        lambda: state.rcon.sql("SELECT * FROM notes").to_pandas(),
+        lambda: state.at("now").table("notes").t().to_polars(),
+    ):
+        with pytest.raises(errors.Damaged) as raised:
+            use()
+        assert isinstance(raised.value, RuntimeError)
+    assert state.check() != []
+
+
+def test_damaged_content_is_told_as_damage(dbpath):
+    marker = b"The content of this file is what is damaged. "
+    with Lake(dbpath=dbpath) as lake:
+        first = lake.append_file(filename="a.csv", data=b"n\n" + marker)
+        lake.append_file(filename="b.csv", data=b"n\n1\n")
+    damage(dbpath, marker)
+    lake = Lake(dbpath=dbpath)
+    for use in (
+        lambda: lake("a.csv"),
+        lambda: lake.file_history("a.csv"),
+        lambda: lake.csv("*.csv"),
+        lambda: lake.text("a.csv"),
+        lambda: lake.t().to_pyarrow(),
+        lambda: lake.t().data.max().execute(),
+        lambda: lake.t().cache(),
+        lambda: lake.t().to_pyarrow_batches().read_all(),
+    ):
+        with pytest.raises(errors.Damaged):
+            use()
+    # What is whole is read, and a question that does not ask for it is answered.
+    assert lake("b.csv")["data"] == b"n\n1\n"
+    assert lake.t().filename.execute().tolist() == ["b.csv", "a.csv"]
+    assert lake.contains_file("a.csv") and first["filename"] == "a.csv"
 
 
 def test_rows_that_fail_on_their_way_in_leave_nothing(state):

@@ -188,6 +188,39 @@ def test_defaults_and_required_columns_are_those_of_the_class(notes):
         notes.append(id="n4")
 
 
+class Person(pydantic.BaseModel):
+    id: str
+    email: str
+    name: str | None = None
+    team: str = "none"
+
+
+def test_columns_may_be_unique_and_indexed(dbpath):
+    class People(State):
+        tables = {"people": Person}
+        unique = {"people": ["email", ["name", "team"]]}
+        indexes = {"people": "team"}
+
+    people = People(dbpath=dbpath).table("people")
+    people.append(Person(id="a", email="a@x", name="Ada"))
+    with pytest.raises(errors.AlreadyExists, match="email") as raised:
+        people.append(Person(id="b", email="a@x"))
+    assert (raised.value.table, raised.value.id, raised.value.other) == ("people", "b", "a")
+    with pytest.raises(errors.AlreadyExists, match="name, team"):
+        people.append(Person(id="b", email="b@x", name="Ada"))
+    people.append_all([Person(id="b", email="b@x"), Person(id="c", email="c@x", team="red")])
+    assert [row["id"] for row in people.list({"team": "red"})] == ["c"]
+    people.delete("a")
+    assert people.append(Person(id="d", email="a@x", name="Ada"))["email"] == "a@x"
+
+    class Wrong(State):
+        tables = {"people": Person}
+        unique = {"people": ["nothing"]}
+
+    with pytest.raises(errors.Invalid, match="nothing"):
+        Wrong(dbpath=dbpath)
+
+
 def test_a_record_is_written_and_read(notes):
     first = notes.append(id="n1", body="draft")
     second = notes.update(id="n1", body="done")
@@ -313,11 +346,12 @@ FRAME = {"id": ["a", "b"], "body": ["1", "2"], "labels": [["x", "y"], []]}
         lambda: pa.table(FRAME).to_reader(),
         lambda: pd.DataFrame(FRAME),
         lambda: pl.DataFrame(FRAME),
+        lambda: pl.LazyFrame(FRAME),
         lambda: FRAME,
         lambda: [dict(zip(FRAME, row, strict=True)) for row in zip(*FRAME.values(), strict=True)],
         lambda: ibis.memtable(FRAME),
     ],
-    ids=["pyarrow", "reader", "pandas", "polars", "dict", "records", "ibis"],
+    ids=["pyarrow", "reader", "pandas", "polars", "lazy polars", "dict", "records", "ibis"],
 )
 def test_frames_are_taken_in_whole(notes, frame):
     assert notes.append_all(frame()) == 2
@@ -326,6 +360,41 @@ def test_frames_are_taken_in_whole(notes, frame):
     with pytest.raises(errors.AlreadyExists):
         notes.append_all(frame())
     assert len(notes.history("a")) == 3
+
+
+def test_a_pandas_frame_is_taken_without_its_index(notes):
+    frame = pd.DataFrame({"id": ["c", "a", "b"], "body": ["3", "1", "2"], "priority": [3, 1, 2]})
+    picked = frame[frame.priority > 1].sort_values("id")
+    assert picked.index.tolist() == [2, 0]
+    assert notes.append_all(picked) == 2
+    named = frame.set_index(pd.Index(["x", "y", "z"], name="letter"))
+    assert notes.upsert_all(named) == 3
+    # An index of ids is where the ids are.
+    assert notes.update_all(frame.assign(body="new").set_index("id")) == 3
+    assert [row["body"] for row in notes.list()] == ["new"] * 3
+    notes._state.wcon.insert("notes", picked.assign(body="newer"))
+    assert [row["body"] for row in notes.list(order="id")] == ["new", "newer", "newer"]
+
+
+def test_a_frame_without_rows_adds_none_whatever_its_types_are(notes):
+    for empty in (
+        pl.DataFrame({"id": [], "body": []}),
+        pl.LazyFrame({"id": [], "body": []}),
+        pd.DataFrame({"id": [], "body": []}),
+        pa.table({"id": pa.array([], pa.null())}),
+        pa.table({"id": pa.array([], pa.string())}),
+        pa.schema({"id": pa.string()}).empty_table(),
+        {"id": []},
+        [],
+    ):
+        assert notes.append_all(empty) == 0
+    with pytest.raises(errors.Invalid, match="needs an id"):
+        notes.append_all(pl.DataFrame({"id": [None], "body": ["x"]}))
+    # Nor does a list of nothing have a type.
+    untyped = {"id": ["a"], "body": ["x"], "user_id": [None], "labels": [[]]}
+    for frame in (pl.DataFrame, pl.LazyFrame, pa.table, pd.DataFrame):
+        assert notes.upsert_all(frame(untyped)) == 1
+        assert notes.get("a")["labels"] == [] and notes.get("a")["user_id"] is None
 
 
 def test_every_type_goes_in_and_out_by_arrow(every, tmp_path):
@@ -399,7 +468,20 @@ def test_states_show_what_they_are(state, notes, dbpath):
     shown = notes._repr_html_()
     assert "<b>notes</b>: 1 records" in shown and "<th>body</th>" in shown
     assert "<td>&lt;b&gt;</td>" in shown and "<td>NULL</td>" in shown
-    assert "Snapshot(" in repr(state.at("now"))
+    then = state.at("now")
+    assert "Snapshot(" in repr(then)
+    notes.append(id="n2", body="y")
+    shown = then.table("notes")._repr_html_()
+    assert "<b>notes</b>: 1 records" in shown and "<th>body</th>" in shown
+    assert "<td>&lt;b&gt;</td>" in shown and "<td>NULL</td>" in shown
+    assert repr(then.table("notes")) == f"SnapshotTable('notes': 1 records, {then!r})"
+    assert repr(state.wcon) == f"WriteConnection({dbpath!r})"
+    begun = state.transaction()
+    assert repr(begun) == f"Transaction({dbpath!r}, not open)"
+    with begun as tx:
+        assert repr(tx) == f"Transaction({dbpath!r}, open)"
+        assert repr(tx.table("notes")) == "TransactionTable('notes')"
+    assert repr(begun) == f"Transaction({dbpath!r}, not open)"
     assert state.check() == []
 
 

@@ -159,6 +159,29 @@ def test_the_default_stores_are_in_dkdcs_folder(tmp_path, monkeypatch):
     assert (tmp_path / "made" / "lake.db").is_file()
 
 
+def test_dkdcs_folder_is_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("DKDC_DIR", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert get_dkdc_dir() == str(tmp_path / ".dkdc") and (tmp_path / ".dkdc").is_dir()
+    add(Todo(), "a")
+    Lake().append_file(filename="a.txt", data=b"")
+    made = {path.name for path in (tmp_path / ".dkdc").iterdir()}
+    assert {"todo.db", "lake.db"} <= made
+
+
+def test_an_update_without_a_user_leaves_another_users_file_alone(lake):
+    lake.append_file(filename="a.txt", data=b"nobody's")
+    anns = lake.append_file(user_id="ann", filename="a.txt", data=b"ann's")
+    lake.update_file(None, None, "a.txt", None, b"new", None, None, None)
+    assert lake("a.txt")["data"] == b"new"
+    assert lake("a.txt", user_id="ann") == anns
+    lake.delete_file("a.txt")
+    with pytest.raises(errors.NotFound):
+        lake.update_file(None, None, "a.txt", None, b"newer", None, None, None)
+    assert lake("a.txt", user_id="ann") == anns
+
+
 def test_util_makes_times_and_ids_as_the_original(dbpath):
     time = now()
     assert time.tzinfo is None

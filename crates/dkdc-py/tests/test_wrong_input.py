@@ -7,6 +7,8 @@ import datetime
 import math
 import pathlib
 
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -58,6 +60,7 @@ def declared(columns):
 CALLS = {
     # opening
     "a path that is a number": (errors.Invalid, "dbpath", lambda g: State(5)),
+    "no path for the façade": (errors.Invalid, "dbpath", lambda g: ibis.sqlite.connect(None)),
     "no path": (errors.Invalid, "dbpath", lambda g: State(None)),
     "a path with a NUL": (errors.Error, "", lambda g: State("a\0b")),
     "a folder": (errors.Error, "", lambda g: State(pathlib.Path(g.path).parent)),
@@ -87,6 +90,10 @@ CALLS = {
     "clearing a number": (errors.Invalid, "tables", lambda g: g.state._clear(5)),
     "clearing numbers": (errors.Invalid, "tables", lambda g: g.state._clear([5])),
     "an unknown table of wcon": (errors.NotFound, "nothing", lambda g: g.wcon.table("nothing")),
+    "a table of nothing": (errors.Invalid, "schema", lambda g: g.wcon.create_table("new")),
+    "a table of a number": (errors.Invalid, "records", lambda g: g.wcon.create_table("new", 5)),
+    "a table of rows without ids": (errors.Invalid, "id", lambda g: g.wcon.create_table("new", {"n": [1]})),
+    "a view that is not there": (errors.NotFound, "view", lambda g: g.wcon.drop_view("nothing")),
     "an unknown table to insert into": (errors.NotFound, "nothing", lambda g: g.wcon.insert("nothing", {"id": ["a"]})),
     # writing
     "no record": (errors.Invalid, "id", lambda g: g.notes.append()),
@@ -122,6 +129,12 @@ CALLS = {
     "text for a frame": (errors.Invalid, "str", lambda g: g.notes.append_all("text")),
     "a column of numbers for records": (errors.Invalid, "record", lambda g: g.notes.append_all([1, 2])),
     "columns that are no lists": (errors.Invalid, "id", lambda g: g.notes.append_all({"id": 5})),
+    "a Series of pandas": (errors.Invalid, "one column", lambda g: g.notes.append_all(pd.Series(["a"], name="id"))),
+    "a Series of Polars": (errors.Invalid, "one column", lambda g: g.notes.append_all(pl.Series("id", ["a"]))),
+    "an array of Arrow's": (errors.Invalid, "one column", lambda g: g.notes.append_all(pa.array(["a"]))),
+    "values of several types": (errors.Invalid, "one type", lambda g: g.notes.append_all(pd.DataFrame({"id": ["a", 5]}))),
+    "a stream of no records": (errors.Invalid, "records", lambda g: g.notes.append_all(_Stream(pa.chunked_array([["a"]])))),
+    "ids that are all None": (errors.Invalid, "needs an id", lambda g: g.notes.append_all(pl.DataFrame({"id": [None]}))),
     "an id of numbers": (errors.Invalid, "id", lambda g: g.notes.append_all(pa.table({"id": [5]}))),
     "a wrong row among good ones": (errors.Invalid, "n", lambda g: g.notes.append_all({"id": ["a", "b"], "n": [1, "x"]})),
     "an Arrow stream that is none": (errors.Invalid, "Arrow", lambda g: g.notes.append_all(_Broken())),
@@ -190,6 +203,14 @@ def _endless():
     endless: list = []
     endless.append(endless)
     return endless
+
+
+class _Stream:
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.stream.__arrow_c_stream__(requested_schema)
 
 
 class _Broken:

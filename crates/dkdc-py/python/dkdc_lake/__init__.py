@@ -63,7 +63,12 @@ class Lake(State):
     # tables
 
     def lake_t(self, user_id: str | None = None) -> ir.Table:
-        """The current files, live, the newest first; content is read if it is asked for."""
+        """The current files, live, the newest first; content is read if it is asked for.
+
+        >>> _ = lake.append_file(filename="a.txt", data=b"hello")
+        >>> lake.lake_t().select("filename", "data").to_pyarrow().to_pylist()
+        [{'filename': 'a.txt', 'data': b'hello'}]
+        """
         import ibis
 
         t = self.table(self.lake_table_name).t().select(*_COLUMNS)
@@ -80,7 +85,12 @@ class Lake(State):
     def contains_file(
         self, filename: str, path: str | None = None, user_id: str | None = None
     ) -> bool:
-        """True if there is such a file now."""
+        """True if there is such a file now.
+
+        >>> _ = lake.append_file(filename="a.txt", path="letters", data=b"hello")
+        >>> lake.contains_file("a.txt"), lake.contains_file("a.txt", path="letters")
+        (False, True)
+        """
         return self._files.contains_file(user_id, path, filename)
 
     # get record
@@ -88,7 +98,12 @@ class Lake(State):
     def get_file(
         self, filename: str, path: str | None = None, user_id: str | None = None
     ) -> dict[str, Any]:
-        """The current version of a file; ``errors.NotFound`` if there is none."""
+        """The current version of a file; ``errors.NotFound`` if there is none.
+
+        >>> _ = lake.append_file(filename="a.txt", data=b"hello")
+        >>> lake.get_file("a.txt")["data"]
+        b'hello'
+        """
         return self._files.get_file(user_id, path, filename)
 
     # append record
@@ -105,7 +120,11 @@ class Lake(State):
         description: str | None = None,
         labels: list[str] | None = None,
     ) -> dict[str, Any]:
-        """Adds a file and returns it; ``errors.AlreadyExists`` if there is one of its name."""
+        """Adds a file and returns it; ``errors.AlreadyExists`` if there is one of its name.
+
+        >>> lake.append_file(path="letters", filename="a.txt", data=b"hello")["path"]
+        'letters'
+        """
         if filename is None or data is None:
             raise errors.MissingArgument("filename and data are required")
         said = _said(filetype, version, status, description, labels)
@@ -125,14 +144,25 @@ class Lake(State):
         description: str | None,
         labels: list[str] | None = None,
     ) -> dict[str, Any]:
-        """Replaces a file, all of it but its id, and returns it."""
+        """Replaces a file, all of it but its id, and returns it.
+
+        >>> _ = lake.append_file(filename="a.txt", data=b"hello")
+        >>> lake.update_file(None, None, "a.txt", "txt", b"hello!", None, None, None)["data"]
+        b'hello!'
+        """
         said = _said(filetype, version, status, description, labels)
         return self._files.update_file(user_id, path, filename, data, said)
 
     def delete_file(
         self, filename: str, path: str | None = None, user_id: str | None = None
     ) -> datetime:
-        """Deletes a file; its history and its content stay."""
+        """Deletes a file; its history and its content stay.
+
+        >>> _ = lake.append_file(filename="a.txt", data=b"hello")
+        >>> _ = lake.delete_file("a.txt")
+        >>> lake.contains_file("a.txt")
+        False
+        """
         return self._files.delete_file(user_id, path, filename)
 
     def restore_file(
@@ -142,13 +172,25 @@ class Lake(State):
         path: str | None = None,
         user_id: str | None = None,
     ) -> dict[str, Any]:
-        """Brings back a version of a file, content and all."""
+        """Brings back a version of a file, content and all.
+
+        >>> first = lake.append_file(filename="a.txt", data=b"hello")
+        >>> _ = lake.delete_file("a.txt")
+        >>> lake.restore_file(first["idx"], "a.txt")["data"]
+        b'hello'
+        """
         return self._files.restore_file(user_id, path, filename, idx)
 
     def file_history(
         self, filename: str, path: str | None = None, user_id: str | None = None
     ) -> list[dict[str, Any]]:
-        """Every version of a file, oldest first, with its ``op``."""
+        """Every version of a file, oldest first, with its ``op``.
+
+        >>> _ = lake.append_file(filename="a.txt", data=b"hello")
+        >>> _ = lake.delete_file("a.txt")
+        >>> [version["op"] for version in lake.file_history("a.txt")]
+        ['append', 'delete']
+        """
         return self._files.history(user_id, path, filename)
 
     # contents
@@ -166,6 +208,10 @@ class Lake(State):
         moment, as ``State.at`` takes it. Columns go together by name, and ``_file``
         says where a row is from. The files are read now; ``options`` are those of
         Ibis' ``read_csv``.
+
+        >>> _ = lake.append_file(path="r", filename="a.csv", data=b"n\\n3\\n")
+        >>> lake.csv("r/*.csv").n.to_pyarrow().to_pylist()
+        [3]
         """
         return self._read("read_csv", glob, at, user_id, options)
 
@@ -176,7 +222,12 @@ class Lake(State):
         user_id: str | None = None,
         **options: Any,
     ) -> ir.Table:
-        """As ``csv``, of files of JSON or a JSON object a line."""
+        """As ``csv``, of files of JSON or a JSON object a line.
+
+        >>> _ = lake.append_file(filename="a.json", data=b'{"n": 3}')
+        >>> lake.json("*.json").n.to_pyarrow().to_pylist()
+        [3]
+        """
         return self._read("read_json", glob, at, user_id, options)
 
     def parquet(
@@ -198,6 +249,10 @@ class Lake(State):
         """Files of any kind, a row each: ``file``, ``size``, and ``text`` if it is UTF-8.
 
         ``glob`` and ``at`` are as in ``csv``.
+
+        >>> _ = lake.append_file(filename="a.txt", data=b"hello")
+        >>> lake.text("*.txt").text.to_pyarrow().to_pylist()
+        ['hello']
         """
         import pyarrow as pa
 

@@ -17,6 +17,8 @@ it, live, now or as of any moment.
 2
 >>> state.at(idx=first["idx"]).table("notes").get("n1")["body"]
 'draft'
+
+The examples of methods begin with such a ``state`` and its ``notes``, empty.
 """
 
 from __future__ import annotations

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +34,37 @@ class Backend(DuckDB):
     """
 
     _lives: list[Live]
+    #: The stores that this connection opened itself.
+    _stores: list[_core.State]
 
     def do_connect(self, *args: Any, **kwargs: Any) -> None:
         super().do_connect(*args, **kwargs)
         self._lives = []
+        self._stores = []
         # A DuckDB connection has one result at a time: threads take turns.
         self._turn = threading.RLock()
+
+    def reconnect(self) -> None:
+        """Connects anew, with the same tables of stores; what else was made is gone."""
+        before = self.__dict__.get("_lives", []), self.__dict__.get("_stores", [])
+        if before[0]:
+            super().disconnect()
+        super().reconnect()
+        lives, self._stores = before
+        for live in lives:
+            anew = self._attach(live.store, live.shown, live.pinned, live.names)
+            for table in live.tables.values():
+                for kind in table.upto:
+                    anew.touch(table.name, kind)
+
+    def disconnect(self) -> None:
+        """Closes the connection, and the stores that it opened."""
+        super().disconnect()
+        self._close_stores()
+
+    def _close_stores(self) -> None:
+        for store in self._stores:
+            store.close()
 
     def read_sqlite(
         self, path: str | Path, /, *, table_name: str | None = None
@@ -66,6 +93,7 @@ class Backend(DuckDB):
             store = open_store(path, create=False)
         except errors.Invalid:
             return None
+        self._stores.append(store)
         return self._attach(store, {}, None, set())
 
     def _attach(
@@ -77,10 +105,20 @@ class Backend(DuckDB):
     ) -> Live:
         if not self._lives:
             self._spill_beside(store)
-        database = f"dkdc{len(self._lives) + 1}" if self._lives else "dkdc"
+        database = self._free_database()
         live = Live(self.con, database, store, shown, pinned, names)
         self._lives.append(live)
         return live
+
+    def _free_database(self) -> str:
+        """``dkdc``, or the first of ``dkdc2``, ``dkdc3``, ... that is free.
+
+        Connections to one file of DuckDB's share their databases.
+        """
+        rows = self.con.execute("SELECT database_name FROM duckdb_databases()").fetchall()
+        taken = {name for (name,) in rows}
+        names = chain(["dkdc"], (f"dkdc{number}" for number in count(2)))
+        return next(name for name in names if name not in taken)
 
     def _spill_beside(self, store: _core.State) -> None:
         """What memory cannot hold goes beside the store, not into the current folder."""
@@ -116,21 +154,54 @@ class Backend(DuckDB):
             names: list[str] = super().list_tables(**kwargs)
             return names
 
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """One question at a time, which Ctrl-C ends; what fails in a store is its error."""
+        with self._turn, interruptible(self.con):
+            for live in self._lives:
+                live.failed.clear()
+            try:
+                yield
+            except Exception:
+                for live in self._lives:
+                    if live.failed:
+                        raise live.failed.pop() from None
+                raise
+
     def raw_sql(self, query: Any, **kwargs: Any) -> Any:
         text = query if isinstance(query, str) else query.sql(dialect=self.name)
-        with self._turn, interruptible(self.con):
+        with self._asking():
             for live in self._lives:
                 live.touch_named_in(text)
             self._refresh()
             return super().raw_sql(query, **kwargs)
 
     def execute(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
-        with self._turn, interruptible(self.con):
+        with self._asking():
             return super().execute(expr, **kwargs)
 
     def to_pyarrow(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
-        with self._turn, interruptible(self.con):
+        with self._asking():
             return super().to_pyarrow(expr, **kwargs)
+
+    def to_pyarrow_batches(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
+        import pyarrow as pa
+
+        reader = super().to_pyarrow_batches(expr, **kwargs)
+
+        def batches() -> Iterator[Any]:
+            while True:
+                with self._asking():
+                    batch = next(reader, None)
+                if batch is None:
+                    return
+                yield batch
+
+        return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+    def create_table(self, name: str, /, *args: Any, **kwargs: Any) -> ir.Table:
+        with self._asking():
+            return super().create_table(name, *args, **kwargs)
 
     def _run_pre_execute_hooks(self, expr: ir.Expr) -> None:
         self._refresh()

@@ -45,11 +45,12 @@ class NotFound(Error, ValueError, IndexError):
 
 
 class AlreadyExists(Error, ValueError):
-    """The record, or one with the same unique values, is there already."""
+    """The record, or one with the same unique values (``other``), is there already."""
 
     table: str | None = None
     id: str | None = None
     idx: datetime | None = None
+    other: str | None = None
 
 
 class Conflict(Error, RuntimeError):

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 
 
 class _SQLite:
-    """As far as the post uses it."""
+    """Ibis' SQLite, with our write connection."""
 
-    def connect(self, path: str | os.PathLike[str]) -> WriteConnection:
-        """The write connection of the store at ``path``, which is made if absent."""
+    def connect(self, database: str | os.PathLike[str]) -> WriteConnection:
+        """The write connection of the store at a path, which is made if absent."""
         from .write import WriteConnection
 
-        return WriteConnection(open_store(path))
+        return WriteConnection(open_store(database), own=True)
+
+    def __getattr__(self, name: str) -> Any:
+        import ibis
+
+        return getattr(ibis.sqlite, name)
 
 
 class _DuckDB:
@@ -50,7 +55,8 @@ duckdb = _DuckDB()
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
+    # What Python asks of a module is not what Ibis has.
+    if name.startswith("__") and name != "__version__":
         raise AttributeError(name)
     import ibis
 

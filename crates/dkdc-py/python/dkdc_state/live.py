@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal
 
+from . import errors
 from .interrupt import interruptible
 
 if TYPE_CHECKING:
@@ -98,13 +99,21 @@ class Live:
         self._bound: int | None = None
         self._seen: int | None = None
         self._lock = threading.RLock()
+        #: What failed in the store while DuckDB asked it: DuckDB says it in its own words.
+        self.failed: list[errors.Error] = []
         con.execute(f"ATTACH ':memory:' AS {database}")
         for schema in ("log", "now", "current", "history"):
             con.execute(f"CREATE SCHEMA {database}.{schema}")
 
         # Of the store alone: DuckDB keeps it for as long as there is a connection.
+        failed = self.failed
+
         def content(hash: str, size: int) -> Any:
-            return store.blob(hash, size)
+            try:
+                return store.blob(hash, size)
+            except errors.Error as error:
+                failed.append(error)
+                raise
 
         con.create_function(f"{database}_content", content, ["VARCHAR", "BIGINT"], "BLOB")
         self.bind()
@@ -201,19 +210,26 @@ class Live:
             table.event = stream.event
             return False
         if after < upto:
-            # What fails on the way in has the state's own words.
-            reader = pa.RecordBatchReader.from_stream(stream)
-            newer = list(islice(reader, _MANY))
-            if newer:
-                data: Any = pa.Table.from_batches(newer)
-                if len(newer) == _MANY:
-                    if kind == "now" and after != _BEFORE_ALL:
-                        self._anew(cur, table)
-                        return False
-                    data = pa.RecordBatchReader.from_batches(reader.schema, chain(newer, reader))
-                cur.register("_dkdc_new", data)
-                self._insert(cur, table, kind)
-                cur.unregister("_dkdc_new")
+            try:
+                reader = pa.RecordBatchReader.from_stream(stream)
+                newer = list(islice(reader, _MANY))
+                if newer:
+                    data: Any = pa.Table.from_batches(newer)
+                    if len(newer) == _MANY:
+                        if kind == "now" and after != _BEFORE_ALL:
+                            self._anew(cur, table)
+                            return False
+                        batches = chain(newer, reader)
+                        data = pa.RecordBatchReader.from_batches(reader.schema, batches)
+                    cur.register("_dkdc_new", data)
+                    self._insert(cur, table, kind)
+                    cur.unregister("_dkdc_new")
+            except Exception:
+                # Arrow and DuckDB have what failed in the store as text only.
+                failure = stream.failure()
+                if failure is not None:
+                    raise failure from None
+                raise
             table.upto[kind] = upto
         return True
 

@@ -68,7 +68,14 @@ class SnapshotTable:
         self.name = name
 
     def get(self, id: str) -> Record | None:
-        """The record of this id, as it was."""
+        """The record of this id, as it was.
+
+        >>> _ = notes.append(id="n1", body="draft")
+        >>> then = state.at("now").table("notes")
+        >>> _ = notes.delete("n1")
+        >>> then.get("n1")["body"]
+        'draft'
+        """
         return self._core.get(id)
 
     def contains(self, id: str) -> bool:
@@ -81,15 +88,33 @@ class SnapshotTable:
         order: Sequence[str] = (),
         limit: int | None = None,
     ) -> Records:
-        """As ``Table.list``."""
+        """As ``Table.list``.
+
+        >>> _ = notes.append_all({"id": ["n1", "n2"], "priority": [2, 1]})
+        >>> then = state.at("now").table("notes")
+        >>> [note["id"] for note in then.list(order="priority")]
+        ['n2', 'n1']
+        """
         return self._core.list(*selection(where, order), limit)
 
     def history(self, id: str) -> Records:
-        """Every version that the record had by then, oldest first."""
+        """Every version that the record had by then, oldest first.
+
+        >>> first = notes.append(id="n1", body="draft")
+        >>> _ = notes.update(id="n1", body="done")
+        >>> len(state.at(idx=first["idx"]).table("notes").history("n1"))
+        1
+        """
         return self._core.history(id)
 
     def t(self) -> ir.Table:
-        """The records as an Ibis table."""
+        """The records as an Ibis table.
+
+        >>> first = notes.append(id="n1", body="draft")
+        >>> _ = notes.append(id="n2", body="later")
+        >>> state.at(idx=first["idx"]).table("notes").t().count().to_pyarrow().as_py()
+        1
+        """
         return self._snapshot.rcon._live_table(self.name, "current")
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:

@@ -41,6 +41,15 @@ class State:
     #: model. They are made, or get the columns that they lack, when it is opened.
     tables: ClassVar[Mapping[str, Any]] = {}
 
+    #: By table: columns, or lists of columns, that no two current records have alike.
+    unique: ClassVar[Mapping[str, Sequence[str | Sequence[str]]]] = {}
+
+    #: By table: columns, or lists of columns, by which ``list`` finds records fast.
+    indexes: ClassVar[Mapping[str, Sequence[str | Sequence[str]]]] = {}
+
+    #: True when it was closed.
+    _closed = False
+
     #: By table: the columns that Ibis tables show, if not all of them.
     _shown: ClassVar[Mapping[str, Sequence[str]]] = {}
 
@@ -77,7 +86,7 @@ class State:
 
     @wcon.setter
     def wcon(self, wcon: Any) -> None:
-        self.__dict__["_wcon"] = wcon
+        self._keep("_wcon", wcon)
 
     @property
     def rcon(self) -> BaseBackend | Any:
@@ -88,12 +97,19 @@ class State:
 
     @rcon.setter
     def rcon(self, rcon: Any) -> None:
-        self.__dict__["_rcon"] = rcon
+        self._keep("_rcon", rcon)
+
+    def _keep(self, name: str, con: Any) -> None:
+        self.__dict__[name] = con
+        # Earlier ones are still read by tables that were made of them.
+        self.__dict__.setdefault("_cons_made", []).append(con)
 
     @property
     def _store(self) -> _core.State:
         store: _core.State | None = self.__dict__.get("_opened")
         if store is None:
+            if self._closed:
+                raise errors.Closed(f"{os.fspath(self.dbpath)} was closed")
             store = open_store(self.dbpath, **self.__dict__.get("_options", {}))
             self.__dict__["_opened"] = store
             try:
@@ -108,7 +124,8 @@ class State:
         """Makes the tables that this class has."""
         for name, declared in self.tables.items():
             columns, defaults = declaration(name, declared)
-            store.define(name, columns, defaults)
+            indexes, unique = _lists(self.indexes, name), _lists(self.unique, name)
+            store.define(name, columns, defaults, indexes, unique)
 
     def _clear(self, table_names: str | list[str] | None = None) -> None:
         """Empties tables, all of them if none is named: every version is gone for good."""
@@ -125,15 +142,30 @@ class State:
     # records
 
     def table(self, name: str) -> Table:
-        """A table by its name."""
+        """A table by its name.
+
+        >>> state.table("notes").append(id="n1", body="draft")["body"]
+        'draft'
+        """
         return Table(self, self._store.table(name))
 
     def list_tables(self) -> list[str]:
-        """The names of the tables, oldest first."""
+        """The names of the tables, oldest first.
+
+        >>> state.list_tables()
+        ['notes']
+        """
         return self._store.tables()
 
     def transaction(self) -> Transaction:
-        """A transaction over any tables, to be used in ``with``."""
+        """A transaction over any tables, to be used in ``with``.
+
+        >>> with state.transaction() as tx:
+        ...     _ = tx.table("notes").append(id="n1", body="one")
+        ...     _ = tx.table("notes").append(id="n2", body="two")
+        >>> len(notes)
+        2
+        """
         return Transaction(self._store)
 
     def at(
@@ -144,6 +176,13 @@ class State:
         ``when`` is a time, such as ``"5 minutes ago"``, ``"2026-11-22 10:00"``
         or a datetime (naive: UTC): everything committed at or before it. ``idx``
         is a version.
+
+        >>> first = notes.append(id="n1", body="draft")
+        >>> _ = notes.update(id="n1", body="done")
+        >>> state.at(idx=first["idx"]).table("notes").get("n1")["body"]
+        'draft'
+        >>> state.at("now").table("notes").get("n1")["body"]
+        'done'
         """
         if (when is None) == (idx is None):
             raise errors.Invalid("at() takes a time, or idx=")
@@ -157,18 +196,40 @@ class State:
 
         Each has ``idx``, ``resume`` (pass it as ``after`` to go on), ``table``,
         ``op``, ``id`` and ``record``.
+
+        >>> first = notes.append(id="n1", body="draft")
+        >>> _ = notes.delete("n1")
+        >>> [(change["op"], change["id"]) for change in state.changes(after=first["idx"])]
+        [('delete', 'n1')]
         """
         return self._store.changes(after)
 
     def check(self) -> list[str]:
-        """Verifies the whole store: what is wrong, a line each."""
+        """Verifies the whole store: what is wrong, a line each.
+
+        >>> state.check()
+        []
+        """
         return self._store.check()
 
     # itself
 
     def close(self) -> None:
-        """Closes this state; used again, it raises ``errors.Closed``."""
-        self._store.close()
+        """Closes this state; used again, it raises ``errors.Closed``.
+
+        >>> state.close()
+        >>> notes.get("n1")
+        Traceback (most recent call last):
+        dkdc_state.errors.Closed: ...
+        """
+        self._closed = True
+        store = self.__dict__.get("_opened")
+        if store is not None:
+            store.close()
+        for con in self.__dict__.get("_cons_made", []):
+            close = getattr(con, "_close_stores", None)
+            if close is not None:
+                close()
 
     def __enter__(self) -> Self:
         return self
@@ -187,7 +248,7 @@ class State:
 
     def __repr__(self) -> str:
         name, path = type(self).__name__, os.fspath(self.dbpath)
-        if not self._store.is_open:
+        if self._closed:
             return f"{name}({path!r}, closed)"
         try:
             counts = ", ".join(f"{table}: {count}" for table, count in self._counts())
@@ -197,7 +258,7 @@ class State:
 
     def _repr_html_(self) -> str:
         title = html.escape(f"{type(self).__name__}: {os.fspath(self.dbpath)}")
-        if not self._store.is_open:
+        if self._closed:
             return f"<b>{title}</b> (closed)"
         try:
             rows = "".join(
@@ -208,6 +269,15 @@ class State:
             return f"<b>{title}</b>: {html.escape(str(error))}"
         head = "<tr><th>table</th><th>records</th></tr>"
         return f"<b>{title}</b><table>{head}{rows}</table>"
+
+
+def _lists(
+    named: Mapping[str, Sequence[str | Sequence[str]]], table: str
+) -> list[list[str]]:
+    """The columns of each index of a table."""
+    columns = named.get(table, ())
+    columns = [columns] if isinstance(columns, str) else columns
+    return [[one] if isinstance(one, str) else list(one) for one in columns]
 
 
 def _micros(idx: datetime | int) -> int:

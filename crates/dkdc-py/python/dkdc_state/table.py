@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from . import errors
+from .frames import put_all
 from .schema import record as as_record
 
 if TYPE_CHECKING:
@@ -53,30 +54,78 @@ class Table:
         """The table's name."""
         return self._core.name
 
+    def request(self, key: str) -> Table:
+        """The same table, for one write that may be tried again.
+
+        The first write with this key is made. The same write with the same key
+        again, at any time and by whomever, is not made and has the same answer; so
+        whoever lost an answer just asks again. Another write with the key is
+        ``errors.Invalid``. Keys are kept until ``dkdc prune --older-than`` passes
+        them, or the table is cleared.
+
+        >>> first = notes.request("order-17").append(id="n1", body="once")
+        >>> first == notes.request("order-17").append(id="n1", body="once")
+        True
+        """
+        return Table(self._state, self._core.request(key))
+
     def append(self, record: Any = None, /, **values: Any) -> Record:
-        """Adds a record. ``errors.AlreadyExists`` if there is one of its id."""
+        """Adds a record. ``errors.AlreadyExists`` if there is one of its id.
+
+        >>> notes.append(id="n1", body="draft")["body"]
+        'draft'
+        """
         return self._core.append(as_record(record, values))
 
     def update(self, record: Any = None, /, **values: Any) -> Record:
-        """Changes the columns that are named. ``errors.NotFound`` if there is no such record."""
+        """Changes the columns that are named. ``errors.NotFound`` if there is no such record.
+
+        >>> _ = notes.append(id="n1", body="draft", priority=1)
+        >>> notes.update(id="n1", body="done")["priority"]
+        1
+        """
         return self._core.update(as_record(record, values))
 
     def upsert(self, record: Any = None, /, **values: Any) -> Record:
-        """Adds a record, or changes the columns that are named."""
+        """Adds a record, or changes the columns that are named.
+
+        >>> _ = notes.upsert(id="n1", body="draft")
+        >>> notes.upsert(id="n1", priority=1)["body"]
+        'draft'
+        """
         return self._core.upsert(as_record(record, values))
 
     def update_if(
         self, expected: datetime | int, record: Any = None, /, **values: Any
     ) -> Record:
-        """Updates if the record's version is still ``expected``; else ``errors.Conflict``."""
+        """Updates if the record's version is still ``expected``; else ``errors.Conflict``.
+
+        >>> seen = notes.append(id="n1", body="draft")
+        >>> _ = notes.update(id="n1", body="of somebody else")
+        >>> notes.update_if(seen["idx"], id="n1", body="done")
+        Traceback (most recent call last):
+        dkdc_state.errors.Conflict: ...
+        """
         return self._core.update_if(as_record(record, values), expected)
 
     def delete(self, id: str) -> datetime:
-        """Deletes a record; its history stays. The ``idx`` of the delete."""
+        """Deletes a record; its history stays. The ``idx`` of the delete.
+
+        >>> _ = notes.append(id="n1", body="draft")
+        >>> _ = notes.delete("n1")
+        >>> "n1" in notes, len(notes.history("n1"))
+        (False, 2)
+        """
         return self._core.delete(id)
 
     def restore(self, id: str, idx: datetime | int) -> Record:
-        """Gives a record, deleted or not, the values of one of its versions again."""
+        """Gives a record, deleted or not, the values of one of its versions again.
+
+        >>> first = notes.append(id="n1", body="draft")
+        >>> _ = notes.delete("n1")
+        >>> notes.restore("n1", first["idx"])["body"]
+        'draft'
+        """
         return self._core.restore(id, idx)
 
     def append_all(self, data: Any) -> int:
@@ -84,38 +133,28 @@ class Table:
 
         ``data`` is anything with Arrow's PyCapsule interface (pyarrow, pandas,
         Polars, DuckDB), a dict of lists, or a list of records.
+
+        >>> import pyarrow as pa
+        >>> notes.append_all(pa.table({"id": ["n1", "n2"], "body": ["a", "b"]}))
+        2
         """
-        return self._put_all(data, "append")
+        return put_all(self._core, data, "append")
 
     def update_all(self, data: Any) -> int:
         """Updates all records of a frame, or none: how many."""
-        return self._put_all(data, "update")
+        return put_all(self._core, data, "update")
 
     def upsert_all(self, data: Any) -> int:
         """Adds or updates all records of a frame, or none: how many."""
-        return self._put_all(data, "upsert")
-
-    def _put_all(self, data: Any, mode: str) -> int:
-        if not hasattr(data, "__arrow_c_stream__"):
-            rows = _rows(data)
-            if rows is None:
-                data = _arrow(data)
-            else:
-                return self._put_rows(rows, mode)
-        return self._core.put_arrow(data, mode)
-
-    def _put_rows(self, rows: Records, mode: str) -> int:
-        if len(rows) == 1:
-            getattr(self._core, mode)(rows[0])
-        elif rows:
-            with self._state.transaction() as tx:
-                table = tx.table(self.name)
-                for row in rows:
-                    getattr(table, mode)(row)
-        return len(rows)
+        return put_all(self._core, data, "upsert")
 
     def get(self, id: str) -> Record | None:
-        """The current record of this id."""
+        """The current record of this id.
+
+        >>> _ = notes.append(id="n1", body="draft")
+        >>> notes.get("n1")["body"], notes.get("n2")
+        ('draft', None)
+        """
         return self._core.get(id)
 
     def contains(self, id: str) -> bool:
@@ -131,19 +170,41 @@ class Table:
         """Current records whose columns equal those of ``where``.
 
         ``order`` names columns; one that begins with ``-`` is descending.
+
+        >>> _ = notes.append_all({"id": ["n1", "n2", "n3"], "priority": [2, 1, 2]})
+        >>> [note["id"] for note in notes.list({"priority": 2}, order=["-id"])]
+        ['n3', 'n1']
         """
         return self._core.list(*selection(where, order), limit)
 
     def history(self, id: str) -> Records:
-        """Every version of a record, oldest first, with its ``op`` and ``prev``."""
+        """Every version of a record, oldest first, with its ``op`` and ``prev``.
+
+        >>> _ = notes.append(id="n1", body="draft")
+        >>> _ = notes.delete("n1")
+        >>> [(version["op"], version["body"]) for version in notes.history("n1")]
+        [('append', 'draft'), ('delete', None)]
+        """
         return self._core.history(id)
 
     def t(self) -> ir.Table:
-        """The current records as an Ibis table, live."""
+        """The current records as an Ibis table, live.
+
+        >>> urgent = notes.t().filter(lambda t: t.priority < 10)
+        >>> _ = notes.append(id="n1", priority=1)
+        >>> urgent.count().to_pyarrow().as_py()
+        1
+        """
         return self._state.rcon._live_table(self.name, "current")
 
     def history_t(self) -> ir.Table:
-        """Every version as an Ibis table, live, with its ``op`` and ``prev``."""
+        """Every version as an Ibis table, live, with its ``op`` and ``prev``.
+
+        >>> _ = notes.append(id="n1", body="draft")
+        >>> _ = notes.delete("n1")
+        >>> notes.history_t().order_by("idx")["op"].to_pyarrow().to_pylist()
+        ['append', 'delete']
+        """
         return self._state.rcon._live_table(self.name, "history")
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
@@ -196,34 +257,3 @@ def selection(
     if where is not None and not isinstance(where, Mapping):
         raise errors.Invalid(f"where is a dict of columns and values, not {where!r}")
     return dict(where or {}), [order] if isinstance(order, str) else order
-
-
-def _rows(data: Any) -> Records | None:
-    """Records, from what is not Arrow; ``None`` for a frame."""
-    if isinstance(data, Mapping):
-        for name, values in data.items():
-            if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-                raise errors.Invalid(f"column {name}: {values!r} is no list of values")
-        columns = {name: list(values) for name, values in data.items()}
-        lengths = {len(values) for values in columns.values()}
-        if len(lengths) > 1:
-            raise errors.Invalid(f"the columns' lengths differ: {sorted(lengths)}")
-        return [
-            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-        ]
-    if isinstance(data, (list, tuple)):
-        return [as_record(row, {}) for row in data]
-    return None
-
-
-def _arrow(data: Any) -> Any:
-    """A frame as Arrow."""
-    if hasattr(data, "to_pyarrow"):
-        return data.to_pyarrow()
-    if type(data).__module__.startswith("pandas"):
-        import pyarrow as pa
-
-        return pa.Table.from_pandas(data, preserve_index=False)
-    raise errors.Invalid(
-        f"{type(data).__name__} holds no records: give a frame, a dict of lists or a list of dicts"
-    )

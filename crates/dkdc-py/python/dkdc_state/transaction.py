@@ -59,12 +59,37 @@ class Transaction:
         return f"Transaction({os.fspath(self._store.path)!r}, {what})"
 
     def table(self, name: str) -> TransactionTable:
-        """A table, in this transaction."""
+        """A table, in this transaction.
+
+        >>> with state.transaction() as tx:
+        ...     inside = tx.table("notes")
+        ...     _ = inside.append(id="n1", body="draft")
+        ...     "n1" in inside
+        True
+        """
+        return TransactionTable(self._begun().table(name))
+
+    def once(self, key: str) -> bool:
+        """True the first time that a transaction with this request key is made.
+
+        False when it was committed before: then there is nothing left to do, and
+        trying it again after an answer was lost is safe.
+
+        >>> for attempt in range(2):
+        ...     with state.transaction() as tx:
+        ...         if tx.once("order-17"):
+        ...             _ = tx.table("notes").append(id="n1", body="once")
+        >>> len(notes.history("n1"))
+        1
+        """
+        return self._begun().once(key)
+
+    def _begun(self) -> _core.Transaction:
         if self._core is None:
             from . import errors
 
             raise errors.Closed("the transaction has not begun, or has ended: use it in `with`")
-        return TransactionTable(self._core.table(name))
+        return self._core
 
 
 class TransactionTable:

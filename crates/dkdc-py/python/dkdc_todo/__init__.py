@@ -44,7 +44,13 @@ class Todo(State):
     # tables
 
     def todos_t(self, user_id: str | None = None) -> ir.Table:
-        """The current todos, live: by priority, the newest first among equals."""
+        """The current todos, live: by priority, the newest first among equals.
+
+        >>> t = todo.todos_t()
+        >>> _ = todo.append_todo("test", None, None, "do your homework")
+        >>> t.body.to_pyarrow().to_pylist()
+        ['do your homework']
+        """
         import ibis
 
         t = self.table(self.todos_table_name).t()
@@ -55,18 +61,34 @@ class Todo(State):
     # contains
 
     def contains_todo(self, id: str, user_id: str | None = None) -> bool:
-        """True if there is such a todo now, and it is this user's, if one is named."""
+        """True if there is such a todo now, and it is this user's, if one is named.
+
+        >>> _ = todo.append_todo("test", "ann", None, "do your homework")
+        >>> todo.contains_todo("test"), todo.contains_todo("test", user_id="bob")
+        (True, False)
+        """
         return self._find(id, user_id) is not None
 
     # get record
 
     def get_todos(self, user_id: str | None = None) -> list[dict[str, Any]]:
-        """The current todos, in the order of ``todos_t``."""
+        """The current todos, in the order of ``todos_t``.
+
+        >>> _ = todo.append_todo("later", None, None, "rest")
+        >>> _ = todo.append_todo("first", None, None, "work", priority=1)
+        >>> [found["id"] for found in todo.get_todos()]
+        ['first', 'later']
+        """
         where = {"user_id": user_id} if user_id else None
         return self._todos.list(where, order=["priority", "-idx"])
 
     def get_todo(self, id: str, user_id: str | None = None) -> dict[str, Any]:
-        """The current todo of this id; ``errors.NotFound`` if there is none."""
+        """The current todo of this id; ``errors.NotFound`` if there is none.
+
+        >>> todo.get_todo("test")
+        Traceback (most recent call last):
+        dkdc_state.errors.NotFound: todo test does not exist
+        """
         found = self._find(id, user_id)
         if found is None:
             raise errors.NotFound(f"todo {id} does not exist")
@@ -85,7 +107,11 @@ class Todo(State):
         description: str | None = None,
         labels: list[str] | None = None,
     ) -> dict[str, Any]:
-        """Adds a todo and returns it; ``errors.AlreadyExists`` if there is one of its id."""
+        """Adds a todo and returns it; ``errors.AlreadyExists`` if there is one of its id.
+
+        >>> todo.append_todo("test", None, None, "do your homework", labels=["school"])["labels"]
+        ['school']
+        """
         try:
             return self._todos.append(
                 id=id,
@@ -113,7 +139,12 @@ class Todo(State):
         description: str | None = None,
         labels: list[str] | None = None,
     ) -> dict[str, Any]:
-        """Replaces a todo, all of it, and returns it: see ``edit_todo`` for a part."""
+        """Replaces a todo, all of it, and returns it: see ``edit_todo`` for a part.
+
+        >>> _ = todo.append_todo("test", None, None, "do your homework", priority=1)
+        >>> todo.update_todo("test", None, None, "do your homework!")["priority"]
+        100
+        """
         return self.edit_todo(
             id,
             user_id=user_id,
@@ -126,14 +157,25 @@ class Todo(State):
         )
 
     def edit_todo(self, id: str, **changes: Any) -> dict[str, Any]:
-        """Changes just the columns that are named, and returns the todo."""
+        """Changes just the columns that are named, and returns the todo.
+
+        >>> _ = todo.append_todo("test", None, None, "do your homework", priority=1)
+        >>> todo.edit_todo("test", status="done")["priority"]
+        1
+        """
         try:
             return self._todos.update(id=id, **changes)
         except errors.NotFound:
             raise errors.NotFound(f"todo {id} does not exist") from None
 
     def delete_todo(self, id: str) -> datetime:
-        """Deletes a todo; its history stays."""
+        """Deletes a todo; its history stays.
+
+        >>> _ = todo.append_todo("test", None, None, "do your homework")
+        >>> _ = todo.delete_todo("test")
+        >>> todo.contains_todo("test")
+        False
+        """
         try:
             return self._todos.delete(id)
         except errors.NotFound:
