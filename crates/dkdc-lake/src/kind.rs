@@ -45,7 +45,12 @@ pub fn kind_of(beginning: &[u8]) -> Option<&'static str> {
         }
         Err(_) => return None,
     };
-    let is_text =
-        !text.is_empty() && !text.contains(|c: char| c.is_control() && !c.is_whitespace());
-    is_text.then_some("txt")
+    // Byte by byte where that is enough: many files are looked at.
+    let obeyed = if text.is_ascii() {
+        text.bytes()
+            .any(|b| b.is_ascii_control() && !matches!(b, b'\t'..=b'\r'))
+    } else {
+        text.contains(|c: char| c.is_control() && !c.is_whitespace())
+    };
+    (!text.is_empty() && !obeyed).then_some("txt")
 }
