@@ -65,11 +65,15 @@ impl Content {
         }
     }
 
-    pub(crate) fn size(&self) -> u64 {
+    pub(crate) fn blob(&self) -> BlobRef {
         match self {
-            Content::Small(packed) => packed.blob().size,
-            Content::Stored(blob) => blob.size,
+            Content::Small(packed) => packed.blob(),
+            Content::Stored(blob) => *blob,
         }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.blob().size
     }
 }
 

@@ -55,7 +55,12 @@ struct Ready {
     taken: Taken,
     mode: Option<i64>,
     mtime: Option<Timestamp>,
+    /// Its record, if the lake did not have it: made beside writing, too.
+    new: Option<File>,
 }
+
+/// The path in the lake that a folder's files go below, and whose they are.
+type Below<'p> = (Option<&'p str>, Option<&'p str>);
 
 /// A file that was read, or which could not be, and why.
 type Read = Result<Ready, (String, Error)>;
@@ -151,7 +156,7 @@ impl Lake {
     fn add_jobs(
         &self,
         jobs: Vec<Job>,
-        (path, user): (Option<&str>, Option<&str>),
+        place: Below<'_>,
         gauge: &Gauge,
         telling: &mut Telling<'_>,
     ) -> Result<()> {
@@ -163,7 +168,7 @@ impl Lake {
                 let (send, jobs) = (send.clone(), &jobs);
                 scope.spawn(move || {
                     loop {
-                        let batch = self.read_batch(jobs, gauge);
+                        let batch = self.read_batch(jobs, place, gauge);
                         if batch.is_empty() || send.send(batch).is_err() {
                             return;
                         }
@@ -181,14 +186,19 @@ impl Lake {
                         }
                     }
                 }
-                self.write_batch(&ready, path, user, telling)?;
+                self.write_batch(&ready, place, telling)?;
             }
             Ok(())
         })
     }
 
     /// Reads as many of the files as one transaction writes; none when all are read.
-    fn read_batch(&self, jobs: &Mutex<vec::IntoIter<Job>>, gauge: &Gauge) -> Vec<Read> {
+    fn read_batch(
+        &self,
+        jobs: &Mutex<vec::IntoIter<Job>>,
+        place: Below<'_>,
+        gauge: &Gauge,
+    ) -> Vec<Read> {
         let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while batch.len() < FILES
@@ -196,7 +206,9 @@ impl Lake {
             && let Some(job) = next()
         {
             let below = job.below.clone();
-            let read = self.read_job(job, gauge).map_err(|error| (below, error));
+            let read = self
+                .read_job(job, place, gauge)
+                .map_err(|error| (below, error));
             if let Ok(ready) = &read {
                 bytes += ready.taken.content.size().min(SMALL);
             }
@@ -205,7 +217,7 @@ impl Lake {
         batch
     }
 
-    fn read_job(&self, job: Job, gauge: &Gauge) -> Result<Ready> {
+    fn read_job(&self, job: Job, place: Below<'_>, gauge: &Gauge) -> Result<Ready> {
         let failed = |error| on_disk(&job.path, error);
         let mut file = open(&job.path).map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;
@@ -232,19 +244,23 @@ impl Lake {
         let (before, after) = (Stat::of(&meta), file.metadata().map_err(failed)?);
         let after = Stat::of(&after);
         let unmoved = after.size == taken.content.size() && after.mtime == before.mtime;
-        Ok(Ready {
+        let mut ready = Ready {
             mode: before.mode,
             mtime: before.mtime.filter(|_| unmoved),
             taken,
             job,
-        })
+            new: None,
+        };
+        if ready.job.current.is_none() {
+            ready.new = Some(first(&ready, place)?);
+        }
+        Ok(ready)
     }
 
     fn write_batch(
         &self,
         batch: &[Ready],
-        path: Option<&str>,
-        user: Option<&str>,
+        place: Below<'_>,
         telling: &mut Telling<'_>,
     ) -> Result<()> {
         if batch.is_empty() {
@@ -252,20 +268,23 @@ impl Lake {
         }
         let written = self.state().transaction(|tx| {
             let files = tx.table::<File>()?;
-            let write = |ready: &Ready| {
-                let content = ready.taken.content.put(tx)?;
-                let current = match &ready.job.current {
-                    None => None,
-                    Some(seen) => Some(still(&files, seen, &name_of(ready, path, user)?)?),
-                };
-                write(&files, ready, content, current, (path, user))
+            for ready in batch {
+                ready.taken.content.put(tx)?;
+            }
+            files.append_all(batch.iter().filter_map(|ready| ready.new.as_ref()))?;
+            let write = |ready: &Ready| match &ready.job.current {
+                None => Ok(true),
+                Some(seen) => {
+                    let current = still(&files, seen, &name_of(ready, place)?)?;
+                    write(&files, ready, Some(current), place)
+                }
             };
             batch.iter().map(write).collect::<Result<Vec<bool>>>()
         });
         let written = match written {
             Ok(written) => written,
             // Somebody else wrote one of them meanwhile: each by itself, then.
-            Err(error) if is_race(&error) => return self.write_each(batch, path, user, telling),
+            Err(error) if is_race(&error) => return self.write_each(batch, place, telling),
             Err(error) => return Err(error),
         };
         for (ready, written) in batch.iter().zip(written) {
@@ -277,20 +296,16 @@ impl Lake {
     fn write_each(
         &self,
         batch: &[Ready],
-        path: Option<&str>,
-        user: Option<&str>,
+        place: Below<'_>,
         telling: &mut Telling<'_>,
     ) -> Result<()> {
         for ready in batch {
             let written = self.state().transaction(|tx| {
                 let files = tx.table::<File>()?;
-                let content = ready.taken.content.put(tx)?;
-                let current = read::find(&files, &name_of(ready, path, user)?)?;
+                ready.taken.content.put(tx)?;
+                let current = read::find(&files, &name_of(ready, place)?)?;
                 let was_there = current.is_some();
-                Ok::<_, Error>((
-                    was_there,
-                    write(&files, ready, content, current, (path, user))?,
-                ))
+                Ok::<_, Error>((was_there, write(&files, ready, current, place)?))
             });
             match written {
                 Ok((was_there, written)) => told(ready, was_there, written, telling),
@@ -345,7 +360,7 @@ fn told(ready: &Ready, was_there: bool, written: bool, telling: &mut Telling<'_>
     telling.tell(&ready.job.below, done, ready.taken.content.size());
 }
 
-fn name_of(ready: &Ready, path: Option<&str>, user: Option<&str>) -> Result<FileName> {
+fn name_of(ready: &Ready, (path, user): Below<'_>) -> Result<FileName> {
     let below = &ready.job.below;
     let whole = path.map_or(below.clone(), |path| format!("{path}/{below}"));
     let mut name = FileName::parse(&whole)?.plain()?;
@@ -353,26 +368,33 @@ fn name_of(ready: &Ready, path: Option<&str>, user: Option<&str>) -> Result<File
     Ok(name)
 }
 
+/// The first record of a file.
+fn first(ready: &Ready, place: Below<'_>) -> Result<File> {
+    let new = NewFile::new(name_of(ready, place)?).or_kind(ready.taken.kind);
+    Ok(edit(ready).first(new, uuid()?, ready.taken.content.blob()))
+}
+
+fn edit(ready: &Ready) -> Edit {
+    Edit::new().mode(ready.mode).mtime(ready.mtime)
+}
+
 /// Writes a file's version; false when it is like that already.
 fn write(
     files: &TxTable<'_, '_, '_, File>,
     ready: &Ready,
-    content: dkdc_state::BlobRef,
     current: Option<Versioned<File>>,
-    (path, user): (Option<&str>, Option<&str>),
+    place: Below<'_>,
 ) -> Result<bool> {
-    let edit = Edit::new().mode(ready.mode).mtime(ready.mtime);
     match current {
         Some(current) => {
-            let record = edit.over(&current, content);
+            let record = edit(ready).over(&current, ready.taken.content.blob());
             if record == current.record {
                 return Ok(false);
             }
             files.update_if(&record, current.idx())?;
         }
         None => {
-            let new = NewFile::new(name_of(ready, path, user)?).or_kind(ready.taken.kind);
-            files.append(&edit.first(new, uuid()?, content))?;
+            files.append(&first(ready, place)?)?;
         }
     }
     Ok(true)

@@ -94,7 +94,9 @@ pub(crate) fn put_lists(conn: &Connection, lists: &[Chunk<'_>], now: i64) -> Res
 
 /// Puts content that is packed.
 pub(crate) fn put_packed(conn: &Connection, packed: &Packed, now: i64) -> Result<()> {
-    if exists(conn, &packed.blob())? && keep(conn, &packed.blob(), now)? {
+    // Of a single piece, the row itself says so.
+    let several = packed.chunks.len() > 1;
+    if several && exists(conn, &packed.blob())? && keep(conn, &packed.blob(), now)? {
         return Ok(());
     }
     packed
