@@ -25,8 +25,8 @@ use crate::state::Durability;
 const SQLITE_MIN: i32 = 3_051_003;
 /// 64 MiB of page cache.
 pub(super) const CACHE_KIB: i64 = 64 << 10;
-/// A commit that finds so much in the log moves it into the file: 16 MiB, since
-/// the pages of heads are written again and again, and each time counts once.
+/// A commit that finds so much in the log moves it into the file itself, 64 MiB:
+/// most of it has been moved by then, beside it ([`super::idle`]).
 const CHECKPOINT_PAGES: i64 = 16_000;
 
 /// The real path of the file, which need not exist yet.
