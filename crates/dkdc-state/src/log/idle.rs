@@ -6,6 +6,9 @@
 //! processes ([`Pulse`]): to fold what another process goes on writing would only
 //! take the lock from it, and its recent heads.
 //!
+//! Under load it checkpoints as well, beside who writes on: the file and the `-wal`
+//! are written and synced at the same time, and a commit rarely has to do it itself.
+//!
 //! Where readers overlap without end, no commit ever finds a `-wal` that nobody
 //! reads, and so begins it anew: it would grow without end too. When it is
 //! large, this thread asks the next writer to wait a moment after its commit:
