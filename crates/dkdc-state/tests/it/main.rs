@@ -22,6 +22,7 @@ mod idx_always_increases;
 mod large_batches_are_as_small_ones;
 mod lists_do_not_depend_on_indexes;
 mod many_processes_share_a_store;
+#[cfg(feature = "query")]
 mod mirror_files_are_shared;
 #[cfg(feature = "query")]
 mod mirror_files_may_change_under_a_reader;
@@ -44,7 +45,9 @@ mod support;
 mod the_file_stays_itself;
 #[cfg(feature = "query")]
 mod the_mirror_can_be_ordered;
+#[cfg(feature = "query")]
 mod the_mirror_is_a_cache;
+#[cfg(feature = "query")]
 mod the_model;
 mod transactions_are_all_or_nothing;
 mod values_come_back_exactly;
