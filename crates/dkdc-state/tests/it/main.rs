@@ -10,6 +10,7 @@ mod an_idle_file_is_complete;
 mod bad_input_is_refused;
 mod blobs_are_kept_once;
 mod changes_resume;
+mod check_counts_what_is_sound;
 #[cfg(feature = "query")]
 mod conditions_are_asked_of_the_answer;
 mod content_is_cut_and_verified;
