@@ -13,7 +13,7 @@ mod structure;
 use rusqlite::Connection;
 
 use super::catalog::{Catalog, TableMeta};
-use super::{DbResult, Store, prune, read, recent};
+use super::{DbResult, Store, alter, prune, read, recent};
 use crate::error::{Error, Result};
 use crate::record::Idx;
 use chain::Walk;
@@ -229,9 +229,11 @@ fn table(
     let mut damage = Damage::default();
     let runs = prune::runs(conn, meta.schema.number);
     let runs = part(runs, "what was pruned", &mut damage.0)?;
+    let schema = alter::schema_hash(conn, meta.schema.number);
+    let schema = part(schema, "its schema", &mut damage.0)?;
     if let Some(expected) = &expected {
         let runs = runs.as_ref().map(|(_, hash)| *hash);
-        expected.compare(meta, runs, &mut damage);
+        expected.compare(meta, (schema, runs), &mut damage);
     }
     let begins = chain::Begins {
         from,

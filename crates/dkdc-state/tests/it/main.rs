@@ -39,6 +39,7 @@ mod questions_do_not_disturb_each_other;
 mod salvage_costs_what_is_damaged;
 #[cfg(feature = "query")]
 mod scans_are_what_questions_see;
+mod schemas_are_what_was_declared;
 mod schemas_evolve;
 #[cfg(feature = "query")]
 mod sql;

@@ -1,5 +1,5 @@
-//! What the events tell of each table: where its chain begins, where its history
-//! does, and what was taken out of it.
+//! What the events tell of each table: what its schema is, where its chain begins,
+//! where its history does, and what was taken out of it.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +25,8 @@ pub(super) struct Expected {
     runs: Hash,
     /// Versions that were erased.
     pub(super) erased: u64,
+    /// The hash of its schema; not known of one that an older program declared.
+    schema: Option<Hash>,
 }
 
 impl Expected {
@@ -34,11 +36,21 @@ impl Expected {
             anchor,
             runs: blake3::hash(b"").into(),
             erased: 0,
+            schema: None,
         }
     }
 
-    /// Compares what is stored of a table; `runs`, if they can be read.
-    pub(super) fn compare(&self, meta: &TableMeta, runs: Option<Hash>, damage: &mut Damage) {
+    /// Compares what is stored of a table; `schema` and `runs` are hashes, if these can
+    /// be read.
+    pub(super) fn compare(
+        &self,
+        meta: &TableMeta,
+        (schema, runs): (Option<Hash>, Option<Hash>),
+        damage: &mut Damage,
+    ) {
+        if schema.zip(self.schema).is_some_and(|(is, was)| is != was) {
+            damage.add("its schema is not what was written".to_owned());
+        }
         if meta.schema.floor != self.floor {
             damage.add(format!(
                 "its history begins at {}, but by the events, after its last clear or prune, at {}",
@@ -106,10 +118,9 @@ impl Told {
             if event::hash(&previous, idx, &kind, table, &detail) != hash {
                 damage.push(format!("event {idx} ({kind}) is not what was written"));
             }
-            let about = table.and_then(|table| self.tables.get_mut(&table));
-            if let (Some(expected), Ok(kind)) = (about, kind.parse())
-                && take_in(expected, idx, kind, &detail).is_none()
-            {
+            let detail = serde_json::from_str(&detail).ok();
+            let taken = detail.and_then(|detail| self.take_in(idx, &kind, table, &detail));
+            if taken.is_none() {
                 return Err(damaged(format!("event {idx} ({kind}) does not parse")));
             }
             previous = hash;
@@ -118,26 +129,46 @@ impl Told {
         self.is_whole = true;
         Ok(())
     }
+
+    /// What one event changes; `None` when it does not parse.
+    fn take_in(&mut self, idx: Idx, kind: &str, table: Option<u32>, detail: &Json) -> Option<()> {
+        let Some(table) = table else {
+            let schemas = detail.get("schemas").and_then(Json::as_array);
+            for (number, schema) in (1..).zip(schemas.into_iter().flatten()) {
+                if let Some(expected) = self.tables.get_mut(&number) {
+                    expected.schema = Some(hash_of(schema)?);
+                }
+            }
+            return Some(());
+        };
+        let Some(expected) = self.tables.get_mut(&table) else {
+            return Some(());
+        };
+        match kind.parse() {
+            Ok(EventKind::Create | EventKind::Alter) => {
+                expected.schema = match detail.get("schema") {
+                    Some(schema) => Some(hash_of(schema)?),
+                    None => None,
+                };
+            }
+            Ok(EventKind::Clear) => {
+                *expected = Expected {
+                    schema: expected.schema,
+                    ..Expected::at(idx, hash_of(detail.get("last_hash")?)?)
+                };
+            }
+            Ok(EventKind::Prune) => {
+                expected.floor = Idx(detail.get("floor")?.as_i64()?);
+                expected.runs = hash_of(detail.get("runs")?)?;
+            }
+            Ok(EventKind::Erase) => expected.erased += detail.get("versions")?.as_u64()?,
+            _ => {}
+        }
+        Some(())
+    }
 }
 
-/// What one event changes; `None` when it does not parse.
-fn take_in(expected: &mut Expected, idx: Idx, kind: EventKind, detail: &str) -> Option<()> {
-    let detail: Json = serde_json::from_str(detail).ok()?;
-    let hash = |name: &str| {
-        Some(
-            *blake3::Hash::from_hex(detail.get(name)?.as_str()?)
-                .ok()?
-                .as_bytes(),
-        )
-    };
-    match kind {
-        EventKind::Clear => *expected = Expected::at(idx, hash("last_hash")?),
-        EventKind::Prune => {
-            expected.floor = Idx(detail.get("floor")?.as_i64()?);
-            expected.runs = hash("runs")?;
-        }
-        EventKind::Erase => expected.erased += detail.get("versions")?.as_u64()?,
-        _ => {}
-    }
-    Some(())
+fn hash_of(hex: &Json) -> Option<Hash> {
+    let hash = blake3::Hash::from_hex(hex.as_str()?).ok()?;
+    Some(hash.into())
 }
