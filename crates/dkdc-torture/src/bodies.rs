@@ -292,19 +292,20 @@ pub fn record(bytes: &[u8]) {
     );
 }
 
-/// The schema that a store keeps, replaced: refused or as declared, no panic.
+/// The schema that a store keeps, replaced: refused, found, or as it was; no panic.
 ///
 /// # Panics
-/// When reading on panics.
+/// When a check calls another one sound, or reading on panics.
 pub fn schema(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
     let template = template();
     let (_folder, path) = copy(template, &template.bytes, &[]);
-    replace_schema(&path, text);
+    let was = replace_schema(&path, text);
     let Ok(state) = open(&path) else { return };
     let sound = state.check().is_ok_and(|report| report.is_sound());
+    assert!(!sound || was == text, "another schema, and sound");
     if let Ok(table) = state.rows("t")
         && let Ok(found) = table.get("1")
         && sound
@@ -324,10 +325,13 @@ fn intruder(path: &Path) -> rusqlite::Connection {
     conn
 }
 
-fn replace_schema(path: &Path, text: &str) {
+/// Returns the text that it was.
+fn replace_schema(path: &Path, text: &str) -> String {
     let conn = intruder(path);
+    let was = conn.query_row("SELECT columns FROM _dkdc_tables", [], |row| row.get(0));
     let changed = conn.execute("UPDATE _dkdc_tables SET columns = ?1", [text]);
     assert_eq!(changed, Ok(1), "one table");
+    was.expect("one table")
 }
 
 /// Records in NDJSON or CSV, imported by the program `dkdc`: all of them or

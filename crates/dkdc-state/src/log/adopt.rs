@@ -27,7 +27,7 @@ use super::append::Scribe;
 use super::catalog::Catalog;
 use super::event::EventKind;
 use super::format::FORMAT;
-use super::{DbResult, event, migrate};
+use super::{DbResult, alter, event, migrate};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op};
 use original::Original;
@@ -73,7 +73,7 @@ pub(crate) fn adopt(conn: &Connection, path: &Path, now: i64) -> Result<()> {
         idx,
         now,
     )?;
-    let detail = detail(&store, &tables, &closed);
+    let detail = detail(conn, &store, &tables, &closed)?;
     event::insert(conn, &store.store_id, idx, EventKind::Adopt, None, &detail)?;
     for table in &mut tables {
         table.fold()?;
@@ -145,7 +145,13 @@ fn record_commit(conn: &Connection, first: Idx, last: Idx, now: i64) -> Result<(
     .db()
 }
 
-fn detail(store: &Catalog, tables: &[Adoption<'_>], closed: &[Closed]) -> serde_json::Value {
+fn detail(
+    conn: &Connection,
+    store: &Catalog,
+    tables: &[Adoption<'_>],
+    closed: &[Closed],
+) -> Result<serde_json::Value> {
+    let schemas = alter::schema_hashes(conn, tables.len())?;
     let tables: Vec<_> = tables.iter().map(Adoption::detail).collect();
     let closed: Vec<_> = closed
         .iter()
@@ -157,12 +163,13 @@ fn detail(store: &Catalog, tables: &[Adoption<'_>], closed: &[Closed]) -> serde_
             })
         })
         .collect();
-    json!({
+    Ok(json!({
         "store": store.store_id.to_string(),
         "format": FORMAT,
         "tables": tables,
         "closed": closed,
-    })
+        "schemas": schemas,
+    }))
 }
 
 fn not_adopted(path: &Path, original: &Original, row: i64, why: String) -> Error {

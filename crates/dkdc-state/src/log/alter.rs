@@ -8,12 +8,13 @@ use serde_json::json;
 
 use super::catalog::{Catalog, TableMeta};
 use super::event::EventKind;
+use super::hash::{self, Hash, Leaf};
 use super::writer::Tx;
-use super::{DbResult, Store, damaged, format, hash, index, read, recent};
+use super::{DbResult, Store, damaged, format, index, read, recent};
 use crate::error::{Error, Result};
-use crate::record::Idx;
+use crate::record::{Idx, Op, hex};
 use crate::schema::evolve::{self, Plan, Step};
-use crate::schema::sql::quote;
+use crate::schema::sql::{Cell, quote};
 use crate::schema::{Index, TableDef, TableSchema};
 
 impl Store {
@@ -102,7 +103,8 @@ impl Tx<'_> {
             .map(|column| format!("{} {}", column.name, column.ty))
             .collect();
         self.catalog = Arc::new(self.catalog.with(meta));
-        let detail = json!({"name": declared.name, "columns": columns});
+        let schema = hex(&schema_hash(self.conn, number)?);
+        let detail = json!({"name": declared.name, "columns": columns, "schema": schema});
         self.event(EventKind::Create, Some(number), &detail)?;
         Ok(number)
     }
@@ -112,8 +114,9 @@ impl Tx<'_> {
             return Ok(());
         }
         let number = plan.schema.number;
-        let detail = json!({"changes": plan.describe()});
-        let idx = self.event(EventKind::Alter, Some(number), &detail)?;
+        let changes = plan.describe();
+        // Drawn before the event is written, which has the hash of what is stored.
+        let idx = self.next_idx()?;
         plan.set_since(idx);
         let next = TableMeta::new(plan.schema, meta.anchor);
         for step in &plan.steps {
@@ -142,6 +145,9 @@ impl Tx<'_> {
             }
         }
         save_schema(self.conn, &next.schema)?;
+        let schema = hex(&schema_hash(self.conn, number)?);
+        let detail = json!({"changes": changes, "schema": schema});
+        self.event_at(idx, EventKind::Alter, Some(number), &detail)?;
         self.catalog = Arc::new(self.catalog.with(next));
         Ok(())
     }
@@ -169,7 +175,8 @@ pub(crate) fn create(conn: &Connection, meta: &TableMeta) -> Result<()> {
     save_schema(conn, schema)
 }
 
-fn save_schema(conn: &Connection, schema: &TableSchema) -> Result<()> {
+/// Writes what a table's columns and indexes are.
+pub(crate) fn save_schema(conn: &Connection, schema: &TableSchema) -> Result<()> {
     let text = |json: serde_json::Result<String>| {
         json.map_err(|error| damaged(format!("BUG: the schema is no JSON: {error}")))
     };
@@ -183,6 +190,31 @@ fn save_schema(conn: &Connection, schema: &TableSchema) -> Result<()> {
     )
     .map(|_| ())
     .db()
+}
+
+/// The hash of a table's schema as it is stored. Events have it: nothing else tells
+/// whether what is stored is what was declared.
+pub(crate) fn schema_hash(conn: &Connection, number: u32) -> Result<Hash> {
+    let sql = "SELECT name, columns, indexes FROM _dkdc_tables WHERE number = ?1";
+    let [name, columns, indexes]: [String; 3] = conn
+        .query_row(sql, [number], |row| {
+            Ok([row.get(0)?, row.get(1)?, row.get(2)?])
+        })
+        .db()?;
+    let mut leaf = Leaf::default();
+    leaf.start(&[], number, None, Op::Append, &name);
+    leaf.column(1, &Cell::Text(columns.into()));
+    leaf.column(2, &Cell::Text(indexes.into()));
+    Ok(leaf.finish())
+}
+
+/// The same of all tables, in hexadecimal and in order, for the event of a store whose
+/// tables have none of their own.
+pub(crate) fn schema_hashes(conn: &Connection, tables: usize) -> Result<Vec<String>> {
+    let numbers = (1..).take(tables);
+    numbers
+        .map(|number| Ok(hex(&schema_hash(conn, number)?)))
+        .collect()
 }
 
 /// What becomes of records that cannot be read when an index is filled.

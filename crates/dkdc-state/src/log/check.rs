@@ -3,7 +3,9 @@
 //! Every row is hashed again and its chain followed; what is derived from the
 //! log ([`derived`]) and what the file should consist of ([`structure`]) are
 //! compared. Damage is named by table, version and record; nothing is changed.
+//! Each part fails alone: what cannot be read is damage, and the others go on.
 
+mod chain;
 mod derived;
 mod events;
 mod structure;
@@ -11,11 +13,11 @@ mod structure;
 use rusqlite::Connection;
 
 use super::catalog::{Catalog, TableMeta};
-use super::hash::{Hash, Leaf, link};
-use super::{DbResult, Store, prune, read};
+use super::{DbResult, Store, alter, prune, read, recent};
 use crate::error::{Error, Result};
-use crate::record::{Idx, Op};
-use events::{Begins, Told};
+use crate::record::Idx;
+use chain::Walk;
+use events::{Expected, Told};
 
 /// How far a long call is: a check in versions, a backup in pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +52,12 @@ pub struct CheckedTable {
     pub table: String,
     /// Versions read.
     pub versions: u64,
-    /// Those of them that are what was written.
+    /// Those of them that are proven to be what was written.
     pub sound: u64,
-    /// The first that is not.
+    /// The first that is not. Where a page cannot be read, nothing tells which
+    /// versions are on it: then the number after the last sound one before it.
     pub first: Option<Idx>,
-    /// Current records.
+    /// Current records; 0 when they cannot be counted.
     pub records: u64,
     /// What is wrong, by version and record.
     pub damage: Vec<String>,
@@ -75,16 +78,20 @@ const STEP: u64 = 4096;
 
 impl Store {
     pub(crate) fn check(&self, progress: &mut dyn FnMut(Progress)) -> Result<CheckReport> {
-        // Every kind of damage that keeps SQLite from reading is also a result.
+        // Once SQLite has met a damaged page it writes nothing more, not even what a
+        // reader notes of the heads: so that is done before, table by table.
+        for meta in &self.catalog().tables {
+            let _ = self.read(|conn, _| recent::catch_up(conn, meta));
+        }
+        let mut report = CheckReport::default();
         // The catalog is what the file says, not what this process knows.
-        let report = self.read(|conn, _| check(conn, &Catalog::read(conn)?, progress));
-        let mut report = match report {
-            Err(Error::Damaged { what, .. }) => CheckReport {
-                damage: vec![what],
-                ..CheckReport::default()
-            },
-            report => report?,
-        };
+        let read = self.read(|conn, _| check(conn, &Catalog::read(conn)?, &mut report, progress));
+        match read {
+            // Nor does it end, then, what only read; all was said already.
+            Err(Error::Damaged { .. }) if !report.is_sound() => {}
+            Err(Error::Damaged { what, .. }) => report.damage.push(what),
+            read => read?,
+        }
         match self.verify_mirror() {
             Ok(mirror) => {
                 report.damage.extend(mirror.wrong.into_iter().take(LINES));
@@ -102,22 +109,18 @@ impl Store {
 fn check(
     conn: &Connection,
     catalog: &Catalog,
+    report: &mut CheckReport,
     progress: &mut dyn FnMut(Progress),
-) -> Result<CheckReport> {
-    let mut report = CheckReport {
-        damage: integrity(conn)?,
-        ..CheckReport::default()
-    };
-    report.damage.extend(structure::check(conn, catalog)?);
+) -> Result<()> {
+    let lines = &mut report.damage;
+    part(integrity(conn, lines), "the file's pages", lines)?;
+    part(structure::check(conn, catalog, lines), "the schema", lines)?;
+    let strays = structure::stray_waypoints(conn, catalog, lines);
+    part(strays, "the waypoints", lines)?;
     let mut told = Told::new(catalog);
-    match told.read(conn, catalog, &mut report.damage) {
-        Ok(events) => report.events = events,
-        Err(error) => report.damage.push(unreadable(error)?),
-    }
-    match derived::commits(conn, catalog) {
-        Ok(damage) => report.damage.extend(damage),
-        Err(error) => report.damage.push(unreadable(error)?),
-    }
+    part(told.read(conn, catalog, lines), "the events", lines)?;
+    report.events = told.events;
+    part(derived::commits(conn, catalog, lines), "the commits", lines)?;
     let mut total = 0;
     for meta in &catalog.tables {
         total += count(conn, &meta.sql.table).unwrap_or(0);
@@ -125,22 +128,13 @@ fn check(
     let mut done = 0;
     for meta in &catalog.tables {
         let mut tick = |versions: u64| {
+            let done = done + versions;
             progress(Progress {
-                done: done + versions,
-                total,
-            })
+                done,
+                total: total.max(done),
+            });
         };
-        let checked = match table(conn, meta, told.of(meta), &mut tick) {
-            Ok(checked) => checked,
-            Err(error) => CheckedTable {
-                table: meta.name().to_owned(),
-                versions: 0,
-                sound: 0,
-                first: None,
-                records: 0,
-                damage: vec![unreadable(error)?],
-            },
-        };
+        let checked = table(conn, meta, catalog.begins, told.of(meta), &mut tick)?;
         done += checked.versions;
         let lines = checked
             .damage
@@ -149,41 +143,57 @@ fn check(
         report.damage.extend(lines);
         report.tables.push(checked);
     }
-    let mut damage = Damage(Vec::new());
-    match derived::contents(conn, &mut damage) {
-        Ok(()) => report.damage.extend(damage.0),
-        Err(error) => report.damage.push(unreadable(error)?),
-    }
+    let mut damage = Damage::default();
+    let verified = derived::contents(conn, &mut damage);
+    part(verified, "the contents", &mut damage.0)?;
+    report.damage.append(&mut damage.0);
+    total = total.max(done);
     progress(Progress { done: total, total });
-    Ok(report)
+    Ok(())
 }
 
-/// The line for a part that cannot be read because of what the file says or
-/// lacks; other errors stay errors.
-fn unreadable(error: Error) -> Result<String> {
+/// What a part found; that it cannot be verified is a line of damage.
+fn part<T>(found: Result<T>, what: &str, lines: &mut Vec<String>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) => {
+            lines.push(format!("{what} cannot be verified: {}", told_of(error)?));
+            Ok(None)
+        }
+    }
+}
+
+/// What an error tells of the file, by what that says or lacks; other errors stay
+/// errors.
+fn told_of(error: Error) -> Result<String> {
+    use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_ERROR, SQLITE_NOTADB};
     match error {
         Error::Damaged { what, .. } => Ok(what),
-        Error::Sqlite { code, message, .. } if tells_of_the_file(code) => {
-            Ok(format!("it cannot be read: {message}"))
+        Error::Sqlite { code, message, .. }
+            if [SQLITE_ERROR, SQLITE_CORRUPT, SQLITE_NOTADB].contains(&(code & 0xff)) =>
+        {
+            Ok(message)
         }
         error => Err(error),
     }
 }
 
-/// True for SQLite's words about a damaged file, rather than about the system.
-fn tells_of_the_file(code: i32) -> bool {
-    use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_ERROR, SQLITE_NOTADB};
-    [SQLITE_ERROR, SQLITE_CORRUPT, SQLITE_NOTADB].contains(&(code & 0xff))
-}
-
 /// SQLite's own verification of its pages.
-fn integrity(conn: &Connection) -> Result<Vec<String>> {
+fn integrity(conn: &Connection, damage: &mut Vec<String>) -> Result<()> {
     let mut statement = conn.prepare("PRAGMA integrity_check(20)").db()?;
     let lines = statement
         .query_map([], |row| row.get::<_, String>(0))
         .db()?;
-    let lines: Vec<String> = lines.collect::<rusqlite::Result<_>>().db()?;
-    Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    for line in lines {
+        match line.db() {
+            Ok(line) if line == "ok" => {}
+            Ok(line) => damage.push(line),
+            Err(error) if damage.is_empty() => return Err(error),
+            // When it has named something, it ends with that error.
+            Err(error) => return told_of(error).map(|_| ()),
+        }
+    }
+    Ok(())
 }
 
 fn count(conn: &Connection, table: &str) -> Result<u64> {
@@ -196,6 +206,7 @@ fn count(conn: &Connection, table: &str) -> Result<u64> {
 }
 
 /// Damage of one table, up to [`LINES`].
+#[derive(Default)]
 struct Damage(Vec<String>);
 
 impl Damage {
@@ -206,107 +217,61 @@ impl Damage {
     }
 }
 
+/// Checks one table; without what the events tell of it, by what the list of tables
+/// says.
 fn table(
     conn: &Connection,
     meta: &TableMeta,
-    begins: Begins,
+    from: Idx,
+    expected: Option<Expected>,
     tick: &mut dyn FnMut(u64),
 ) -> Result<CheckedTable> {
-    let mut damage = Damage(Vec::new());
-    if meta.schema.floor != begins.floor {
-        damage.add(format!(
-            "its history begins at {}, but by the events, after its last clear or prune, at {}",
-            meta.schema.floor, begins.floor
-        ));
+    let mut damage = Damage::default();
+    let runs = prune::runs(conn, meta.schema.number);
+    let runs = part(runs, "what was pruned", &mut damage.0)?;
+    let schema = alter::schema_hash(conn, meta.schema.number);
+    let schema = part(schema, "its schema", &mut damage.0)?;
+    if let Some(expected) = &expected {
+        let runs = runs.as_ref().map(|(_, hash)| *hash);
+        expected.compare(meta, (schema, runs), &mut damage);
     }
-    if meta.anchor != begins.anchor {
-        damage.add("its chain does not begin where the store or its last clear left it".to_owned());
-    }
-    let (runs, hash) = prune::runs(conn, meta.schema.number)?;
-    if begins.runs != hash {
-        damage.add("its versions are not gone where, by the events, they were pruned".to_owned());
-    }
-    let chained = chain(conn, meta, (begins.anchor, runs), &mut damage, tick)?;
-    if chained.stubs != begins.erased {
+    let begins = chain::Begins {
+        from,
+        anchor: expected
+            .as_ref()
+            .map_or(meta.anchor, |expected| expected.anchor),
+        runs: runs.map_or_else(Vec::new, |(runs, _)| runs),
+    };
+    let chained = Walk::new(conn, meta, &mut damage, tick).run(&begins);
+    let chained = part(chained, "its versions", &mut damage.0)?.unwrap_or_default();
+    if let Some(expected) = &expected
+        && chained.is_whole
+        && chained.stubs != expected.erased
+    {
         damage.add(format!(
             "{} versions are erased, but by the events {}",
-            chained.stubs, begins.erased
+            chained.stubs, expected.erased
         ));
     }
-    derived::heads(conn, meta, &mut damage)?;
-    derived::waypoints(conn, meta, &mut damage)?;
-    for at in 0..meta.schema.indexes.len() {
-        derived::entries(conn, meta, at, &mut damage)?;
+    let heads = derived::heads(conn, meta, &mut damage);
+    part(heads, "its heads", &mut damage.0)?;
+    let waypoints = derived::waypoints(conn, meta, &mut damage);
+    part(waypoints, "its waypoints", &mut damage.0)?;
+    for (at, index) in meta.schema.indexes.iter().enumerate() {
+        let entries = derived::entries(conn, meta, at, &mut damage);
+        let what = format!("index {}", index.number);
+        part(entries, &what, &mut damage.0)?;
     }
-    derived::named_contents(conn, meta, &mut damage)?;
+    let contents = derived::named_contents(conn, meta, &mut damage);
+    part(contents, "the content that it names", &mut damage.0)?;
+    let records = read::count(conn, meta);
+    let records = part(records, "the number of its records", &mut damage.0)?;
     Ok(CheckedTable {
         table: meta.name().to_owned(),
         versions: chained.versions,
         sound: chained.sound,
         first: chained.first,
-        records: read::count(conn, meta)?,
+        records: records.unwrap_or(0),
         damage: damage.0,
     })
-}
-
-/// What a walk along a table's chain found.
-#[derive(Default)]
-struct Chained {
-    versions: u64,
-    sound: u64,
-    first: Option<Idx>,
-    stubs: u64,
-}
-
-/// Hashes every row again; behind a run that was pruned, the chain goes on from
-/// what is kept of it.
-fn chain(
-    conn: &Connection,
-    meta: &TableMeta,
-    (mut previous, runs): (Hash, Vec<(Idx, Hash)>),
-    damage: &mut Damage,
-    tick: &mut dyn FnMut(u64),
-) -> Result<Chained> {
-    let sql = format!(
-        "SELECT {}, l._seal, l._hash FROM {} l ORDER BY l.idx",
-        meta.sql.row_columns, meta.sql.table
-    );
-    let columns = meta.schema.columns.len();
-    let mut statement = conn.prepare(&sql).db()?;
-    let mut rows = statement.query([]).db()?;
-    let mut leaf = Leaf::default();
-    let mut chained = Chained::default();
-    let mut runs = runs.into_iter().peekable();
-    while let Some(row) = rows.next().db()? {
-        let idx = Idx(row.get(0).db()?);
-        while let Some((_, hash)) = runs.next_if(|(upto, _)| *upto < idx) {
-            previous = hash;
-        }
-        let found = read::leaf(row, meta, &mut leaf);
-        let hash: Option<Hash> = row.get(columns + 5).ok();
-        let id = row.get_ref(1).db()?.as_str().unwrap_or("?");
-        let wrong = match (found, hash) {
-            (Ok(leaf), Some(hash)) if link(&previous, idx, &leaf) == hash => None,
-            (Ok(_), Some(_)) => Some(format!("version {idx} of {id:?} is not what was written")),
-            (Err(what), _) => Some(format!("version {idx} of {id:?}: {what}")),
-            (_, None) => Some(format!("version {idx} of {id:?} has no hash")),
-        };
-        match wrong {
-            None => chained.sound += 1,
-            Some(line) => {
-                chained.first.get_or_insert(idx);
-                damage.add(line);
-            }
-        }
-        chained.stubs += u64::from(row.get(3).ok() == Some(Op::Erased.code()));
-        previous = hash.unwrap_or(previous);
-        chained.versions += 1;
-        if chained.versions % STEP == 0 {
-            tick(chained.versions);
-        }
-    }
-    if runs.next().is_some() {
-        damage.add("its newest versions are gone, as if they had been pruned".to_owned());
-    }
-    Ok(chained)
 }

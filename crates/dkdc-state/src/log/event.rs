@@ -7,11 +7,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::catalog::Catalog;
 use super::hash::{self, Hash, Leaf};
+use super::writer::Tx;
 use super::{DbResult, Store, damaged};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op};
@@ -130,6 +132,36 @@ pub(crate) fn insert(
     )
     .db()?;
     Ok(())
+}
+
+impl Tx<'_> {
+    /// Writes an event, and makes the catalog one that includes it.
+    pub(crate) fn event(
+        &mut self,
+        kind: EventKind,
+        table: Option<u32>,
+        detail: &serde_json::Value,
+    ) -> Result<Idx> {
+        let idx = self.next_idx()?;
+        self.event_at(idx, kind, table, detail)?;
+        Ok(idx)
+    }
+
+    /// The same with a number that was drawn before.
+    pub(crate) fn event_at(
+        &mut self,
+        idx: Idx,
+        kind: EventKind,
+        table: Option<u32>,
+        detail: &serde_json::Value,
+    ) -> Result<()> {
+        let store = self.catalog.store_id;
+        insert(self.conn, &store, idx, kind, table, detail)?;
+        let mut catalog = Catalog::clone(&self.catalog);
+        catalog.event = idx;
+        self.catalog = Arc::new(catalog);
+        Ok(())
+    }
 }
 
 /// True when an event after `since` took rows, or what they held, from a table.

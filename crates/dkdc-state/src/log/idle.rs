@@ -28,6 +28,8 @@ use crate::mirror::keeper::Background;
 
 /// A pause of this length makes a store idle.
 const PAUSE: Duration = Duration::from_millis(100);
+// Idle for half a second, the file is complete: two pauses, then the fold and the checkpoint.
+const _: () = assert!(4 * PAUSE.as_millis() < 500);
 /// After a checkpoint that readers prevented.
 const RETRY: Duration = Duration::from_millis(250);
 

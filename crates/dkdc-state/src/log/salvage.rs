@@ -35,7 +35,7 @@ use super::format::FORMAT;
 use super::hash::{self, Hash};
 use super::identity::beside;
 use super::read::LogRow;
-use super::{Config, DbResult, alter, checkpoint, damaged, locate, open, prune, registry, repair};
+use super::{Config, DbResult, alter, checkpoint, locate, open, prune, registry, repair};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Op, Value, Version};
 use crate::schema::TableSchema;
@@ -232,9 +232,13 @@ impl Work {
         }
         let versions: u64 = salvaged.tables.iter().map(|table| table.versions).sum();
         let lost: usize = salvaged.tables.iter().map(|table| table.lost.len()).sum();
-        let detail = json!({"salvaged": {
-            "store": catalog.store_id.to_string(), "versions": versions, "lost": lost,
-        }});
+        let schemas = alter::schema_hashes(&self.new, catalog.tables.len())?;
+        let detail = json!({
+            "salvaged": {
+                "store": catalog.store_id.to_string(), "versions": versions, "lost": lost,
+            },
+            "schemas": schemas,
+        });
         let mut idx = after(last)?;
         event::insert(&self.new, &store, idx, EventKind::Repair, None, &detail)?;
         for meta in catalog.tables.iter().filter(|m| m.schema.floor > Idx::ZERO) {
@@ -360,14 +364,7 @@ impl Work {
                     index.unique = None;
                 }
             }
-            let indexes = serde_json::to_string(&schema.indexes)
-                .map_err(|error| damaged(format!("BUG: the schema is no JSON: {error}")))?;
-            self.new
-                .execute(
-                    "UPDATE _dkdc_tables SET indexes = ?2 WHERE number = ?1",
-                    (schema.number, indexes),
-                )
-                .db()?;
+            alter::save_schema(&self.new, &schema)?;
             table.meta = TableMeta::new(schema, table.meta.anchor);
             table.found.lost.push(format!(
                 "that {} is unique: {id:?} and {other:?} have the same",

@@ -12,7 +12,6 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::append::Scribe;
 use super::catalog::Catalog;
-use super::event::{self, EventKind};
 use super::hash::Hash;
 use super::recent::Heads;
 use super::request::Once;
@@ -218,22 +217,6 @@ impl<'w> Tx<'w> {
             }
         };
         Ok(&mut self.unit.once[at])
-    }
-
-    /// Writes an event, and makes the catalog one that includes it.
-    pub(crate) fn event(
-        &mut self,
-        kind: EventKind,
-        table: Option<u32>,
-        detail: &serde_json::Value,
-    ) -> Result<Idx> {
-        let idx = self.next_idx()?;
-        let store = self.catalog.store_id;
-        event::insert(self.conn, &store, idx, kind, table, detail)?;
-        let mut catalog = Catalog::clone(&self.catalog);
-        catalog.event = idx;
-        self.catalog = Arc::new(catalog);
-        Ok(idx)
     }
 
     /// One caller's writes. When others share the transaction (`guarded`), a

@@ -6,7 +6,7 @@
 
 use dkdc_state::{ColumnDef, ColumnType, Error, Row, Select, TableDef};
 
-use crate::support::{Place, assert_sound, intruder};
+use crate::support::{Place, assert_sound};
 
 #[test]
 fn any_letter_can_be_a_table() {
@@ -83,7 +83,7 @@ fn a_column_that_is_gone_is_not_its_own_name() {
     table
         .append(&Row::new("a").with("body", "text"))
         .expect("new");
-    intruder(&place.db())
+    crate::support::intruder(&place.db())
         .execute_batch("ALTER TABLE t RENAME COLUMN body TO other")
         .expect("another program's doing");
     let answer = state

@@ -4,7 +4,7 @@
 //! The failure to prevent: somebody edits a row, a bit flips, an index entry is
 //! lost; every read goes on answering, and nobody learns of it.
 
-use dkdc_state::{BlobRef, ColumnDef, ColumnType, Idx, State};
+use dkdc_state::{BlobRef, ColumnDef, ColumnType, Idx, IndexDef, Nulls, State};
 
 use crate::support::{Place, assert_sound, intruder, note, notes, refusal};
 
@@ -14,7 +14,7 @@ fn furnished(place: &Place) -> (State, Vec<Idx>) {
     let blob = state.put_blob(&b"content"[..]).expect("content");
     let def = notes()
         .column(ColumnDef::new("data", ColumnType::Blob))
-        .index(dkdc_state::IndexDef::new(["body"]).unique(dkdc_state::Nulls::Distinct));
+        .index(IndexDef::new(["body"]).unique(Nulls::Distinct));
     let table = state.define(&def).expect("a table");
     let mut versions = Vec::new();
     table
@@ -188,6 +188,43 @@ fn index_entries_that_do_not_fit_the_records_are_named() {
         let lines = damage(|_| change.to_owned());
         let named = lines.iter().any(|line| line.starts_with("notes: index "));
         assert!(named, "{change}: {lines:?}");
+    }
+}
+
+#[test]
+fn commits_that_do_not_follow_each_other_are_named() {
+    for (change, named) in [
+        ("SET last = first - 1 WHERE first = ?1", 0),
+        ("SET last = ?2 WHERE first = ?1", 1),
+        ("SET first = ?1 + 1 WHERE first = ?2", 1),
+        ("SET last = last + 1000000000000 WHERE first = ?3", 2),
+    ] {
+        let place = Place::new();
+        let state = place.open();
+        let table = state.define(&notes()).expect("a table");
+        for n in 0..3 {
+            let pair = ["a", "b", "c", "d", "e", "f"].map(|id| note(&format!("{id}{n}"), n));
+            table.append_all(&pair).expect("new");
+        }
+        assert_sound(&state);
+        let conn = intruder(&place.db());
+        let mut commits = conn
+            .prepare("SELECT first FROM _dkdc_commits ORDER BY first")
+            .expect("commits");
+        let commits = commits.query_map([], |row| row.get(0)).expect("commits");
+        let mut commits: Vec<i64> = commits.collect::<Result<_, _>>().expect("commits");
+        assert_eq!(commits.len(), 3);
+        let sql = format!("UPDATE _dkdc_commits {change} AND ?1 < ?2 AND ?2 < ?3");
+        let changed = conn.execute(&sql, [commits[0], commits[1], commits[2]]);
+        assert_eq!(changed, Ok(1), "{change}");
+        if change.starts_with("SET first") {
+            commits[1] = commits[0] + 1;
+        }
+        let line = format!(
+            "the commit that begins at {} is not what was written",
+            commits[named]
+        );
+        assert_eq!(state.check().expect("a check").damage, [line], "{change}");
     }
 }
 

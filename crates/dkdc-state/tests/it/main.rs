@@ -10,6 +10,7 @@ mod an_idle_file_is_complete;
 mod bad_input_is_refused;
 mod blobs_are_kept_once;
 mod changes_resume;
+mod check_counts_what_is_sound;
 #[cfg(feature = "query")]
 mod conditions_are_asked_of_the_answer;
 mod content_is_cut_and_verified;
@@ -22,6 +23,7 @@ mod idx_always_increases;
 mod large_batches_are_as_small_ones;
 mod lists_do_not_depend_on_indexes;
 mod many_processes_share_a_store;
+#[cfg(feature = "query")]
 mod mirror_files_are_shared;
 #[cfg(feature = "query")]
 mod mirror_files_may_change_under_a_reader;
@@ -37,6 +39,7 @@ mod questions_do_not_disturb_each_other;
 mod salvage_costs_what_is_damaged;
 #[cfg(feature = "query")]
 mod scans_are_what_questions_see;
+mod schemas_are_what_was_declared;
 mod schemas_evolve;
 #[cfg(feature = "query")]
 mod sql;
@@ -44,7 +47,9 @@ mod support;
 mod the_file_stays_itself;
 #[cfg(feature = "query")]
 mod the_mirror_can_be_ordered;
+#[cfg(feature = "query")]
 mod the_mirror_is_a_cache;
+#[cfg(feature = "query")]
 mod the_model;
 mod transactions_are_all_or_nothing;
 mod values_come_back_exactly;

@@ -4,7 +4,7 @@
 //! nothing says so; a page that only leads to others costs those; a sound page is
 //! written over; or a version is handed out that nobody wrote.
 
-mod file;
+pub(crate) mod file;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,10 +15,10 @@ use crate::support::{
     NOON, Place, SECOND, TestClock, assert_sound, copy_outside, intruder, note, notes, permit,
     refusal,
 };
-use file::{Holds, Original, PAGE, log, mixed};
+use file::{Holds, Original, PAGE, SPOILS, log, mixed};
 
 /// A store with all that a store may have.
-fn furnished(place: &Place) -> Original {
+pub(crate) fn furnished(place: &Place) -> Original {
     let clock = TestClock::new(NOON);
     let state = place.open_at(&clock);
     let table = state.define(&notes()).expect("a table");
@@ -129,15 +129,7 @@ fn a_spoiled_page_costs_what_is_on_it() {
     let place = Place::new();
     let original = furnished(&place);
     for (page, holds) in original.holds.iter().enumerate() {
-        let mut damaged = original.bytes.clone();
-        let spoiled = &mut damaged[page * PAGE..(page + 1) * PAGE];
-        match page % 4 {
-            0 => spoiled.fill(0xee),
-            1 => spoiled.fill(0),
-            2 => (0..PAGE).for_each(|at| spoiled[at] = mixed(page * PAGE + at).to_le_bytes()[0]),
-            // A sector.
-            _ => spoiled[page % 8 * 512..][..512].fill(0),
-        }
+        let damaged = original.spoiled(page, SPOILS[page % 4]);
         original.judge(&place, &damaged, holds, &format!("page {page}"));
     }
 }

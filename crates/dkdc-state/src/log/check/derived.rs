@@ -172,7 +172,11 @@ pub(super) fn named_contents(
 }
 
 /// The commits follow each other, and none is newer than what there is.
-pub(super) fn commits(conn: &Connection, catalog: &Catalog) -> Result<Vec<String>> {
+pub(super) fn commits(
+    conn: &Connection,
+    catalog: &Catalog,
+    damage: &mut Vec<String>,
+) -> Result<()> {
     let newest = writer::last(conn, catalog)?.as_micros();
     let mut statement = conn
         .prepare(&format!(
@@ -180,10 +184,14 @@ pub(super) fn commits(conn: &Connection, catalog: &Catalog) -> Result<Vec<String
              FROM _dkdc_commits) WHERE last < first OR before >= first OR last > ?1 LIMIT {LINES}"
         ))
         .db()?;
-    let rows = statement.query_map([newest], |row| row.get::<_, i64>(0));
-    let wrong: Vec<i64> = rows.db()?.collect::<rusqlite::Result<_>>().db()?;
-    let line = |first: i64| format!("the commit that begins at {first} is not what was written");
-    Ok(wrong.into_iter().map(line).collect())
+    let mut rows = statement.query([newest]).db()?;
+    while let Some(row) = rows.next().db()? {
+        let first: i64 = row.get(0).db()?;
+        damage.push(format!(
+            "the commit that begins at {first} is not what was written"
+        ));
+    }
+    Ok(())
 }
 
 /// Hashes every content again.

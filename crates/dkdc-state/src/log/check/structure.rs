@@ -7,8 +7,7 @@ use crate::error::Result;
 use crate::log::catalog::Catalog;
 use crate::log::{DbResult, format};
 
-pub(super) fn check(conn: &Connection, catalog: &Catalog) -> Result<Vec<String>> {
-    let mut damage = Vec::new();
+pub(super) fn check(conn: &Connection, catalog: &Catalog, damage: &mut Vec<String>) -> Result<()> {
     let tables = tables(catalog);
     for name in &tables {
         if text(conn, "table", name)?.is_none() {
@@ -26,12 +25,8 @@ pub(super) fn check(conn: &Connection, catalog: &Catalog) -> Result<Vec<String>>
             }
         }
     }
-    columns(conn, catalog, &mut damage)?;
-    strangers(conn, &tables, &mut damage)?;
-    if text(conn, "table", "_dkdc_waypoints")?.is_some() {
-        stray_waypoints(conn, catalog, &mut damage)?;
-    }
-    Ok(damage)
+    columns(conn, catalog, damage)?;
+    strangers(conn, &tables, damage)
 }
 
 /// Every table of ours.
@@ -108,7 +103,11 @@ fn strangers(conn: &Connection, tables: &[String], damage: &mut Vec<String>) -> 
 }
 
 /// Waypoints of tables that there never were.
-fn stray_waypoints(conn: &Connection, catalog: &Catalog, damage: &mut Vec<String>) -> Result<()> {
+pub(super) fn stray_waypoints(
+    conn: &Connection,
+    catalog: &Catalog,
+    damage: &mut Vec<String>,
+) -> Result<()> {
     let known = i64::try_from(catalog.tables.len()).unwrap_or(i64::MAX);
     let stray: i64 = conn
         .query_row(

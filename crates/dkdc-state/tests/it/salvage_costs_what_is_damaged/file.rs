@@ -10,13 +10,13 @@ use rusqlite::types::Value;
 use crate::support::{Place, assert_sound, other_program};
 
 /// A table and the number of a version in it.
-pub(super) type Key = (String, i64);
+pub(crate) type Key = (String, i64);
 /// Every version's columns, but for what a salvaged store has of its own.
-pub(super) type Log = BTreeMap<Key, BTreeMap<String, Value>>;
+pub(crate) type Log = BTreeMap<Key, BTreeMap<String, Value>>;
 
 /// What is lost with a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
+pub(crate) enum Holds {
     /// Nothing: it is derived, or a hint.
     Nothing,
     /// What tables there are; that may not be guessed.
@@ -39,24 +39,43 @@ impl Holds {
 }
 
 /// A sound store's file.
-pub(super) struct Original {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Original {
+    pub(crate) bytes: Vec<u8>,
     pub(super) log: Log,
-    pub(super) holds: Vec<Holds>,
+    pub(crate) holds: Vec<Holds>,
+    /// The table or index that each page belongs to; empty for none.
+    pub(crate) names: Vec<String>,
     /// The pages of rows of each table, in order, and those above them.
-    pub(super) leaves: BTreeMap<String, Vec<usize>>,
-    pub(super) above: BTreeMap<String, Vec<usize>>,
+    pub(crate) leaves: BTreeMap<String, Vec<usize>>,
+    pub(crate) above: BTreeMap<String, Vec<usize>>,
 }
 
-pub(super) const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
+
+/// What becomes of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoil {
+    Bytes(u8),
+    Noise,
+    /// One of its sectors is empty.
+    Sector,
+}
+
+pub(crate) const SPOILS: [Spoil; 4] = [
+    Spoil::Bytes(0xee),
+    Spoil::Bytes(0),
+    Spoil::Noise,
+    Spoil::Sector,
+];
 
 impl Original {
     /// Of a file that nobody has open.
-    pub(super) fn of(path: &Path) -> Original {
+    pub(crate) fn of(path: &Path) -> Original {
         let bytes = fs::read(path).expect("a file");
         let mut original = Original {
             log: log(path),
             holds: vec![Holds::Nothing; bytes.len() / PAGE],
+            names: vec![String::new(); bytes.len() / PAGE],
             bytes,
             leaves: BTreeMap::new(),
             above: BTreeMap::new(),
@@ -93,6 +112,7 @@ impl Original {
                 let keys = self.log.keys().filter(|key| key.0 == "files");
                 Holds::Versions(keys.cloned().collect())
             };
+            self.names[number].clone_from(&name);
             let is_log = logs.contains(&name);
             self.holds[number] = match (name.as_str(), kind.as_str()) {
                 ("sqlite_schema" | "_dkdc_store" | "_dkdc_tables", _) => Holds::Tables,
@@ -133,6 +153,20 @@ impl Original {
             let keys = below.flat_map(|(_, keys)| keys.iter().cloned());
             self.holds[number] = Holds::Versions(keys.collect());
         }
+    }
+
+    /// The file with one page spoiled.
+    pub(crate) fn spoiled(&self, page: usize, spoil: Spoil) -> Vec<u8> {
+        let mut damaged = self.bytes.clone();
+        let spoiled = &mut damaged[page * PAGE..(page + 1) * PAGE];
+        match spoil {
+            Spoil::Bytes(byte) => spoiled.fill(byte),
+            Spoil::Noise => {
+                (0..PAGE).for_each(|at| spoiled[at] = mixed(page * PAGE + at).to_le_bytes()[0]);
+            }
+            Spoil::Sector => spoiled[page % 8 * 512..][..512].fill(0),
+        }
+        damaged
     }
 
     pub(super) fn has_maps(&self) -> bool {
