@@ -23,6 +23,7 @@ mod ids_may_be_cut_short;
 mod imports_are_all_or_nothing;
 mod json_is_exact_or_refused;
 mod many_rows_are_all_or_nothing;
+mod memory_stays_flat;
 mod reading_needs_no_write_permission;
 mod results_are_the_same_in_every_format;
 mod shell;

@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::support::{
-    NOON, Place, TestClock, assert_sound, copy_outside, intruder, note, notes, other_program,
-    refusal,
+    NOON, Place, TestClock, assert_sound, cases, copy_outside, intruder, note, notes,
+    other_program, refusal,
 };
 
 fn furnished(place: &Place) -> (State, Vec<(Idx, Row)>) {
@@ -269,7 +269,7 @@ fn rows_of_pages(path: &Path) -> Vec<(usize, u64)> {
 /// leads out of a damaged page must not lead over sound ones.
 #[test]
 fn sound_pages_are_found_however_far_apart_versions_are() {
-    proptest!(ProptestConfig::with_cases(12), |(
+    proptest!(cases(12), |(
         spaces in vec((0u32..40, 1usize..120), 3..8),
         damaged in vec(any::<Index>(), 1..12),
     )| {

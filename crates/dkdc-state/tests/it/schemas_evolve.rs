@@ -9,7 +9,8 @@ use dkdc_state::{
     ColumnDef, ColumnType, Error, IndexDef, Nulls, Record, Row, Select, TableDef, Value,
 };
 
-use crate::support::{Place, assert_sound, note, notes, refusal};
+use crate::support::{Place, assert_sound, note, notes, quick, refusal};
+use crate::workers::{Worker, listen, say};
 
 #[derive(Record, Clone, Debug, PartialEq)]
 #[record(table = "tasks")]
@@ -109,6 +110,56 @@ fn a_new_field_shows_its_default_where_it_was_not() {
     state.table::<First>().expect("the old one");
     state.table::<Second>().expect("the new one");
     assert_eq!(state.last().expect("a read"), last);
+    assert_sound(&state);
+}
+
+/// Worker: a program of the first version, which writes `b` and reads `a` when it is told.
+pub(crate) fn go_on_with_the_first_type(args: &[String]) {
+    let state = quick().open(&args[0]).expect("a store");
+    let old = state.table::<First>().expect("a table");
+    old.append(&first("a", "of the old")).expect("new");
+    say("ready");
+    while let word = listen()
+        && !word.is_empty()
+    {
+        old.upsert(&first("b", &word)).expect("either");
+        old.modify("a", |task| task.body.push('!')).expect("there");
+        let found = old.get("a").expect("a read").expect("there");
+        say(found.record.body);
+    }
+}
+
+/// The old program is not stopped while the new one begins, as on a server that is
+/// brought up to date in turns.
+#[test]
+fn two_versions_of_a_type_go_on_side_by_side_in_two_processes() {
+    let place = Place::new();
+    let mut old = Worker::start("go-on-with-the-first-type", &place.db(), &[]);
+    assert_eq!(old.answer(), "ready");
+    let state = place.open();
+    let new = state.table::<Second>().expect("columns more");
+    let mut body = "of the old".to_owned();
+    for turn in 0..5 {
+        old.tell(&format!("turn {turn}"));
+        body.push('!');
+        assert_eq!(old.answer(), body);
+        let found = |id: &str| new.get(id).expect("a read").expect("there").record;
+        // What it does not know it keeps, or leaves to the default.
+        let (owner, priority) = match turn {
+            0 => (None, 100),
+            _ => (Some("ada"), turn - 1),
+        };
+        assert_eq!(found("a"), second("a", &body, owner, priority));
+        assert_eq!(found("b"), second("b", &format!("turn {turn}"), None, 100));
+        let by_priority = Select::new().eq("priority", priority);
+        let listed = new.list(&by_priority).expect("a list");
+        assert!(listed.iter().any(|task| task.id == "a"), "{listed:?}");
+        body.push('?');
+        new.update(&second("a", &body, Some("ada"), turn))
+            .expect("there");
+    }
+    old.tell("");
+    old.finish();
     assert_sound(&state);
 }
 

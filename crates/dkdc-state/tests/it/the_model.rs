@@ -4,12 +4,15 @@
 //! after a rename after a refused batch leaves an index entry behind, and a
 //! list served by that index misses a record, now or as of yesterday. So random
 //! operations run against a store and against [`model::Model`], a few vectors
-//! in memory; then every record, list, history, moment and cursor is compared.
+//! in memory; then every record, list, history, moment, cursor and content is
+//! compared.
 
 mod compare;
+mod keeping;
 mod model;
 mod ops;
 pub(crate) mod questions;
+mod requests;
 
 use std::sync::Arc;
 
@@ -19,9 +22,9 @@ use dkdc_state::{
 };
 use proptest::prelude::*;
 
-use crate::support::{NOON, Place, TestClock, quick};
+use crate::support::{NOON, Place, TestClock, cases, quick};
 use model::{Model, Refused};
-use ops::{Op, Put, RowOp, Target, TxOp};
+use ops::{Once, Op, Put, RowOp, Target, TxOp};
 
 /// A view of `things` by a program that knows three of its columns.
 #[derive(Record, Clone, Debug, PartialEq)]
@@ -38,7 +41,7 @@ pub(crate) struct Thing {
 /// The two tables, as the run time declares them. One unique constraint lets
 /// NULLs repeat, the other does not.
 fn tables() -> [TableDef; 2] {
-    use dkdc_state::ColumnType::{Float, Int, List, Text};
+    use dkdc_state::ColumnType::{Blob, Float, Int, List, Text};
     let tags = List(dkdc_state::ListItem::Text);
     [
         TableDef::new("things")
@@ -54,10 +57,13 @@ fn tables() -> [TableDef; 2] {
         TableDef::new("others")
             .column(ColumnDef::new("slot", Int))
             .column(ColumnDef::new("kind", Text))
+            .column(ColumnDef::new("file", Blob))
             .index(IndexDef::new(["slot", "-kind"]).unique(Nulls::Equal))
             .index(IndexDef::new(["-kind", "idx"])),
     ]
 }
+
+const NAMES: [&str; 2] = ["things", "others"];
 
 /// A store and its model.
 struct World {
@@ -65,6 +71,8 @@ struct World {
     clock: TestClock,
     state: Option<Handles>,
     model: Model,
+    /// Requests that were made, some of them refused.
+    requests: Vec<(&'static str, RowOp)>,
 }
 
 struct Handles {
@@ -84,6 +92,15 @@ impl Handles {
             state,
             rows,
             things,
+        }
+    }
+
+    /// The same, for one write with this request key.
+    fn request(&self, key: &str) -> Handles {
+        Handles {
+            state: self.state.clone(),
+            rows: self.rows.each_ref().map(|rows| rows.request(key)),
+            things: self.things.request(key),
         }
     }
 }
@@ -114,6 +131,7 @@ impl World {
             clock,
             state,
             model,
+            requests: Vec::new(),
         }
     }
 
@@ -125,6 +143,7 @@ impl World {
         match op {
             Op::One(op) => {
                 let found = outside(self.handles(), op, &self.model);
+                self.model.put_before(op);
                 let expected = self.model.unit(|unit| unit.row_op(op));
                 same(op, found, expected);
             }
@@ -141,29 +160,39 @@ impl World {
                 });
                 same(op, found, expected);
             }
-            Op::Transaction { ops, gives_up } => self.transaction(ops, *gives_up),
-            Op::Clear(which) => {
-                let names: Vec<&str> = which.iter().map(|at| ["things", "others"][*at]).collect();
-                let found = self.handles().state.clear(&names).expect("a clear");
-                let found: Vec<u64> = found.iter().map(|table| table.versions).collect();
-                assert_eq!(found, self.model.clear(which), "versions cleared");
+            Op::Transaction {
+                ops,
+                gives_up,
+                once,
+            } => self.transaction(ops, *gives_up, *once),
+            Op::Request(key, op) => {
+                self.requests.push((key, op.clone()));
+                self.request(key, op);
             }
-            Op::Erase(at, id) => {
-                let found = self.handles().state.erase(["things", "others"][*at], &[id]);
-                let found = found.map(|erased| erased.versions);
-                same(op, found, self.model.erase(*at, id));
+            Op::Again(nth) => {
+                let made = self.requests.get(nth % self.requests.len().max(1));
+                if let Some((key, op)) = made.cloned() {
+                    self.request(key, &op);
+                }
             }
+            Op::Modify(at, id, value) => {
+                let place = model::NUMBER[*at];
+                let change = |row: &mut Row| row.fields[place].1 = value.clone();
+                let found = self.handles().rows[*at].modify(id, change);
+                let expected = self.model.unit(|unit| unit.modify(*at, id, value));
+                same(op, found, expected);
+            }
+            Op::Keep(keeping) => self.keep(keeping),
             Op::AddColumn(at, name, default) => {
                 let mut def = ColumnDef::new(*name, dkdc_state::ColumnType::Int);
                 def.default = default.map(Into::into);
-                let table = TableDef::new(["things", "others"][*at]).column(def.clone());
+                let table = TableDef::new(NAMES[*at]).column(def.clone());
                 let before = self.handles().rows[*at].schema().expect("a schema");
                 self.handles().state.define(&table).expect("a new column");
                 self.model.add_column(*at, &def, before.columns.len());
             }
             Op::Rename(at, from, to) => {
-                let table = ["things", "others"][*at];
-                let found = self.handles().state.rename_column(table, from, to);
+                let found = self.handles().state.rename_column(NAMES[*at], from, to);
                 let expected = self.model.rename(*at, from, to);
                 assert_eq!(found.is_ok(), expected, "rename {from} to {to}: {found:?}");
             }
@@ -178,10 +207,26 @@ impl World {
         }
     }
 
-    fn transaction(&mut self, ops: &[TxOp], gives_up: bool) {
+    fn request(&mut self, key: &str, op: &RowOp) {
+        let found = outside(&self.handles().request(key), op, &self.model);
+        let expected = self.model.request(key, op);
+        same(&(key, op), found, expected);
+    }
+
+    fn transaction(&mut self, ops: &[TxOp], gives_up: bool, once: Option<Once>) {
         let mut found = Vec::new();
         let ids = self.model.version_picker();
+        let about = format!("{ops:?}");
         let done = self.handles().state.transaction(|tx| {
+            if let Some(Once { key, about: says }) = once {
+                let new = tx.once(key)?;
+                if says {
+                    tx.about(key, about.as_bytes())?;
+                }
+                if !new {
+                    return Ok(());
+                }
+            }
             for op in ops {
                 // A refused operation does not end the transaction.
                 found.push(inside(tx, &op.op, &ids));
@@ -196,16 +241,18 @@ impl World {
         });
         let mut expected = Vec::new();
         let ended = self.model.unit(|unit| {
-            for op in ops {
-                expected.push(unit.row_op_at(&op.op, &ids));
-                if op.or_give_up && expected.last().is_some_and(Result::is_err) {
-                    return Err(Refused::GivenUp);
+            unit.once(once, &about, |unit| {
+                for op in ops {
+                    expected.push(unit.row_op_at(&op.op, &ids));
+                    if op.or_give_up && expected.last().is_some_and(Result::is_err) {
+                        return Err(Refused::GivenUp);
+                    }
                 }
-            }
-            match gives_up {
-                true => Err(Refused::GivenUp),
-                false => Ok(()),
-            }
+                match gives_up {
+                    true => Err(Refused::GivenUp),
+                    false => Ok(()),
+                }
+            })
         });
         assert_eq!(found.len(), expected.len(), "operations run");
         for (op, (found, expected)) in ops.iter().zip(found.into_iter().zip(expected)) {
@@ -214,7 +261,7 @@ impl World {
         match (done, ended) {
             (Ok(()), Ok(())) | (Err(GivenUp::ByItself), Err(Refused::GivenUp)) => {}
             (Err(GivenUp::Store(_)), Err(Refused::GivenUp)) => {}
-            (Err(GivenUp::Store(Error::NotUnique { .. })), Err(Refused::NotUnique)) => {}
+            (Err(GivenUp::Store(error)), Err(refused)) if Refused::of(&error) == refused => {}
             (found, expected) => panic!("the transaction gave {found:?}, expected {expected:?}"),
         }
     }
@@ -245,12 +292,16 @@ fn outside(handles: &Handles, op: &RowOp, model: &Model) -> Result<Version> {
             handles.rows[*at].delete_if(id, ids.expected(*at, id, *pick))
         }
         RowOp::Restore(at, id, pick) => handles.rows[*at].restore(id, ids.version(*at, id, *pick)),
+        RowOp::File(id, which) => {
+            let blob = handles.state.put_blob(&*ops::content(*which))?;
+            handles.rows[1].upsert(&Row::new(id.as_str()).with("file", blob))
+        }
     }
 }
 
 /// The same inside a transaction. `delete_if` is not there: a delete.
 fn inside(tx: &Transaction<'_, '_>, op: &RowOp, ids: &model::Picker) -> Result<Version> {
-    let rows = |at: usize| tx.rows(["things", "others"][at]);
+    let rows = |at: usize| tx.rows(NAMES[at]);
     match op {
         RowOp::Put(Target::Typed, put, row) => {
             let things: TxTable<'_, '_, '_, Thing> = tx.table()?;
@@ -271,6 +322,10 @@ fn inside(tx: &Transaction<'_, '_>, op: &RowOp, ids: &model::Picker) -> Result<V
         }
         RowOp::Delete(at, id) | RowOp::DeleteIf(at, id, _) => rows(*at)?.delete(id),
         RowOp::Restore(at, id, pick) => rows(*at)?.restore(id, ids.version(*at, id, *pick)),
+        RowOp::File(id, which) => {
+            let blob = tx.put_blob(&*ops::content(*which))?;
+            rows(1)?.upsert(&Row::new(id.as_str()).with("file", blob))
+        }
     }
 }
 
@@ -299,12 +354,7 @@ fn same<T: std::fmt::Debug + PartialEq>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 16,
-        failure_persistence: None,
-        max_shrink_iters: 200,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 200, ..cases(16) })]
 
     #[test]
     fn questions_are_answered_as_the_model_would_whatever_befalls_the_mirror(
@@ -322,12 +372,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 48,
-        failure_persistence: None,
-        max_shrink_iters: 2000,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..cases(48) })]
 
     #[test]
     fn a_store_says_what_the_model_says(

@@ -6,7 +6,7 @@
 use dkdc_state::{ColumnDef, ColumnType, Error, ListItem, Row, Select, Table, TableDef, Value};
 use proptest::prelude::*;
 
-use crate::support::{Place, assert_sound, refusal};
+use crate::support::{Place, assert_sound, cases, refusal};
 
 /// A table with one column of a type.
 fn one(place: &Place, ty: ColumnType) -> Table<Row> {
@@ -340,7 +340,7 @@ trait Take: std::io::Read + Sized {
 impl Take for std::io::Repeat {}
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn any_float_comes_back_from_wherever_it_is(floats in proptest::collection::vec(any::<f64>(), 20)) {

@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::{
     a_request_is_made_once, many_processes_share_a_store, nobody_waits_for_ever,
-    only_stores_are_opened, who_may_only_read,
+    only_stores_are_opened, schemas_evolve, who_may_only_read,
 };
 #[cfg(feature = "query")]
 use crate::{the_model, what_is_erased_is_gone};
@@ -24,6 +24,10 @@ type Role = fn(&[String]);
 const ROLES: &[(&str, Role)] = &[
     ("claim", many_processes_share_a_store::claim),
     ("evolve", many_processes_share_a_store::evolve),
+    (
+        "go-on-with-the-first-type",
+        schemas_evolve::go_on_with_the_first_type,
+    ),
     ("hold-lock", nobody_waits_for_ever::hold_lock),
     ("increment", many_processes_share_a_store::increment),
     #[cfg(feature = "query")]

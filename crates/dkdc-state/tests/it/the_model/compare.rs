@@ -3,15 +3,14 @@
 use std::cmp::Ordering;
 
 use dkdc_state::{
-    ChangeKind, Error, Idx, Moment, Result, Row, Select, State, Table, Value, Version, Versioned,
+    ChangeKind, Error, Idx, Listed, ListedValue, Moment, Result, Row, Select, State, Table, Value,
+    Version, Versioned,
 };
 
-use super::Thing;
 use super::model::{Entry, Model, Refused, TableModel};
 use super::ops::{IDS, Question};
+use super::{NAMES, Thing, keeping};
 use crate::support::assert_sound;
-
-const NAMES: [&str; 2] = ["things", "others"];
 
 /// Now, at every moment, and from every cursor.
 pub(super) fn everything(
@@ -80,6 +79,7 @@ fn thing(entry: &Entry) -> Thing {
 /// Everything that concerns current records.
 pub(super) fn now(state: &State, model: &Model, questions: &[Question]) {
     assert_sound(state);
+    keeping::contents(state, model);
     assert_eq!(
         state.last().expect("a read").as_micros(),
         model.last,
@@ -113,8 +113,11 @@ pub(super) fn now(state: &State, model: &Model, questions: &[Question]) {
         }
         deleted(&rows, table);
         for question in questions.iter().filter(|question| question.table == at) {
+            let expected = answer(table, question, i64::MAX);
             let found = some(rows.list(&question.select()));
-            assert_eq!(found, answer(table, question, i64::MAX), "{question:?}");
+            assert_eq!(found, expected, "{question:?}");
+            let found = in_parts(|take| rows.list_parts(&question.select(), take));
+            assert_eq!(found, expected, "{question:?}, in parts");
         }
     }
 }
@@ -245,12 +248,11 @@ fn as_of(
             );
         }
         if question.table == at {
+            let expected = answer(table, question, idx);
             let found = some(rows.list(&question.select()));
-            assert_eq!(
-                found,
-                answer(table, question, idx),
-                "{question:?} at {moment}"
-            );
+            assert_eq!(found, expected, "{question:?} at {moment}");
+            let found = in_parts(|take| rows.list_parts(&question.select(), take));
+            assert_eq!(found, expected, "{question:?} at {moment}, in parts");
         }
     }
 }
@@ -305,6 +307,35 @@ fn changes(state: &State, model: &Model, cursor: i64) {
 fn some(found: Result<Vec<Versioned<Row>>>) -> Vec<(Version, Row)> {
     let rows = found.expect("a list").into_iter();
     rows.map(|row| (row.version, row.record)).collect()
+}
+
+/// The same list from its parts.
+fn in_parts(
+    list: impl FnOnce(&mut dyn FnMut(Listed)) -> Result<Vec<usize>>,
+) -> Vec<(Version, Row)> {
+    let mut found = Vec::new();
+    let mut take = |part: Listed| {
+        for (version, id, values) in part.records() {
+            let names = part.schema().columns.iter().map(|c| c.name.clone());
+            let fields = names.zip(values.map(listed)).collect();
+            let id = id.to_owned();
+            found.push((version, Row { id, fields }));
+        }
+    };
+    let order = list(&mut take).expect("a list");
+    order.into_iter().map(|at| found[at].clone()).collect()
+}
+
+fn listed(value: ListedValue<'_>) -> Value {
+    match value {
+        ListedValue::Null => Value::Null,
+        ListedValue::Bool(b) => Value::Bool(b),
+        ListedValue::Int(i) => Value::Int(i),
+        ListedValue::Float(f) => Value::Float(f),
+        ListedValue::Text(text) => Value::from(text),
+        ListedValue::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
+        ListedValue::Other(value) => value.clone(),
+    }
 }
 
 fn versions(found: Vec<Versioned<Option<Row>>>) -> Vec<(Version, Option<Row>)> {

@@ -2,11 +2,16 @@
 //!
 //! Columns that are added give every earlier record their default at once; a
 //! refused unit is undone by taking back a copy; the state as of a moment is
-//! found by reading the log up to it.
+//! found by reading the log up to it. What becomes of all of it is in
+//! [`super::keeping`], what is asked for once in [`super::requests`].
+
+use std::collections::HashMap;
 
 use dkdc_state::{ColumnDef, Error, EventKind, Idx, Nulls, Op, Row, TableDef, Value, Version};
 
+use super::keeping::{self, Contents};
 use super::ops::{Pick, Put, RowOp, Target};
+use super::requests::Answered;
 use crate::support::SECOND;
 
 /// What is refused, and why.
@@ -20,6 +25,7 @@ pub(super) enum Refused {
     NotUnique,
     Missing,
     OutsideHistory,
+    RequestDiffers,
     GivenUp,
     Other(String),
 }
@@ -34,6 +40,7 @@ impl Refused {
             Error::NoSuchVersion { idx, .. } => Refused::NoSuchVersion(*idx),
             Error::NotUnique { .. } => Refused::NotUnique,
             Error::OutsideHistory { .. } => Refused::OutsideHistory,
+            Error::RequestDiffers { .. } => Refused::RequestDiffers,
             Error::InvalidValue { source, .. } if source.to_string().contains("required") => {
                 Refused::Missing
             }
@@ -75,8 +82,15 @@ pub(super) struct Model {
     pub(super) tables: Vec<TableModel>,
     pub(super) events: Vec<(i64, EventKind, Option<usize>)>,
     pub(super) commits: Vec<Commit>,
-    first: Option<i64>,
+    /// By key, what was asked and answered.
+    pub(super) requests: HashMap<String, Answered>,
+    pub(super) contents: Contents,
+    /// The first version of the unit under way.
+    pub(super) first: Option<i64>,
 }
+
+/// The place of each table's first column of numbers.
+pub(super) const NUMBER: [usize; 2] = [1, 0];
 
 impl Model {
     pub(super) fn new(now: i64) -> Model {
@@ -88,6 +102,8 @@ impl Model {
             tables: Vec::new(),
             events: vec![(now, EventKind::Create, None)],
             commits: vec![Commit { first, last, time }],
+            requests: HashMap::new(),
+            contents: Contents::default(),
             first: None,
         }
     }
@@ -98,9 +114,9 @@ impl Model {
         self.last
     }
 
-    fn event(&mut self, kind: EventKind, table: usize) -> i64 {
+    pub(super) fn event(&mut self, kind: EventKind, table: Option<usize>) -> i64 {
         let idx = self.next();
-        self.events.push((idx, kind, Some(table)));
+        self.events.push((idx, kind, table));
         idx
     }
 
@@ -150,7 +166,7 @@ impl Model {
             log: Vec::new(),
             floor: 0,
         });
-        self.unit(|unit| Ok(unit.event(EventKind::Create, at)))
+        self.unit(|unit| Ok(unit.event(EventKind::Create, Some(at))))
             .expect("a new table");
     }
 
@@ -168,7 +184,7 @@ impl Model {
                 entry.values.push(def.default.clone().unwrap_or_default());
             }
         }
-        self.unit(|unit| Ok(unit.event(EventKind::Alter, at)))
+        self.unit(|unit| Ok(unit.event(EventKind::Alter, Some(at))))
             .expect("a new column");
     }
 
@@ -190,54 +206,10 @@ impl Model {
         if column.0 != to {
             let old = std::mem::replace(&mut column.0, to.to_owned());
             column.1.push(old);
-            self.unit(|unit| Ok(unit.event(EventKind::Alter, at)))
+            self.unit(|unit| Ok(unit.event(EventKind::Alter, Some(at))))
                 .expect("a new name");
         }
         true
-    }
-
-    pub(super) fn clear(&mut self, which: &[usize]) -> Vec<u64> {
-        let all: Vec<usize> = (0..self.tables.len()).collect();
-        let which = if which.is_empty() {
-            all
-        } else {
-            which.to_vec()
-        };
-        let cleared = self.unit(|unit| {
-            let cleared = which.iter().map(|at| {
-                let versions = std::mem::take(&mut unit.tables[*at].log).len() as u64;
-                unit.tables[*at].floor = unit.event(EventKind::Clear, *at);
-                versions
-            });
-            Ok(cleared.collect())
-        });
-        cleared.expect("a clear")
-    }
-
-    /// Every version of a record becomes a stub: how many there were.
-    pub(super) fn erase(&mut self, at: usize, id: &str) -> Result<u64, Refused> {
-        self.unit(|unit| {
-            let log = &mut unit.tables[at].log;
-            let mut versions = 0;
-            // The stubs have no id, and nobody can ask for theirs.
-            for entry in log.iter_mut().filter(|e| e.id == id && !id.is_empty()) {
-                versions += 1;
-                *entry = Entry {
-                    id: String::new(),
-                    version: Version {
-                        prev: None,
-                        op: dkdc_state::Op::Erased,
-                        ..entry.version
-                    },
-                    values: Vec::new(),
-                };
-            }
-            if versions == 0 {
-                return Err(Refused::NotFound);
-            }
-            unit.event(EventKind::Erase, at);
-            Ok(versions)
-        })
     }
 
     pub(super) fn row_op(&mut self, op: &RowOp) -> Result<Version, Refused> {
@@ -261,6 +233,11 @@ impl Model {
             }
             RowOp::Delete(at, id) | RowOp::DeleteIf(at, id, _) => self.delete(*at, id, None),
             RowOp::Restore(at, id, pick) => self.restore(*at, id, ids.version(*at, id, *pick)),
+            RowOp::File(id, which) => {
+                self.contents.put(*which, self.now);
+                let row = Row::new(id.as_str()).with("file", keeping::blob(*which));
+                self.put(1, Put::Upsert, &row, None)
+            }
         }
     }
 
@@ -300,6 +277,21 @@ impl Model {
             Op::Append
         };
         Ok(self.add(at, &row.id, op, values))
+    }
+
+    pub(super) fn modify(
+        &mut self,
+        at: usize,
+        id: &str,
+        value: &Value,
+    ) -> Result<Version, Refused> {
+        let table = &self.tables[at];
+        let mut row = table
+            .head(id, i64::MAX)
+            .and_then(|head| table.row(head))
+            .ok_or(Refused::NotFound)?;
+        row.fields[NUMBER[at]].1 = value.clone();
+        self.put(at, Put::Update, &row, None)
     }
 
     fn delete(&mut self, at: usize, id: &str, expected: Option<Idx>) -> Result<Version, Refused> {

@@ -14,13 +14,44 @@ use crate::support::{DAY, MINUTE, SECOND};
 pub(super) enum Op {
     One(RowOp),
     Batch(usize, Put, Vec<Row>),
-    Transaction { ops: Vec<TxOp>, gives_up: bool },
-    Clear(Vec<usize>),
-    Erase(usize, String),
+    Transaction {
+        ops: Vec<TxOp>,
+        gives_up: bool,
+        once: Option<Once>,
+    },
+    /// With a request key.
+    Request(&'static str, RowOp),
+    /// A request that was made before, again.
+    Again(usize),
+    /// Another value in the first column of numbers.
+    Modify(usize, String, Value),
+    Keep(Keeping),
     AddColumn(usize, &'static str, Option<i64>),
     Rename(usize, &'static str, &'static str),
     Clock(i64),
     Reopen,
+}
+
+/// What is done to a store or a table rather than to its records.
+#[derive(Clone, Debug)]
+pub(super) enum Keeping {
+    Clear(Vec<usize>),
+    Erase(usize, String),
+    /// So many versions of each record stay.
+    Prune(usize, u64),
+    /// What was replaced at one of the versions and events there are, or before.
+    PruneSince(usize, usize),
+    Collect,
+    Repair,
+    Vacuum,
+    Backup,
+}
+
+/// The request key of a transaction, and whether it says what it is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Once {
+    pub(super) key: &'static str,
+    pub(super) about: bool,
 }
 
 /// One operation of a transaction.
@@ -39,6 +70,8 @@ pub(super) enum RowOp {
     Delete(usize, String),
     DeleteIf(usize, String, Pick),
     Restore(usize, String, Pick),
+    /// Content is put, and named by a record of `others`.
+    File(String, usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +98,25 @@ pub(super) enum Pick {
 
 pub(super) const IDS: [&str; 6] = ["a", "A", "a\u{0}", "e\u{301}", "\u{e9}", "it's \"b\""];
 pub(super) const ADDED: [&str; 2] = ["x", "select"];
+const KEYS: [&str; 3] = ["k", "K", ""];
+
+/// How many contents there are: [`content`].
+pub(super) const CONTENTS: usize = 4;
+
+/// Nothing, a little, and two of several pieces that have most of them in common.
+pub(super) fn content(which: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match which {
+        0 => {}
+        1 => bytes.extend_from_slice(b"a little"),
+        which => {
+            bytes.resize(1_500_000, 0);
+            blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+            bytes.resize(1_500_000 + 70_000 * (which - 2), 7);
+        }
+    }
+    bytes
+}
 
 pub(super) fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
@@ -72,10 +124,12 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         3 => (0usize..2, put()).prop_flat_map(|(at, put)| {
             vec(row(at), 0..4).prop_map(move |rows| Op::Batch(at, put, rows))
         }),
-        3 => (vec(tx_op(), 0..6), prop::bool::weighted(0.2))
-            .prop_map(|(ops, gives_up)| Op::Transaction { ops, gives_up }),
-        1 => one_of(vec![vec![], vec![0], vec![1], vec![1, 0]]).prop_map(Op::Clear),
-        1 => (0usize..2, id()).prop_map(|(at, id)| Op::Erase(at, id)),
+        3 => (vec(tx_op(), 0..6), prop::bool::weighted(0.2), option::weighted(0.3, once()))
+            .prop_map(|(ops, gives_up, once)| Op::Transaction { ops, gives_up, once }),
+        4 => (one_of(&KEYS), row_op()).prop_map(|(key, op)| Op::Request(key, op)),
+        2 => (0usize..9).prop_map(Op::Again),
+        1 => (0usize..2, id(), number()).prop_map(|(at, id, n)| Op::Modify(at, id, n)),
+        4 => keeping().prop_map(Op::Keep),
         1 => (0usize..2, one_of(&ADDED), option::of(-1i64..3))
             .prop_map(|(at, name, default)| Op::AddColumn(at, name, default)),
         1 => (one_of(vec!["title", "heading", "n"]), one_of(vec!["title", "heading", "n", "N"]))
@@ -83,6 +137,23 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         2 => one_of(vec![1, SECOND, 3 * SECOND, -10 * SECOND, MINUTE, -60 * MINUTE, DAY])
             .prop_map(Op::Clock),
         1 => Just(Op::Reopen),
+    ]
+}
+
+fn once() -> impl Strategy<Value = Once> {
+    (one_of(&KEYS), any::<bool>()).prop_map(|(key, about)| Once { key, about })
+}
+
+fn keeping() -> impl Strategy<Value = Keeping> {
+    prop_oneof![
+        2 => one_of(vec![vec![], vec![0], vec![1], vec![1, 0]]).prop_map(Keeping::Clear),
+        2 => (0usize..2, id()).prop_map(|(at, id)| Keeping::Erase(at, id)),
+        2 => (0usize..2, 1u64..4).prop_map(|(at, count)| Keeping::Prune(at, count)),
+        1 => (0usize..2, 0usize..40).prop_map(|(at, nth)| Keeping::PruneSince(at, nth)),
+        1 => Just(Keeping::Collect),
+        1 => Just(Keeping::Repair),
+        1 => Just(Keeping::Vacuum),
+        1 => Just(Keeping::Backup),
     ]
 }
 
@@ -103,6 +174,7 @@ fn row_op() -> impl Strategy<Value = RowOp> {
         2 => (at.clone(), id()).prop_map(|(at, id)| RowOp::Delete(at, id)),
         1 => (at.clone(), id(), pick()).prop_map(|(at, id, pick)| RowOp::DeleteIf(at, id, pick)),
         2 => (at, id(), pick()).prop_map(|(at, id, pick)| RowOp::Restore(at, id, pick)),
+        1 => (id(), 0..CONTENTS).prop_map(|(id, which)| RowOp::File(id, which)),
     ]
 }
 

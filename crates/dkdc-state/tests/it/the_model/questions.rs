@@ -8,15 +8,13 @@ use dkdc_state::arrow_array::cast::AsArray;
 use dkdc_state::arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use dkdc_state::arrow_array::{Array, ArrayRef, RecordBatch};
 use dkdc_state::arrow_schema::DataType;
-use dkdc_state::{Idx, Moment, Op, Result, State, Value};
+use dkdc_state::{BlobRef, Idx, Moment, Op, Result, State, Value};
 use proptest::prelude::*;
 
-use super::World;
 use super::model::{Entry, Model, TableModel};
+use super::{NAMES, World};
 use crate::support::quick;
 use crate::workers::{Worker, say};
-
-const NAMES: [&str; 2] = ["things", "others"];
 
 /// What happens between two operations.
 #[derive(Clone, Copy, Debug)]
@@ -233,6 +231,15 @@ fn value(array: &ArrayRef, row: usize) -> Value {
         DataType::List(_) => {
             let items = array.as_list::<i32>().value(row);
             Value::List((0..items.len()).map(|at| value(&items, at)).collect())
+        }
+        DataType::Struct(_) => {
+            let fields = array.as_struct();
+            let hash = fields.column(0).as_string::<i32>().value(row);
+            let size = fields.column(1).as_primitive::<Int64Type>().value(row);
+            Value::Blob(BlobRef {
+                hash: *blake3::Hash::from_hex(hash).expect("a hash").as_bytes(),
+                size: u64::try_from(size).expect("a size"),
+            })
         }
         other => panic!("a column of {other}"),
     }
