@@ -1,9 +1,7 @@
 //! What the tests share: places to put a store, a clock that obeys, another
 //! program's connection, and how to wait for something.
 
-use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -178,18 +176,6 @@ pub(crate) fn cases(cases: u32) -> Config {
         test()
     );
     config
-}
-
-/// Says that this test was not run, and why: `cargo xtask test` tells it.
-#[expect(clippy::print_stdout, reason = "shown by --nocapture")]
-pub(crate) fn not_run(why: &str) {
-    let line = format!("{}: {why}\n", test());
-    print!("not run here: {line}");
-    if let Some(list) = std::env::var_os("DKDC_NOT_RUN") {
-        let list = File::options().append(true).create(true).open(list);
-        let mut list = list.expect("a list of such tests");
-        list.write_all(line.as_bytes()).expect("a line");
-    }
 }
 
 /// The name of the test that runs in this thread.
