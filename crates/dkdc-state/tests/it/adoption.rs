@@ -227,6 +227,15 @@ fn the_file_says_what_was_adopted_and_keeps_the_old_tables() {
         .expect_err("guarded")
         .to_string();
     assert!(message.contains("only_dkdc_may_write"), "{message}");
+
+    // Its event covers the schemas, too.
+    let change = "UPDATE _dkdc_tables SET columns = replace(columns, '100', '101')";
+    crate::support::intruder(&path)
+        .execute_batch(change)
+        .expect("a change");
+    let state = State::open(&path).expect("a store");
+    let line = "todos: its schema is not what was written";
+    assert_eq!(state.check().expect("check runs").damage, [line]);
 }
 
 #[test]
