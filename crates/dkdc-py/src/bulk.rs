@@ -1,29 +1,48 @@
 //! Many records at once, all of them or none.
 
-use dkdc_state::{Error, Row, State, Table};
+use dkdc_state::record_support::Existing;
+use dkdc_state::{Error, Row, State, Table, TxTable};
 use pyo3::prelude::*;
 
 use crate::errors::{raise, state_error};
 
-/// What records that come in do.
-#[derive(Clone, Copy)]
-pub(crate) enum Mode {
-    Append,
-    Update,
-    Upsert,
+/// What records that come in ask of those that are there.
+pub(crate) fn mode(py: Python<'_>, mode: &str) -> PyResult<Existing> {
+    match mode {
+        "append" => Ok(Existing::Refused),
+        "update" => Ok(Existing::Required),
+        "upsert" => Ok(Existing::Either),
+        other => {
+            let message = format!("mode is append, update or upsert, not {other:?}");
+            Err(raise(py, "Invalid", &message))
+        }
+    }
 }
 
-impl Mode {
-    pub(crate) fn parse(py: Python<'_>, mode: &str) -> PyResult<Mode> {
-        match mode {
-            "append" => Ok(Mode::Append),
-            "update" => Ok(Mode::Update),
-            "upsert" => Ok(Mode::Upsert),
-            other => {
-                let message = format!("mode is append, update or upsert, not {other:?}");
-                Err(raise(py, "Invalid", &message))
-            }
-        }
+/// Some of the records that come in.
+pub(crate) trait Piece {
+    fn len(&self) -> usize;
+    fn put(&self, to: &TxTable<'_, '_, '_, Row>, mode: Existing) -> Result<(), Error>;
+    /// As records that last.
+    fn into_rows(self) -> Result<Vec<Row>, Error>;
+}
+
+impl Piece for Vec<Row> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn put(&self, to: &TxTable<'_, '_, '_, Row>, mode: Existing) -> Result<(), Error> {
+        let versions = match mode {
+            Existing::Refused => to.append_all(self),
+            Existing::Required => to.update_all(self),
+            Existing::Either => to.upsert_all(self),
+        };
+        versions.map(drop)
+    }
+
+    fn into_rows(self) -> Result<Vec<Row>, Error> {
+        Ok(self)
     }
 }
 
@@ -62,23 +81,19 @@ impl Stop {
 /// it, and nothing is written.
 ///
 /// A request is compared as a whole: all of it is taken in before it is written.
-pub(crate) fn write(
+pub(crate) fn write<P: Piece>(
     to: &Target<'_>,
-    mode: Mode,
-    pieces: impl IntoIterator<Item = Result<Vec<Row>, Error>>,
+    mode: Existing,
+    pieces: impl IntoIterator<Item = Result<P, Error>>,
 ) -> Result<u64, Stop> {
     let mut count = 0;
     let Some(key) = to.request else {
         return to.state.transaction(|tx| {
             let rows = tx.rows(to.table.name())?;
-            for records in pieces {
-                let records = records?;
-                match mode {
-                    Mode::Append => rows.append_all(&records)?,
-                    Mode::Update => rows.update_all(&records)?,
-                    Mode::Upsert => rows.upsert_all(&records)?,
-                };
-                count += records.len() as u64;
+            for piece in pieces {
+                let piece = piece?;
+                piece.put(&rows, mode)?;
+                count += piece.len() as u64;
                 signalled()?;
             }
             Ok(count)
@@ -86,14 +101,14 @@ pub(crate) fn write(
     };
     let mut records = Vec::new();
     for piece in pieces {
-        records.append(&mut piece?);
+        records.append(&mut piece?.into_rows()?);
         signalled()?;
     }
     let rows = to.table.request(key);
     let versions = match mode {
-        Mode::Append => rows.append_all(&records)?,
-        Mode::Update => rows.update_all(&records)?,
-        Mode::Upsert => rows.upsert_all(&records)?,
+        Existing::Refused => rows.append_all(&records)?,
+        Existing::Required => rows.update_all(&records)?,
+        Existing::Either => rows.upsert_all(&records)?,
     };
     Ok(versions.len() as u64)
 }
@@ -102,7 +117,7 @@ pub(crate) fn write(
 pub(crate) fn write_rows(
     py: Python<'_>,
     to: &Target<'_>,
-    mode: Mode,
+    mode: Existing,
     rows: Vec<Row>,
 ) -> PyResult<u64> {
     let mut rows = rows.into_iter();

@@ -3,28 +3,45 @@
 //! The one place with `unsafe`: a stream of another library is a pointer.
 #![expect(unsafe_code, reason = "a stream comes in as a pointer in a capsule")]
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use arrow_array::cast::AsArray;
 use arrow_array::ffi_stream::RecordBatchStreamReader;
 use arrow_array::types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader, StringArray};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 use dkdc_state::jiff::{Span, Timestamp, civil};
-use dkdc_state::{ColumnType, Error, Row, TableSchema, Value, ValueError, parse_json};
+use dkdc_state::record_support::{Existing, Given};
+use dkdc_state::{ColumnType, Error, Row, TableSchema, TxTable, Value, ValueError, parse_json};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
-use crate::bulk::{self, Mode, PIECE, Target};
+use crate::bulk::{self, PIECE, Piece, Target};
 use crate::errors::{raise, state_error};
 
 /// Records on their way in.
 pub(crate) struct Incoming {
     reader: RecordBatchStreamReader,
+    layout: Layout,
+}
+
+/// What their columns are.
+struct Layout {
+    table: String,
     columns: Vec<(String, ColumnType)>,
+    /// The place of the ids.
     id: usize,
+}
+
+/// Some of them, whose values are lent to the log as they are.
+struct Batch<'l> {
+    layout: &'l Layout,
+    ids: StringArray,
+    /// The values: no ids, and no version's numbers.
+    values: Vec<(&'l str, ColumnType, ArrayRef)>,
 }
 
 /// The first microsecond that a datetime of Python's can be.
@@ -80,49 +97,53 @@ impl Incoming {
             };
             columns.push((field.name().clone(), ty));
         }
-        let Some(id) = columns.iter().position(|(name, _)| name == "id") else {
-            return Err(invalid(
-                "a record needs an id: there is no such column".to_owned(),
-            ));
+        let mut ids = (0..columns.len()).filter(|at| columns[*at].0 == "id");
+        let id = match (ids.next(), ids.next()) {
+            (Some(id), None) => id,
+            (None, _) => {
+                let why = "a record needs an id: there is no such column";
+                return Err(invalid(why.to_owned()));
+            }
+            (Some(_), Some(_)) => return Err(invalid("column id is named twice".to_owned())),
         };
-        Ok(Incoming {
-            reader,
-            columns,
-            id,
-        })
+        let table = table.name.clone();
+        let layout = Layout { table, columns, id };
+        Ok(Incoming { reader, layout })
     }
 
     /// Writes all of it, or nothing, while another thread reads on: how many.
-    pub(crate) fn write(self, py: Python<'_>, to: &Target<'_>, mode: Mode) -> PyResult<u64> {
+    pub(crate) fn write(self, py: Python<'_>, to: &Target<'_>, mode: Existing) -> PyResult<u64> {
+        let Incoming { reader, layout } = self;
         let written = py.detach(|| {
             std::thread::scope(|scope| {
-                let (send, pieces) = sync_channel(1);
-                scope.spawn(move || self.read(to.table.name(), &send));
-                bulk::write(to, mode, pieces)
+                let (send, batches) = sync_channel(1);
+                let layout = &layout;
+                scope.spawn(move || read(reader, layout, &send));
+                bulk::write(to, mode, batches)
             })
         });
         written.map_err(|stop| stop.raised(py))
     }
+}
 
-    /// Hands over all of it, or what is before an error, and that; or until nobody
-    /// takes it.
-    fn read(self, table: &str, pieces: &SyncSender<Result<Vec<Row>, Error>>) {
-        for batch in self.reader {
-            let batch = batch.and_then(valid);
-            let batch = batch.map_err(|error| Error::InvalidRow {
-                table: table.to_owned(),
-                why: error.to_string(),
+/// Hands over all of it, or what is before an error, and that; or until nobody takes it.
+fn read<'l>(
+    reader: RecordBatchStreamReader,
+    layout: &'l Layout,
+    batches: &SyncSender<Result<Batch<'l>, Error>>,
+) {
+    for batch in reader {
+        let batch = batch.and_then(valid);
+        let batch = batch.map_err(|error| layout.invalid(error.to_string()));
+        let rows = batch.as_ref().map_or(1, RecordBatch::num_rows);
+        for from in (0..rows).step_by(PIECE) {
+            let piece = batch.clone().and_then(|batch| {
+                let piece = batch.slice(from, PIECE.min(rows - from));
+                layout.batch(&piece)
             });
-            let rows = batch.as_ref().map_or(1, RecordBatch::num_rows);
-            for from in (0..rows).step_by(PIECE) {
-                let records = batch.clone().and_then(|batch| {
-                    let piece = batch.slice(from, PIECE.min(rows - from));
-                    records(table, &self.columns, self.id, &piece)
-                });
-                let failed = records.is_err();
-                if pieces.send(records).is_err() || failed {
-                    return;
-                }
+            let failed = piece.is_err();
+            if batches.send(piece).is_err() || failed {
+                return;
             }
         }
     }
@@ -140,51 +161,87 @@ fn valid(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
     Ok(batch)
 }
 
-fn records(
-    table: &str,
-    columns: &[(String, ColumnType)],
-    id: usize,
-    batch: &RecordBatch,
-) -> Result<Vec<Row>, Error> {
-    let invalid = |why: String| Error::InvalidRow {
-        table: table.to_owned(),
-        why,
-    };
-    let mut plain = Vec::with_capacity(columns.len());
-    for ((name, _), array) in columns.iter().zip(batch.columns()) {
-        let array = canonical(array).map_err(|error| invalid(format!("column {name}: {error}")))?;
-        plain.push(array);
-    }
-    // Of an empty frame, or one without any id, nobody knows that it would be text.
-    if plain[id].data_type() == &DataType::Null {
-        return match batch.num_rows() {
-            0 => Ok(Vec::new()),
-            _ => Err(invalid("a record needs an id".to_owned())),
-        };
-    }
-    let ids = plain[id].as_string_opt::<i32>();
-    let ids = ids.ok_or_else(|| invalid("an id is text".to_owned()))?;
-    let mut rows = Vec::with_capacity(batch.num_rows());
-    for at in 0..batch.num_rows() {
-        if ids.is_null(at) {
-            return Err(invalid("a record needs an id".to_owned()));
+impl Layout {
+    fn invalid(&self, why: impl Into<String>) -> Error {
+        Error::InvalidRow {
+            table: self.table.clone(),
+            why: why.into(),
         }
-        let mut row = Row::new(ids.value(at));
-        row.fields.reserve(columns.len());
-        for ((name, ty), array) in columns.iter().zip(&plain) {
-            if name == "id" || name == "idx" {
-                continue;
+    }
+
+    fn batch(&self, batch: &RecordBatch) -> Result<Batch<'_>, Error> {
+        let mut plain = Vec::with_capacity(self.columns.len());
+        for ((name, _), array) in self.columns.iter().zip(batch.columns()) {
+            let array = canonical(array);
+            let array = array.map_err(|error| self.invalid(format!("column {name}: {error}")))?;
+            plain.push(array);
+        }
+        // Of an empty frame, or one without any id, nobody knows that it would be text.
+        let ids = match plain[self.id].data_type() {
+            DataType::Null => StringArray::new_null(batch.num_rows()),
+            _ => {
+                let ids = plain[self.id].as_string_opt::<i32>();
+                ids.cloned().ok_or_else(|| self.invalid("an id is text"))?
             }
+        };
+        let values = self.columns.iter().zip(plain);
+        let values = values.filter(|((name, _), _)| name != "id" && name != "idx");
+        Ok(Batch {
+            layout: self,
+            ids,
+            values: values
+                .map(|((name, ty), array)| (name.as_str(), *ty, array))
+                .collect(),
+        })
+    }
+}
+
+impl Batch<'_> {
+    /// The id and the values of the record at a place.
+    fn record(&self, at: usize) -> Result<(&str, Vec<Given<'_>>), Error> {
+        if self.ids.is_null(at) {
+            return Err(self.layout.invalid("a record needs an id"));
+        }
+        let id = self.ids.value(at);
+        let mut given = Vec::with_capacity(self.values.len());
+        for (name, ty, array) in &self.values {
             let value = cell(array, at, *ty).map_err(|source| Error::InvalidValue {
-                table: table.to_owned(),
-                id: row.id.clone(),
+                table: self.layout.table.clone(),
+                id: id.to_owned(),
                 source: source.in_column(name),
             })?;
-            row.fields.push((name.clone(), value));
+            given.push(value);
         }
-        rows.push(row);
+        Ok((id, given))
     }
-    Ok(rows)
+}
+
+impl Piece for Batch<'_> {
+    fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn put(&self, to: &TxTable<'_, '_, '_, Row>, mode: Existing) -> Result<(), Error> {
+        let columns: Vec<&str> = self.values.iter().map(|(name, ..)| *name).collect();
+        let give = |at: usize| {
+            let (id, values) = self.record(at)?;
+            Ok((Cow::Borrowed(id), values))
+        };
+        to.put_given(mode, &columns, (self.len(), &give)).map(drop)
+    }
+
+    fn into_rows(self) -> Result<Vec<Row>, Error> {
+        let row = |at: usize| {
+            let (id, values) = self.record(at)?;
+            let names = self.values.iter().map(|(name, ..)| (*name).to_owned());
+            let mut row = Row::new(id);
+            row.fields = names
+                .zip(values.into_iter().map(Given::into_value))
+                .collect();
+            Ok(row)
+        };
+        (0..self.len()).map(row).collect()
+    }
 }
 
 /// The same values in one of the types that [`cell`] reads; nothing is rounded.
@@ -221,12 +278,12 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
 
 /// One value for a column of a type. What is of another type is left to the
 /// state to refuse.
-fn cell(array: &ArrayRef, at: usize, ty: ColumnType) -> Result<Value, ValueError> {
+fn cell(array: &ArrayRef, at: usize, ty: ColumnType) -> Result<Given<'_>, ValueError> {
     use DataType as T;
     if array.is_null(at) {
-        return Ok(Value::Null);
+        return Ok(Given::Value(Value::Null));
     }
-    Ok(match array.data_type() {
+    Ok(Given::Value(match array.data_type() {
         T::Null => Value::Null,
         T::Utf8 => {
             let text = array.as_string::<i32>().value(at);
@@ -238,7 +295,7 @@ fn cell(array: &ArrayRef, at: usize, ty: ColumnType) -> Result<Value, ValueError
                         why: format!("{why}"),
                     })?)
                 }
-                _ => Value::Text(text.to_owned()),
+                _ => return Ok(Given::Text(text)),
             }
         }
         T::Int64 => Value::Int(array.as_primitive::<Int64Type>().value(at)),
@@ -250,7 +307,7 @@ fn cell(array: &ArrayRef, at: usize, ty: ColumnType) -> Result<Value, ValueError
                 (ColumnType::Uuid, Ok(bytes)) => {
                     Value::Uuid(dkdc_state::uuid::Uuid::from_bytes(bytes))
                 }
-                _ => Value::Bytes(bytes.to_vec()),
+                _ => return Ok(Given::Bytes(bytes)),
             }
         }
         T::Timestamp(TimeUnit::Microsecond, _) => {
@@ -287,7 +344,7 @@ fn cell(array: &ArrayRef, at: usize, ty: ColumnType) -> Result<Value, ValueError
                 why: error.to_string(),
             };
             let items = canonical(&items).map_err(unreadable)?;
-            let items = (0..items.len()).map(|at| cell(&items, at, item));
+            let items = (0..items.len()).map(|at| cell(&items, at, item).map(Given::into_value));
             Value::List(items.collect::<Result<_, _>>()?)
         }
         other => {
@@ -296,5 +353,5 @@ fn cell(array: &ArrayRef, at: usize, ty: ColumnType) -> Result<Value, ValueError
                 found: format!("Arrow's {other}"),
             });
         }
-    })
+    }))
 }

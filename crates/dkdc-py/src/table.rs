@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::args::{Id, Key, Limit, Order, extracted};
-use crate::bulk::{self, Mode, PIECE, Target};
+use crate::bulk::{self, PIECE, Target};
 use crate::dicts::{self, datetime, record};
 use crate::errors::state_error;
 use crate::handle::{Handle, Known};
@@ -192,7 +192,7 @@ impl Table {
 
     /// Writes records, all of them or none: how many.
     fn put_rows(&self, py: Python<'_>, given: &Bound<'_, PyList>, mode: &str) -> PyResult<u64> {
-        let mode = Mode::parse(py, mode)?;
+        let mode = bulk::mode(py, mode)?;
         let mut known = self.known(py)?;
         let mut rows = Vec::with_capacity(given.len());
         for (at, given) in given.iter().enumerate() {
@@ -211,7 +211,7 @@ impl Table {
     /// Writes a stream of Arrow batches, all of it or nothing: how many rows.
     fn put_arrow(&self, py: Python<'_>, data: &Bound<'_, PyAny>, mode: &str) -> PyResult<u64> {
         transaction::refuse_inside(py, &self.handle)?;
-        let mode = Mode::parse(py, mode)?;
+        let mode = bulk::mode(py, mode)?;
         let known = self.handle.fresh_table(py, &self.name)?;
         let incoming = Incoming::new(data, &known.schema)?;
         self.put_all(py, &known, |to| incoming.write(py, to, mode))

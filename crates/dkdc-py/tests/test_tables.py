@@ -439,6 +439,11 @@ def test_a_frame_without_ids_is_refused(every):
         every.append_all(pa.table({"id": ["a", None]}))
     with pytest.raises(errors.Invalid, match="lengths differ"):
         every.append_all({"id": ["a", "b"], "text": ["x"]})
+    for twice in ("id", "text"):
+        named = pa.table([["a"], ["x"], ["y"]], names=["id", twice, twice])
+        for mode in (every.append_all, every.upsert_all):
+            with pytest.raises(errors.Invalid, match=f"column {twice} is named twice"):
+                mode(named)
     assert len(every) == 0
 
 

@@ -90,9 +90,11 @@ pub use jiff;
 pub use serde_json;
 pub use uuid;
 
-/// What the expansion of `derive(Record)` uses besides.
+/// What the expansion of `derive(Record)` uses besides, and who brings in records of
+/// another kind.
 #[doc(hidden)]
 pub mod record_support {
+    pub use crate::log::append::Existing;
     pub use crate::record::{Given, from_json, to_json};
 }
 

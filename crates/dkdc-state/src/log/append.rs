@@ -44,9 +44,12 @@ pub(crate) enum Action<'r> {
 
 /// What a put asks of the record it meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Existing {
+pub enum Existing {
+    /// It must not be there.
     Refused,
+    /// It must be there.
     Required,
+    /// It may be there.
     Either,
 }
 

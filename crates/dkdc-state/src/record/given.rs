@@ -64,7 +64,9 @@ impl<'a> Given<'a> {
         matches!(self, Given::Value(Value::Null))
     }
 
-    pub(crate) fn into_value(self) -> Value {
+    /// The value itself.
+    #[must_use]
+    pub fn into_value(self) -> Value {
         match self {
             Given::Text(text) => Value::Text(text.to_owned()),
             Given::Bytes(bytes) => Value::Bytes(bytes.to_owned()),

@@ -19,7 +19,7 @@ use crate::record::{Given, Idx, Record, ValueError, Values, Versioned};
 use crate::schema::TableSchema;
 
 /// Values by place of column; `None`: not named.
-type Cells<'r> = Vec<Option<Given<'r>>>;
+pub(crate) type Cells<'r> = Vec<Option<Given<'r>>>;
 
 /// The translation of records `R` of one table.
 pub(crate) struct Shape<R> {
@@ -60,25 +60,7 @@ impl<R: Record> Shape<R> {
             encode: |record, places, schema| {
                 let invalid = |source| invalid(schema, &record.id(), source);
                 let values = record.give().map_err(invalid)?;
-                if values.len() != places.len() {
-                    return Err(Error::InvalidRow {
-                        table: schema.name.clone(),
-                        why: format!(
-                            "the record gives {} values for {} columns",
-                            values.len(),
-                            places.len()
-                        ),
-                    });
-                }
-                let mut cells = Vec::new();
-                cells.resize_with(schema.columns.len(), || None);
-                for (value, at) in values.into_iter().zip(places) {
-                    let column = &schema.columns[*at];
-                    let value = value.check(column.ty);
-                    let value = value.map_err(|e| invalid(e.in_column(&column.name)))?;
-                    cells[*at] = Some(value);
-                }
-                Ok(cells)
+                placed(schema, &record.id(), values, places)
             },
             decode: |mut row, places| {
                 let in_place = places.iter().copied().eq(0..row.values.len());
@@ -114,10 +96,7 @@ impl Shape<Row> {
                     let value =
                         value.map_err(|e| invalid(schema, &row.id, e.in_column(&column.name)))?;
                     if cells[at].replace(value).is_some() {
-                        return Err(Error::InvalidRow {
-                            table: schema.name.clone(),
-                            why: format!("column {} is named twice", column.name),
-                        });
+                        return Err(named_twice(schema, &column.name));
                     }
                 }
                 Ok(cells)
@@ -168,6 +147,42 @@ impl<R> Shape<R> {
         let live = version.op.is_live();
         let record = live.then(|| (self.decode)(row, &self.places)).transpose()?;
         Ok(Versioned { version, record })
+    }
+}
+
+/// Values for the columns at these places, checked.
+pub(crate) fn placed<'r>(
+    schema: &TableSchema,
+    id: &str,
+    values: Vec<Given<'r>>,
+    places: &[usize],
+) -> Result<Cells<'r>> {
+    if values.len() != places.len() {
+        return Err(Error::InvalidRow {
+            table: schema.name.clone(),
+            why: format!(
+                "the record gives {} values for {} columns",
+                values.len(),
+                places.len()
+            ),
+        });
+    }
+    let mut cells = Vec::new();
+    cells.resize_with(schema.columns.len(), || None);
+    for (value, at) in values.into_iter().zip(places) {
+        let column = &schema.columns[*at];
+        let value = value.check(column.ty);
+        let value = value.map_err(|e| invalid(schema, id, e.in_column(&column.name)))?;
+        cells[*at] = Some(value);
+    }
+    Ok(cells)
+}
+
+/// A column that a row names twice.
+pub(crate) fn named_twice(schema: &TableSchema, column: &str) -> Error {
+    Error::InvalidRow {
+        table: schema.name.clone(),
+        why: format!("column {column} is named twice"),
     }
 }
 

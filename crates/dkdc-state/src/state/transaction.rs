@@ -1,20 +1,21 @@
 //! One transaction over several tables, as its closure sees it.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::Read;
 use std::sync::Arc;
 
 use super::Row;
 use super::select::Select;
-use super::shape::Shape;
+use super::shape::{self, Shape};
 use super::versions::{self, Difference};
 use crate::blob::Packed;
 use crate::error::Result;
-use crate::log::append::{Action, Batch, Existing, Write, Writes};
+use crate::log::append::{Action, Batch, Existing, Make, Write, Writes};
 use crate::log::list::Scope;
 use crate::log::writer::Tx;
 use crate::log::{chunks, damaged, read};
-use crate::record::{BlobRef, Idx, Record, Version, Versioned};
+use crate::record::{BlobRef, Given, Idx, Record, Version, Versioned};
 use crate::schema::{TableDef, TableSchema};
 
 /// The handle inside [`State::transaction`](crate::State::transaction).
@@ -142,6 +143,49 @@ pub struct TxTable<'o, 't, 'w, R> {
 impl<R> std::fmt::Debug for TxTable<'_, '_, '_, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TxTable({})", self.shape.table)
+    }
+}
+
+/// A record's id, and its values.
+type GivenRecord<'r> = (Cow<'r, str>, Vec<Given<'r>>);
+
+impl TxTable<'_, '_, '_, Row> {
+    /// As [`append_all`](TxTable::append_all) and its kin, of so many records that are
+    /// no [`Row`]s: of each its id and a value for each of the columns.
+    ///
+    /// # Errors
+    /// As there.
+    #[doc(hidden)]
+    pub fn put_given<'r>(
+        &self,
+        existing: Existing,
+        columns: &[&str],
+        (count, give): (
+            usize,
+            &(dyn Fn(usize) -> Result<GivenRecord<'r>> + Sync + 'r),
+        ),
+    ) -> Result<Vec<Version>> {
+        let places = self.read(|_, meta| {
+            let mut places = Vec::with_capacity(columns.len());
+            for column in columns {
+                let (at, _) = meta.schema.column(column)?;
+                if places.contains(&at) {
+                    return Err(shape::named_twice(&meta.schema, column));
+                }
+                places.push(at);
+            }
+            Ok(places)
+        })?;
+        let put = |schema: &TableSchema, at: usize| {
+            let (id, values) = give(at)?;
+            let cells = shape::placed(schema, &id, values, &places)?;
+            Ok(Write {
+                id,
+                action: Action::Put(existing, cells),
+                expected: None,
+            })
+        };
+        self.make_all(count, &put)
     }
 }
 
@@ -347,9 +391,13 @@ impl<R> TxTable<'_, '_, '_, R> {
         let records: Vec<&R> = records.into_iter().collect();
         let shape = &self.shape;
         let put = |schema: &_, at: usize| shape.put(schema, records[at], existing, None);
+        self.make_all(records.len(), &put)
+    }
+
+    fn make_all<'r>(&self, count: usize, make: &'r Make<'r>) -> Result<Vec<Version>> {
         let batch = Batch {
             table: self.shape.table,
-            writes: Writes::ToMake(records.len(), &put),
+            writes: Writes::ToMake(count, make),
             request: None,
         };
         let mut tx = self.owner.tx.borrow_mut();
