@@ -14,7 +14,7 @@ mod grid;
 mod layout;
 mod text;
 
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use clap::ValueEnum;
 use dkdc_state::ColumnType;
@@ -153,7 +153,7 @@ pub(crate) struct Output {
     style: grid::Style,
     /// True when people read stdout.
     terminal: bool,
-    out: BufWriter<StdoutLock<'static>>,
+    out: BufWriter<Stdout>,
 }
 
 impl Output {
@@ -168,7 +168,7 @@ impl Output {
                 coloured: terminal && wants_colour(),
             },
             terminal,
-            out: BufWriter::with_capacity(1 << 16, stdout.lock()),
+            out: BufWriter::with_capacity(1 << 16, stdout),
         }
     }
 

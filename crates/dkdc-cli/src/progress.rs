@@ -136,6 +136,7 @@ impl Watching {
                 let total = gauge.total();
                 if total > 0 {
                     let bar = bar.get_or_insert_with(|| Progress::of_bytes(what, Some(total)));
+                    bar.0.set_length(total);
                     bar.set(gauge.done());
                 }
             }

@@ -7,6 +7,7 @@ mod differ;
 mod gauge;
 mod known;
 mod options;
+mod sort;
 mod stat;
 #[cfg(unix)]
 mod target;

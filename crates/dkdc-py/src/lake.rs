@@ -1,6 +1,6 @@
 //! The file lake, with the post's columns.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -288,8 +288,8 @@ impl Lake {
 fn spool(lake: &dkdc_lake::Lake, file: &File, path: &std::path::Path) -> dkdc_lake::Result<()> {
     let mut content = lake.read_file(file)?;
     let written = std::fs::File::create_new(path);
-    let written = written.and_then(|mut to| std::io::copy(&mut content, &mut to));
-    written.map(|_| ()).map_err(|source| Error::Disk {
+    let written = written.and_then(|mut to| content.each(|bytes| to.write_all(bytes)));
+    written.map_err(|source| Error::Disk {
         path: path.to_owned(),
         source,
     })

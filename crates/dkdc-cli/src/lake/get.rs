@@ -3,7 +3,7 @@
 //! What must hold: a file on disk is either what it was or all of the content;
 //! names from the lake lead to no other folder; a terminal gets only text.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
@@ -96,24 +96,27 @@ pub(crate) fn to_stdout(lake: &Lake, file: &File, output: &mut Output) -> Result
     output.flush()
 }
 
-/// Gives content, piece by piece.
-fn copy(lake: &Lake, file: &File, mut give: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let mut content = lake.read_file(file)?;
-    loop {
-        let length = match content.fill_buf() {
-            Ok([]) => return Ok(()),
-            Ok(bytes) => {
-                give(bytes)?;
-                bytes.len()
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(source) => {
-                let name = file.name();
-                return Err(dkdc_lake::Error::Content { name, source }.into());
-            }
-        };
-        content.consume(length);
+/// Gives content, part by part.
+fn copy(lake: &Lake, file: &File, mut give: impl FnMut(&[u8]) -> Result<()> + Send) -> Result<()> {
+    enum Stop {
+        Content(io::Error),
+        Given(Failure),
     }
+    impl From<io::Error> for Stop {
+        fn from(error: io::Error) -> Stop {
+            Stop::Content(error)
+        }
+    }
+    let given = lake
+        .read_file(file)?
+        .each(|bytes| give(bytes).map_err(Stop::Given));
+    given.map_err(|stop| match stop {
+        Stop::Given(failure) => failure,
+        Stop::Content(source) => {
+            let name = file.name();
+            dkdc_lake::Error::Content { name, source }.into()
+        }
+    })
 }
 
 /// Whether a terminal shows these bytes and obeys none of them. A character may

@@ -5,22 +5,20 @@
 //! relied on; no transaction is open while files are read; a file that cannot be
 //! read does not keep the others out.
 
-use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::mpsc::sync_channel;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::vec;
 
 use dkdc_state::{ErrorKind, Packed, TxTable, Versioned};
 use jiff::Timestamp;
 
-use super::known::{Known, Seen, known};
+use super::known::Seen;
+use super::sort::{Current, Job, Told, sort};
 use super::stat::Stat;
-use super::walk::{self, Found};
+use super::walk;
 use super::{AddOptions, Done, Gauge, Telling, TreeReport, on_disk, plain};
 use crate::content::{Content, SMALL, Taken};
 use crate::error::{Error, Result};
@@ -42,13 +40,6 @@ const READERS: usize = 2;
 /// Two changes so far apart have different times on every file system in use.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A file that is to be read.
-struct Job {
-    below: String,
-    path: PathBuf,
-    current: Option<Seen>,
-}
-
 /// A file that was read.
 struct Ready {
     job: Job,
@@ -62,8 +53,8 @@ struct Ready {
 /// The path in the lake that a folder's files go below, and whose they are.
 type Below<'p> = (Option<&'p str>, Option<&'p str>);
 
-/// A file that was read, or which could not be, and why.
-type Read = Result<Ready, (String, Error)>;
+/// A file that was read, or of which there is only something to tell.
+type Read = Result<Ready, Told>;
 
 impl Lake {
     /// Adds the files of a folder and of those in it: new ones, and new versions
@@ -96,119 +87,66 @@ impl Lake {
     ) -> Result<TreeReport> {
         let mut telling = Telling::new(tell);
         let path = plain(&options.path)?;
-        let user = options.user.as_deref();
+        let path = path.as_deref();
+        let place = (path, options.user.as_deref());
         let walk = walk::walk(folder, options, self.state().path())?;
-        // The one is the disk's work, the other the store's.
-        let (known, found) = std::thread::scope(|scope| {
-            let known = scope.spawn(|| known(self, user, path.as_deref()));
-            let found: Vec<Found> = walk.collect();
-            let known = known.join();
-            (
-                known.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                found,
-            )
-        });
-        let known = known?.into_iter();
-        let mut current: HashMap<String, Versioned<Known>> = known
-            .map(|file| (file.below(path.as_deref()), file))
-            .collect();
-        let (mut jobs, mut bytes) = (Vec::new(), 0);
-        for found in found {
-            let (below, path, stat) = match found {
-                Found::File { below, path, stat } => (below, path, stat),
-                Found::Skipped { below, why } => {
-                    telling.tell(&below, Done::Skipped(why), 0);
-                    continue;
-                }
-                Found::Failed { below, why } => {
-                    telling.tell(&below, Done::Failed(&why), 0);
-                    continue;
-                }
-            };
-            let known = current.remove(&below);
-            let same = known.as_ref().is_some_and(|known| is_same(known, &stat));
-            if same && !options.reread {
-                telling.tell(&below, Done::Unchanged, 0);
-            } else if options.dry_run {
-                let done = known.map_or(Done::New, |_| Done::Changed);
-                telling.tell(&below, done, stat.size);
-            } else {
-                let current = known.map(seen);
-                bytes += stat.size;
-                jobs.push(Job {
-                    below,
-                    path,
-                    current,
-                });
-            }
-        }
-        options.gauge.begin(bytes);
-        let place = (path.as_deref(), user);
-        self.add_jobs(jobs, place, &options.gauge, &mut telling)?;
-        if options.delete {
-            self.delete_gone(folder, current, options.dry_run, &mut telling)?;
-        }
-        Ok(telling.report)
-    }
-
-    /// Reads files in threads of their own, and writes many in a transaction, while
-    /// the next are read.
-    fn add_jobs(
-        &self,
-        jobs: Vec<Job>,
-        place: Below<'_>,
-        gauge: &Gauge,
-        telling: &mut Telling<'_>,
-    ) -> Result<()> {
-        let readers = READERS.min(jobs.len());
-        let jobs = Mutex::new(jobs.into_iter());
-        std::thread::scope(|scope| {
+        let left = std::thread::scope(|scope| {
+            let (send, jobs) = channel();
+            let (tell, told) = channel();
+            let sorting = scope.spawn(move || sort(self, options, path, walk, (&send, &tell)));
+            // Nothing more is found when all who read are gone.
+            let jobs = Arc::new(Mutex::new(jobs));
             let (send, batches) = sync_channel(AHEAD);
-            for _ in 0..readers {
-                let (send, jobs) = (send.clone(), &jobs);
+            for _ in 0..READERS {
+                let (send, jobs) = (send.clone(), Arc::clone(&jobs));
                 scope.spawn(move || {
                     loop {
-                        let batch = self.read_batch(jobs, place, gauge);
+                        let batch = self.read_batch(&jobs, place, &options.gauge);
                         if batch.is_empty() || send.send(batch).is_err() {
                             return;
                         }
                     }
                 });
             }
-            drop(send);
+            drop((send, jobs));
             for batch in batches {
+                told.try_iter()
+                    .for_each(|told: Told| told.tell(&mut telling));
                 let mut ready = Vec::with_capacity(batch.len());
                 for read in batch {
                     match read {
                         Ok(file) => ready.push(file),
-                        Err((below, error)) => {
-                            telling.tell(&below, Done::Failed(&error.to_string()), 0);
-                        }
+                        Err(told) => told.tell(&mut telling),
                     }
                 }
-                self.write_batch(&ready, place, telling)?;
+                self.write_batch(&ready, place, &mut telling)?;
             }
-            Ok(())
-        })
+            told.iter().for_each(|told| told.tell(&mut telling));
+            let sorted = sorting.join();
+            sorted.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
+        if options.delete {
+            self.delete_gone(folder, left, options.dry_run, &mut telling)?;
+        }
+        Ok(telling.report)
     }
 
     /// Reads as many of the files as one transaction writes; none when all are read.
     fn read_batch(
         &self,
-        jobs: &Mutex<vec::IntoIter<Job>>,
+        jobs: &Mutex<Receiver<Job>>,
         place: Below<'_>,
         gauge: &Gauge,
     ) -> Vec<Read> {
-        let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while batch.len() < FILES
             && bytes < BYTES
-            && let Some(job) = next()
+            && let Ok(job) = next()
         {
             let below = job.below.clone();
-            let read = self
-                .read_job(job, place, gauge)
-                .map_err(|error| (below, error));
+            let read = self.read_job(job, place, gauge);
+            let read = read.map_err(|error| Told::failed(below, error));
             if let Ok(ready) = &read {
                 bytes += ready.taken.content.size().min(SMALL);
             }
@@ -322,7 +260,7 @@ impl Lake {
     fn delete_gone(
         &self,
         folder: &Path,
-        left: HashMap<String, Versioned<Known>>,
+        left: Current,
         dry_run: bool,
         telling: &mut Telling<'_>,
     ) -> Result<()> {
@@ -336,7 +274,7 @@ impl Lake {
         };
         let gone = left.into_iter().filter(|(below, _)| gone(below));
         let (names, gone): (Vec<String>, Vec<Seen>) =
-            gone.map(|(below, file)| (below, seen(file))).unzip();
+            gone.map(|(below, file)| (below, Seen::of(file))).unzip();
         if !dry_run && !gone.is_empty() {
             self.state().transaction(|tx| {
                 let files = tx.table::<File>()?;
@@ -416,22 +354,6 @@ fn is_race(error: &Error) -> bool {
         error.kind(),
         ErrorKind::Conflict | ErrorKind::AlreadyExists | ErrorKind::NotFound | ErrorKind::Input
     )
-}
-
-fn seen(known: Versioned<Known>) -> Seen {
-    Seen {
-        idx: known.idx(),
-        id: known.record.id,
-    }
-}
-
-fn is_same(known: &Versioned<Known>, stat: &Stat) -> bool {
-    u64::try_from(known.size) == Ok(stat.size)
-        && known.mode == stat.mode
-        && known.mtime.is_some()
-        && known.mtime == stat.mtime
-        // From the future: it says nothing about when it was changed.
-        && known.mtime <= Some(known.idx().timestamp())
 }
 
 /// A change right after this one could have the same time: waits until none can,

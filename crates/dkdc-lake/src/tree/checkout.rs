@@ -8,7 +8,7 @@
 mod staging;
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -92,7 +92,7 @@ impl Lake {
             return Ok(telling.report);
         }
         let bytes = jobs.iter().map(|job| job.file.data.size).sum();
-        options.gauge.begin(bytes);
+        options.gauge.expect(bytes);
         let failed = |error| on_disk(to, error);
         let target = Target::open(to, &uuid()?).map_err(failed)?;
         if target.ignores_case {
@@ -251,16 +251,11 @@ impl Lake {
 
     fn copy(&self, file: &File, to: &mut std::fs::File, gauge: &Gauge) -> io::Result<()> {
         let mut content = self.read_file(file).map_err(io::Error::other)?;
-        loop {
-            let piece = content.fill_buf()?;
-            let length = piece.len();
-            if length == 0 {
-                return Ok(());
-            }
-            to.write_all(piece)?;
-            content.consume(length);
-            gauge.add(length as u64);
-        }
+        content.each(|bytes| {
+            to.write_all(bytes)?;
+            gauge.add(bytes.len() as u64);
+            Ok(())
+        })
     }
 }
 

@@ -36,14 +36,15 @@ impl Gauge {
         self.0.done.load(Ordering::Relaxed)
     }
 
-    /// Bytes that are to be done; 0 until that is known.
+    /// Bytes that are to be done, as far as that is known: [`Lake::add`](crate::Lake::add)
+    /// finds more while it reads.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.total.load(Ordering::Relaxed)
     }
 
-    pub(super) fn begin(&self, total: u64) {
-        self.0.total.store(total, Ordering::Relaxed);
+    pub(super) fn expect(&self, bytes: u64) {
+        self.0.total.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn add(&self, bytes: u64) {

@@ -64,3 +64,12 @@ pub(super) struct Seen {
     pub(super) id: String,
     pub(super) idx: Idx,
 }
+
+impl Seen {
+    pub(super) fn of(known: Versioned<Known>) -> Seen {
+        Seen {
+            idx: known.idx(),
+            id: known.record.id,
+        }
+    }
+}

@@ -114,6 +114,40 @@ fn a_tree_comes_back_and_unchanged_files_are_not_read_again() {
     assert_eq!(contents(&new), contents(&tree));
 }
 
+/// Files are found beside the reading of others: what is told of those that are not read
+/// is in order all the same, and all of it is told.
+#[test]
+fn what_is_only_told_is_told_in_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = lake(folder.path());
+    let tree = folder.path().join("tree");
+    let mut names = Vec::new();
+    for number in 0..2500 {
+        let name = format!("{:02}/{number:04}.txt", number / 100);
+        write(&tree, &name, number.to_string());
+        names.push(name);
+    }
+    let told = |options: &AddOptions| {
+        let mut told = Vec::new();
+        let report = lake.add(&tree, options, &mut |name, done| {
+            told.push((name.to_owned(), format!("{done:?}")));
+        });
+        (report.expect("added"), told)
+    };
+    let all = |done: &str| -> Vec<(String, String)> {
+        let told = |name: &String| (name.clone(), done.to_owned());
+        names.iter().map(told).collect()
+    };
+    let options = AddOptions::new("t");
+    let (report, dry) = told(&options.clone().dry_run(true));
+    assert_eq!((report.new, dry), (2500, all("New")));
+    let (report, mut added) = told(&options);
+    added.sort();
+    assert_eq!((report.new, added), (2500, all("New")));
+    let (report, again) = told(&options);
+    assert_eq!((report.unchanged, again), (2500, all("Unchanged")));
+}
+
 #[test]
 fn what_is_excluded_stays_out() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,9 +1,12 @@
 //! Content on its way out of the store, from any place in it.
 //!
 //! Pieces that follow each other are read as one [`Run`]; who reads on has the next
-//! runs read by threads, in turns. What must hold: a byte is given only after the
-//! whole piece that it is in was verified; what is in memory is bounded; a range
-//! costs the pieces it touches and the lists that lead to them.
+//! runs read by threads, in turns, and who wants all of it gets it from them
+//! ([`each`]). What must hold: a byte is given only after the whole piece that it is
+//! in was verified; what is in memory is bounded; a range costs the pieces it touches
+//! and the lists that lead to them.
+
+mod each;
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -105,29 +108,15 @@ impl Ahead {
 
 impl Turn {
     fn start(reader: &BlobReader, turn: usize) -> Option<Turn> {
-        let mut own = BlobReader {
-            store: Arc::clone(&reader.store),
-            lists: reader.lists.clone(),
-            run: Run::default(),
-            ahead: None,
-            ..*reader
-        };
+        let mut share = Share::of(reader, turn, AHEAD);
         let (send, runs) = sync_channel(WAITING);
         let (spent, again) = channel();
         let read_on = move || {
-            let mut number = 0;
-            while own.at < own.blob.size {
-                let run = match own.next_names(AHEAD) {
-                    Ok((begin, names)) => {
-                        own.at = begin + names.iter().map(|name| name.size).sum::<u64>();
-                        number += 1;
-                        if number % READERS != (turn + 1) % READERS {
-                            continue;
-                        }
-                        own.run = again.try_recv().unwrap_or_default();
-                        let fetched = own.fetch_run(begin, &names);
-                        fetched.map(|()| std::mem::take(&mut own.run))
-                    }
+            loop {
+                share.reader.run = again.try_recv().unwrap_or_default();
+                let run = match share.read() {
+                    Ok(true) => Ok(std::mem::take(&mut share.reader.run)),
+                    Ok(false) => return,
                     Err(error) => Err(error),
                 };
                 let failed = run.is_err();
@@ -153,6 +142,47 @@ impl Drop for Turn {
         if let Some(Err(_)) = joined {
             tracing::error!("a thread that reads ahead panicked");
         }
+    }
+}
+
+/// Every [`READERS`]-th run of what a reader has before it, for one of as many threads.
+struct Share {
+    reader: BlobReader,
+    /// Bytes that a run has, about.
+    bytes: u64,
+    /// Runs until the next one of its own.
+    others: usize,
+}
+
+impl Share {
+    fn of(reader: &BlobReader, turn: usize, bytes: u64) -> Share {
+        let reader = BlobReader {
+            store: Arc::clone(&reader.store),
+            lists: reader.lists.clone(),
+            run: Run::default(),
+            ahead: None,
+            ..*reader
+        };
+        Share {
+            reader,
+            bytes,
+            others: turn,
+        }
+    }
+
+    /// Reads its next run; false when there is none.
+    fn read(&mut self) -> Result<bool> {
+        while self.reader.at < self.reader.blob.size {
+            let (begin, names) = self.reader.next_names(self.bytes)?;
+            self.reader.at = begin + names.iter().map(|name| name.size).sum::<u64>();
+            if self.others == 0 {
+                self.others = READERS - 1;
+                self.reader.fetch_run(begin, &names)?;
+                return Ok(true);
+            }
+            self.others -= 1;
+        }
+        Ok(false)
     }
 }
 

@@ -6,6 +6,7 @@
 //! cannot be read any more.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use dkdc_state::{BlobRef, ColumnDef, ColumnType, Error, Packed, Row, State, TableDef, Value};
@@ -173,6 +174,73 @@ fn a_flipped_piece_is_never_given_and_others_are() {
     .expect("lists changed");
     assert_eq!(refusal(state.open_blob(&blob)), "Damaged");
     assert!(content(&state, &sound) == other);
+}
+
+/// The failure to prevent: threads that give parts by turns give them out of order, give
+/// one after an error, or wait for each other for ever.
+#[test]
+fn all_of_it_is_given_in_order_until_somebody_fails() {
+    let place = Place::new();
+    let state = place.open();
+    for bytes in [0, 1, 300_000, 5 << 20, (40 << 20) + 5] {
+        let data = noise(bytes, 20);
+        let blob = state.put_blob(&data[..]).expect("content");
+        // From the beginning, from within a piece and from the end.
+        for from in [0, bytes / 3, bytes] {
+            let mut reader = state.open_blob(&blob).expect("content");
+            reader.seek(SeekFrom::Start(from as u64)).expect("it seeks");
+            let mut given = Vec::new();
+            let all = reader.each(|part| {
+                given.extend_from_slice(part);
+                Ok::<(), io::Error>(())
+            });
+            all.expect("all of it");
+            assert!(given == data[from..], "{bytes} bytes from {from}");
+            assert_eq!(reader.read(&mut [0; 9]).expect("the end"), 0);
+        }
+        // Who takes no more, whichever part it is.
+        for enough in [0, bytes / 2, bytes - bytes / 9] {
+            let mut given = Vec::new();
+            let mut reader = state.open_blob(&blob).expect("content");
+            let stopped = reader.each(|part| {
+                if given.len() >= enough {
+                    return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+                }
+                given.extend_from_slice(part);
+                Ok(())
+            });
+            assert_eq!(stopped.is_err(), given.len() < bytes, "{bytes}, {enough}");
+            assert!(given.len() >= enough && data.starts_with(&given));
+            assert!(given.len() < enough + (2 << 20), "{bytes}, {enough}");
+        }
+        let panicked = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            let mut left = bytes / 2;
+            let mut reader = state.open_blob(&blob).expect("content");
+            reader.each(|part| {
+                left = left.checked_sub(part.len()).expect("more than it takes");
+                Ok::<(), io::Error>(())
+            })
+        }));
+        assert_eq!(panicked.is_err(), bytes > 0, "{bytes} bytes");
+    }
+    let data = noise(20 << 20, 21);
+    let blob = state.put_blob(&data[..]).expect("content");
+    let conn = intruder(&place.db());
+    let gone = conn.execute(
+        "DELETE FROM _dkdc_chunks WHERE number = (SELECT max(number) - 90 FROM _dkdc_chunks)",
+        [],
+    );
+    assert_eq!(gone.expect("a piece less"), 1);
+    let mut given = Vec::new();
+    let mut reader = state.open_blob(&blob).expect("its list is sound");
+    let damaged = reader.each(|part| {
+        given.extend_from_slice(part);
+        Ok::<(), io::Error>(())
+    });
+    let error = damaged.expect_err("damage");
+    assert!(error.to_string().contains("is not in the store"), "{error}");
+    assert!(given.len() > 4 << 20, "{} bytes", given.len());
+    assert!(data.starts_with(&given) && given.len() < data.len());
 }
 
 /// A frame of zstd that unpacks to 10 GiB: one byte for each 128 KiB of it.
