@@ -19,7 +19,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask <command>
 
-  test      format, tidy, features, clippy, tests, docs and python; the first failure ends it
+  test      format, tidy, features, clippy, fuzz, tests, docs and python; the first failure ends it
   tidy      only the checks of layout, ownership and documents
   torture   breaks stores until the time is over, and says what was lost:
             cargo xtask torture --minutes 30";

@@ -8,6 +8,7 @@
 //! never says "0 failed" about a run that failed: a step that fails before any
 //! test did counts as one.
 
+mod fuzz;
 mod python;
 mod tally;
 
@@ -47,6 +48,10 @@ const STEPS: &[Step] = &[
             cargo::run(clippy(root, &WITHOUT_PYTHON))?;
             cargo::run(clippy(root, &["-p", PYTHON]))
         },
+    },
+    Step {
+        name: "fuzz",
+        run: |root, _| fuzz::check(root),
     },
     Step {
         name: "tests",
@@ -218,7 +223,7 @@ mod tests {
         let counted = |passed, failed| Tally {
             passed,
             failed,
-            skipped: 0,
+            ..Tally::default()
         };
         assert!(verdict(&command, true, &counted(3, 0)).is_ok());
         assert!(verdict(&command, true, &counted(0, 0)).is_err());

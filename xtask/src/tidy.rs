@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod machine;
 mod manifest;
+mod seeds;
 mod source;
 
 use std::fmt;
@@ -65,6 +66,7 @@ fn check(files: &Files) -> Vec<Finding> {
         findings.extend(machine::check(file));
         findings.extend(manifest::check(file));
         findings.extend(source::check(file));
+        findings.extend(seeds::check(file));
         findings.extend(docs::check(file, files));
         findings.extend(faults::check(file, files));
     }

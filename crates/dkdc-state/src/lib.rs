@@ -40,6 +40,9 @@
 pub mod clock;
 
 mod blob;
+#[cfg(test)]
+#[path = "../tests/it/cases.rs"]
+mod cases;
 mod error;
 mod log;
 mod mirror;
@@ -47,6 +50,9 @@ mod mirror;
 mod query;
 mod record;
 mod schema;
+#[cfg(test)]
+#[path = "../tests/it/seed.rs"]
+mod seed;
 mod snapshot;
 mod state;
 mod time;

@@ -24,6 +24,7 @@ pub(crate) mod check;
 mod checkpoint;
 pub(crate) mod chunks;
 pub(crate) mod clear;
+mod cut;
 pub(crate) mod erase;
 pub(crate) mod event;
 pub(crate) mod expect;

@@ -1,9 +1,14 @@
 //! What is done with bytes that anybody may give: the bodies of the fuzz
 //! targets, which also run as bounded tests.
 //!
-//! Each takes any bytes and panics when a promise does not hold. This file
+//! Each takes any bytes and panics when a promise does not hold: what is refused leaves
+//! nothing written, and what is accepted is there as it was given. This file
 //! depends on `dkdc-state` and little else, so that the fuzz targets build it
 //! without DuckDB.
+
+// The path, since fuzz targets find this file by one.
+#[path = "bodies/imported.rs"]
+mod imported;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,6 +30,10 @@ pub fn time(bytes: &[u8]) {
             let shown = moment.to_string();
             let again = Moment::parse(&shown, now).expect("what is shown is understood");
             assert_eq!(again, moment, "{text:?} is shown as {shown:?}");
+            // What is a time to others is that time.
+            if let Ok(time) = text.parse::<jiff::Timestamp>() {
+                assert_eq!(Moment::from(time), moment, "{text:?}");
+            }
         }
         Err(error) => assert_eq!(error.kind(), ErrorKind::Input, "{text:?}: {error}"),
     }
@@ -63,26 +72,33 @@ fn every_type() -> TableDef {
 /// # Panics
 /// When it is neither.
 pub fn row(bytes: &[u8]) {
-    static STORE: OnceLock<(tempfile::TempDir, Table<Row>)> = OnceLock::new();
-    let (_, table) = STORE.get_or_init(|| {
+    static STORE: OnceLock<(tempfile::TempDir, State, Table<Row>)> = OnceLock::new();
+    let (_, state, table) = STORE.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");
         let state = open(&folder.path().join("data.db")).expect("a store");
         let table = state.define(&every_type()).expect("a table");
-        (folder, table)
+        (folder, state, table)
     });
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    let is_refusal =
-        |error: &dkdc_state::Error| matches!(error.kind(), ErrorKind::Input | ErrorKind::NotFound);
+    let last = state.last().expect("a number");
+    let refused = |error: &dkdc_state::Error| {
+        let is_refusal = matches!(error.kind(), ErrorKind::Input | ErrorKind::NotFound);
+        assert!(is_refusal, "{text:?}: {error}");
+        let now = state.last().expect("a number");
+        assert_eq!(now, last, "{text:?} is refused, and written");
+    };
     let row = match table.row_from_json(text) {
         Ok(row) => row,
-        Err(error) => return assert!(is_refusal(&error), "{text:?}: {error}"),
+        Err(error) => return refused(&error),
     };
     match table.upsert(&row) {
         Ok(version) => {
             let found = table.get(&row.id).expect("a read").expect("just written");
             assert_eq!(found.version, version, "{text:?}");
+            assert!(version.idx > last, "{text:?} is written before {last}");
+            declared(text, &found.record);
             let json = found.record.to_json().to_string();
             let again = table
                 .row_from_json(&json)
@@ -94,7 +110,28 @@ pub fn row(bytes: &[u8]) {
                 "{text:?} is shown as {json}"
             );
         }
-        Err(error) => assert!(is_refusal(&error), "{text:?}: {error}"),
+        Err(error) => refused(&error),
+    }
+}
+
+/// A record has what a row in JSON gave for it.
+fn declared(text: &str, record: &Row) {
+    use dkdc_state::serde_json::{Value as Json, from_str};
+    let given: Json = from_str(text).expect("accepted, and no JSON");
+    let shown = record.to_json();
+    for (name, given) in given.as_object().into_iter().flatten() {
+        let kept = shown.get(name).unwrap_or(&Json::Null);
+        let is_kept = match (&**name, given) {
+            (_, Json::Null) => kept.is_null(),
+            // A number may be given as a text, a time in any of many ways.
+            ("c1", Json::Number(_)) => given.as_f64() == kept.as_f64(),
+            ("c2", Json::Number(_)) => given.as_f64() == kept.as_f64(),
+            ("id" | "c0", Json::String(_)) | ("c3", Json::Bool(_)) | ("c8" | "c9", _) => {
+                given == kept
+            }
+            _ => !kept.is_null(),
+        };
+        assert!(is_kept, "{text:?}: {name} is {kept}");
     }
 }
 
@@ -197,7 +234,10 @@ pub fn database(bytes: &[u8]) {
     let mut content = template.bytes.clone();
     change(&mut content, bytes);
     let (_folder, path) = copy(template, &content, &[]);
-    let Ok(state) = open(&path) else { return };
+    let Ok(state) = open(&path) else {
+        let now = std::fs::read(&path).expect("a file");
+        return assert!(now == content, "refused, and written");
+    };
     let rows = read(&state);
     if state.check().is_ok_and(|report| report.is_sound()) {
         assert!(
@@ -217,7 +257,8 @@ pub fn mirror(bytes: &[u8]) {
     let mut files = template.mirror.clone();
     let (which, bytes) = bytes.split_first().unwrap_or((&0, &[]));
     let count = files.len();
-    let file = &mut files[usize::from(*which) % count].1;
+    let (harmed, file) = &mut files[usize::from(*which) % count];
+    let harmed = harmed.to_string_lossy().into_owned();
     // The first change is where it ends.
     if let Some((end, _)) = bytes.split_first_chunk::<2>() {
         let end = usize::from(u16::from_le_bytes(*end));
@@ -236,6 +277,19 @@ pub fn mirror(bytes: &[u8]) {
     state.keep_mirror().expect("it can be made again");
     let report = state.check().expect("a check");
     assert!(report.is_sound(), "{:?}", report.damage);
+    // Of a file that was not asked for, nobody knows yet; no other is lost.
+    let names = |line: &String| line.contains(&*harmed);
+    assert!(report.mirror.iter().all(names), "{:?}", report.mirror);
+    let rows = read(&state).expect("the log is whole");
+    assert!(rows[..template.truth.len()] == template.truth[..]);
+    // By the mirror's files, and what is newer.
+    let now = state.snapshot().expect("a snapshot");
+    let count = |scan: dkdc_state::Result<dkdc_state::Scan>| -> usize {
+        let batches = scan.expect("a scan");
+        batches.map(|batch| batch.expect("rows").num_rows()).sum()
+    };
+    assert_eq!(count(now.scan("t", Idx::ZERO)), rows.len());
+    assert_eq!(count(now.current("t")), 25);
 }
 
 /// A cell of a row, replaced by any value that SQLite lets stand there: an error that
@@ -290,6 +344,17 @@ pub fn record(bytes: &[u8]) {
         !sound || same,
         "{column} is not what was written, and sound"
     );
+    // A write that keeps what cannot be read is refused, and leaves nothing.
+    let (there, last) = (table.get("1"), state.last().expect("a number"));
+    let other = if column == "c1" { "c2" } else { "c1" };
+    match table.update(&Row::new("1").with(other, 7)) {
+        Ok(_) => assert!(there.is_ok(), "{column} cannot be read, and is kept"),
+        Err(error) => {
+            let kinds = [ErrorKind::Damaged, ErrorKind::NotFound];
+            assert!(kinds.contains(&error.kind()), "{column}: {error}");
+            assert_eq!(state.last().expect("a number"), last, "{column}");
+        }
+    }
 }
 
 /// The schema that a store keeps, replaced: refused, found, or as it was; no panic.
@@ -303,9 +368,17 @@ pub fn schema(bytes: &[u8]) {
     let template = template();
     let (_folder, path) = copy(template, &template.bytes, &[]);
     let was = replace_schema(&path, text);
-    let Ok(state) = open(&path) else { return };
-    let sound = state.check().is_ok_and(|report| report.is_sound());
+    let before = stored(&path);
+    let state = open(&path);
+    let sound = state
+        .as_ref()
+        .is_ok_and(|state| state.check().is_ok_and(|report| report.is_sound()));
     assert!(!sound || was == text, "another schema, and sound");
+    assert_eq!(stored(&path), before, "read or refused, and written");
+    let Ok(state) = state else { return };
+    if sound {
+        assert!(read(&state).expect("sound") == template.truth);
+    }
     if let Ok(table) = state.rows("t")
         && let Ok(found) = table.get("1")
         && sound
@@ -323,6 +396,15 @@ fn intruder(path: &Path) -> rusqlite::Connection {
     let triggers = rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
     conn.set_db_config(triggers, false).expect("no guards");
     conn
+}
+
+/// The schema's text, and which rows there are.
+fn stored(path: &Path) -> (String, i64, i64) {
+    let conn = intruder(path);
+    let sql = "SELECT columns, (SELECT count(*) FROM t), (SELECT sum(idx % 1000) FROM t) \
+               FROM _dkdc_tables";
+    let row = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    row.expect("one table")
 }
 
 /// Returns the text that it was.
@@ -364,11 +446,13 @@ pub fn import(program: &Path, ending: &str, bytes: &[u8]) {
         )
     };
     let file = file.to_str().expect("a path in UTF-8");
-    let (imported, said) = run(&["import", "t", file]);
-    if imported {
+    let (done, said) = run(&["import", "t", file]);
+    if done {
         assert!(run(&["check"]).0, "imported, and not sound");
         assert!(run(&["row", "ls", "t"]).0, "imported, and not to be read");
+        imported::all(&store, ending, bytes);
     } else {
+        imported::nothing(&store);
         let lines = said
             .lines()
             .filter(|line| line.starts_with("dkdc:"))

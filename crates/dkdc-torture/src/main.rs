@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use dkdc_state::{Durability, Row};
-use dkdc_torture::rounds::{self, Kind, Run, keeping, requests};
+use dkdc_torture::rounds::{Kind, Run, keeping, requests};
 use dkdc_torture::vfs::{self, Plan};
 use dkdc_torture::work::{self, Tables, Work};
-use dkdc_torture::{Result, poison, power, reader};
+use dkdc_torture::{Result, poison, power, random, reader};
 
 /// Breaks stores in every way they must survive, and judges what is left.
 #[derive(Parser, Debug)]
@@ -101,6 +101,9 @@ enum Command {
         relaxed: bool,
         #[arg(long)]
         points: u64,
+        /// While something is taken away
+        #[arg(long)]
+        keeping: bool,
     },
 }
 
@@ -135,7 +138,7 @@ fn carry_out(command: Command) -> Result<()> {
                 program: std::env::current_exe()?,
                 folder: dir.unwrap_or_else(std::env::temp_dir),
             };
-            let seed = seed.map_or_else(rounds::chance, Ok)?;
+            let seed = seed.unwrap_or_else(random::chance);
             match (only, operations) {
                 (Some(Kind::Crowd), Some(operations)) => {
                     println!("{}", run.crowd(seed, operations)?);
@@ -201,8 +204,12 @@ fn carry_out(command: Command) -> Result<()> {
             seed,
             relaxed,
             points,
+            keeping,
         } => {
-            let losses = power::run(&folder, seed, durability(relaxed), points)?;
+            let losses = match keeping {
+                true => power::keeping::run(&folder, seed, points)?,
+                false => power::run(&folder, seed, durability(relaxed), points)?,
+            };
             println!("{} {} {}", losses.losses, losses.acknowledged, losses.taken);
             Ok(())
         }

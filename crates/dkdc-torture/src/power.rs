@@ -6,6 +6,7 @@
 //! removal are certain once a file's first sync has synced the folder too. That
 //! is what SQLite assumes of a disk, and no more.
 
+pub mod keeping;
 mod survive;
 
 pub use survive::{Losses, run};
@@ -67,6 +68,31 @@ impl Loss {
 }
 
 impl Disk {
+    /// With files that are on the disk.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn with(paths: &[PathBuf]) -> io::Result<Disk> {
+        let mut disk = Disk::default();
+        for path in paths {
+            let file = disk.file(path);
+            (file.certain, file.named) = (std::fs::read(path)?, true);
+        }
+        Ok(disk)
+    }
+
+    /// What no recording has: a file whose name begins so was renamed, and its folder
+    /// synced.
+    pub fn publish(&mut self, beginning: &Path, to: &Path) {
+        let beginning = beginning.as_os_str().as_encoded_bytes();
+        let is_it = |path: &&PathBuf| path.as_os_str().as_encoded_bytes().starts_with(beginning);
+        let from = self.0.keys().find(is_it).cloned();
+        if let Some(mut file) = from.and_then(|from| self.0.remove(&from)) {
+            file.named = true;
+            self.0.insert(to.to_owned(), file);
+        }
+    }
+
     /// One more thing was done.
     pub fn apply(&mut self, event: &Event) {
         match event {
@@ -86,10 +112,20 @@ impl Disk {
             Event::Cut(path, len) => self.file(path).pending.push(Change::Cut(position(*len))),
             Event::Synced(path) => {
                 let file = self.file(path);
-                for change in std::mem::take(&mut file.pending) {
-                    change.apply(&mut file.certain, 0, usize::MAX);
-                }
+                file.sync();
                 if !std::mem::replace(&mut file.named, true) {
+                    self.sync_folder();
+                }
+            }
+            Event::BytesSynced(path) => {
+                // Files of others are synced too.
+                if let Some(file) = self.0.get_mut(path) {
+                    file.sync();
+                }
+            }
+            Event::FolderSynced(folder) => {
+                let is_in = |file: &PathBuf| file.parent() == Some(folder);
+                if self.0.keys().any(is_in) {
                     self.sync_folder();
                 }
             }
@@ -132,6 +168,12 @@ impl Disk {
 }
 
 impl OneFile {
+    fn sync(&mut self) {
+        for change in std::mem::take(&mut self.pending) {
+            change.apply(&mut self.certain, 0, usize::MAX);
+        }
+    }
+
     fn after(&self, loss: Loss, random: &mut Random) -> Option<Vec<u8>> {
         if !self.named && !loss.keeps(random) {
             return self.ghost.clone();
@@ -224,6 +266,20 @@ mod tests {
             left(&events, Loss::Nothing),
             [("f".into(), b"abXY".to_vec())]
         );
+    }
+
+    #[test]
+    fn what_others_sync_is_the_bytes_or_the_names() {
+        let path = || PathBuf::from("/a/f");
+        let mut events = vec![
+            Event::Made(path()),
+            Event::Wrote(path(), 0, b"abcd".to_vec()),
+            Event::BytesSynced(path()),
+            Event::FolderSynced("/b".into()),
+        ];
+        assert_eq!(left(&events, Loss::All), []);
+        events.push(Event::FolderSynced("/a".into()));
+        assert_eq!(left(&events, Loss::All), [("f".into(), b"abcd".to_vec())]);
     }
 
     #[test]

@@ -1,8 +1,16 @@
 //! Random choices that can be made again: all of them come from one seed.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+
 /// A generator of the SplitMix64 kind: small, fast, the same everywhere.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
+
+/// A seed that nobody chose: to be printed.
+#[must_use]
+pub fn chance() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
 
 impl Random {
     /// The generator that this seed stands for.

@@ -11,7 +11,6 @@ pub mod requests;
 pub mod sealing;
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,7 +20,7 @@ use crate::oracle::Judged;
 use crate::random::Random;
 use crate::{Failure, Result};
 
-pub use planned::sweep;
+pub use planned::{sweep, sweep_full};
 
 /// Kinds of rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +35,16 @@ pub enum Kind {
     Eio,
     /// The disk is full, and is freed again.
     Full,
+    /// Reads are done by half and interrupted, as a system may, and are asked for again.
+    Reads,
+    /// A file seems to end in the middle of what is read.
+    Ends,
     /// The power goes off under `Durability::Full`.
     Power,
     /// The power goes off under `Durability::Relaxed`.
     Relaxed,
+    /// The power goes off while something is taken away.
+    PowerKeeping,
     /// One workload dies at each of a dozen operations in a row.
     Sweep,
     /// Sealing dies, or is told of errors, at its system calls.
@@ -57,13 +62,16 @@ pub enum Kind {
 }
 
 /// All of them.
-pub const KINDS: [(&str, Kind); 13] = [
+pub const KINDS: [(&str, Kind); 16] = [
     ("kills", Kind::Kills),
     ("deaths", Kind::Deaths),
     ("eio", Kind::Eio),
     ("full", Kind::Full),
+    ("reads", Kind::Reads),
+    ("ends", Kind::Ends),
     ("power", Kind::Power),
     ("relaxed", Kind::Relaxed),
+    ("power-keeping", Kind::PowerKeeping),
     ("sweep", Kind::Sweep),
     ("sealing", Kind::Sealing),
     ("keeping", Kind::Keeping),
@@ -95,8 +103,12 @@ impl FromStr for Kind {
 /// What was done and what was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Rounds.
+    /// Rounds that were run.
     pub rounds: u64,
+    /// Rounds that this machine cannot run: nothing was shown by them.
+    pub not_run: u64,
+    /// What the last of those lacked.
+    pub lacked: Option<&'static str>,
     /// Processes killed from outside, at random.
     pub kills: u64,
     /// Processes stopped for a while.
@@ -129,6 +141,8 @@ pub struct Tally {
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Tally) {
         self.rounds += other.rounds;
+        self.not_run += other.not_run;
+        self.lacked = other.lacked.or(self.lacked);
         self.kills += other.kills;
         self.stops += other.stops;
         self.deaths += other.deaths;
@@ -149,6 +163,7 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = [
             ("rounds", self.rounds),
+            ("rounds not run", self.not_run),
             ("kills at random", self.kills),
             ("kills at a planned operation", self.deaths),
             ("writers stopped for a while", self.stops),
@@ -166,6 +181,9 @@ impl fmt::Display for Tally {
         for (what, count) in lines {
             writeln!(f, "{what:38} {count:>10}")?;
         }
+        if let Some(lacked) = self.lacked {
+            writeln!(f, "{:38} {lacked}", "not run for lack of")?;
+        }
         // A loss ends the run: it is never counted.
         write!(f, "{:38} {:>10}", "acknowledged writes lost", 0)
     }
@@ -173,14 +191,6 @@ impl fmt::Display for Tally {
 
 /// Operations of each of a crowd's threads.
 const CROWD: u64 = 100;
-
-/// A seed that nobody chose.
-///
-/// # Errors
-/// None today.
-pub fn chance() -> Result<u64> {
-    Ok(RandomState::new().build_hasher().finish())
-}
 
 /// Where rounds take place.
 #[derive(Clone, Debug)]
@@ -208,6 +218,15 @@ impl Round<'_> {
         self.folder.path().join("ledgers")
     }
 
+    /// It was not run, since this machine has no such thing.
+    fn lacks(&mut self, what: &'static str) {
+        self.tally = Tally {
+            not_run: 1,
+            lacked: Some(what),
+            ..Tally::default()
+        };
+    }
+
     /// Judges the store. Acknowledgements are counted once, at the end.
     fn judge(&mut self) -> Result<Judged> {
         self.tally.judgements += 1;
@@ -229,11 +248,11 @@ impl Run {
     /// # Errors
     /// What does not hold, with how to have the round again; its files stay.
     pub fn round(&self, kind: Kind, seed: u64) -> Result<Tally> {
-        self.one(kind, seed, |round| match kind {
+        self.one((kind, seed, None), |round| match kind {
             Kind::Kills => kills::run(round),
             Kind::Deaths => planned::deaths(round),
-            Kind::Eio | Kind::Full => planned::errors(round, kind),
-            Kind::Power | Kind::Relaxed => planned::power(round, seed, kind),
+            Kind::Eio | Kind::Full | Kind::Reads | Kind::Ends => planned::errors(round, kind),
+            Kind::Power | Kind::Relaxed | Kind::PowerKeeping => planned::power(round, seed, kind),
             Kind::Sweep => planned::sweep_some(round),
             Kind::Sealing => sealing::run(round),
             Kind::Keeping => keeping::run(round),
@@ -246,8 +265,7 @@ impl Run {
 
     fn one(
         &self,
-        kind: Kind,
-        seed: u64,
+        which: (Kind, u64, Option<u64>),
         run: impl FnOnce(&mut Round<'_>) -> Result<()>,
     ) -> Result<Tally> {
         let folder = tempfile::Builder::new()
@@ -256,7 +274,7 @@ impl Run {
         let mut round = Round {
             run: self,
             folder,
-            random: Random::new(seed),
+            random: Random::new(which.1),
             tally: Tally {
                 rounds: 1,
                 ..Tally::default()
@@ -267,7 +285,7 @@ impl Run {
             Ok(()) => Ok(round.tally),
             Err(error) => {
                 let kept = round.folder.keep();
-                Err(told(kind, seed, &kept, &error))
+                Err(told(which, &kept, &error))
             }
         }
     }
@@ -277,7 +295,8 @@ impl Run {
     /// # Errors
     /// As of any round.
     pub fn crowd(&self, seed: u64, operations: u64) -> Result<Tally> {
-        self.one(Kind::Crowd, seed, |round| crowd::run(round, operations))
+        let which = (Kind::Crowd, seed, Some(operations));
+        self.one(which, |round| crowd::run(round, operations))
     }
 
     /// Rounds of all kinds until the time is over.
@@ -297,13 +316,18 @@ impl Run {
                 other => KINDS[usize::try_from(other - 4)?].1,
             };
             let seed = random.number();
-            all += self.round(kind, seed)?;
+            let round = self.round(kind, seed)?;
+            all += round;
+            if let Some(lacked) = round.lacked {
+                say(&format!("{kind} is not run: no {lacked}"));
+                continue;
+            }
             let (done, faults) = (
                 begun.elapsed().as_secs(),
                 all.kills + all.deaths + all.losses + all.errors + all.harmed + all.flips,
             );
             say(&format!(
-                "{:>3}:{:02}  round {:>5} {kind:8} {faults:>8} faults {:>10} acknowledged, 0 lost",
+                "{:>3}:{:02}  round {:>5} {kind:13} {faults:>8} faults {:>10} acknowledged, 0 lost",
                 done / 60,
                 done % 60,
                 all.rounds,
@@ -315,10 +339,18 @@ impl Run {
     }
 }
 
-fn told(kind: Kind, seed: u64, kept: &Path, error: &Failure) -> Failure {
+/// With the command that has the round again.
+fn told(
+    (kind, seed, operations): (Kind, u64, Option<u64>),
+    kept: &Path,
+    error: &Failure,
+) -> Failure {
+    let mut again = format!("cargo xtask torture --only {kind} --seed {seed}");
+    if let Some(operations) = operations {
+        again += &format!(" --operations {operations}");
+    }
     format!(
-        "{error}\nthe round's files are in {}; again: \
-         cargo xtask torture --only {kind} --seed {seed}",
+        "{error}\nthe round's files are in {}; again: {again}",
         kept.display()
     )
     .into()

@@ -7,8 +7,10 @@
 //! process dies, or the operation fails; a recording keeps all changes, in the
 //! order in which the system saw them, for [`crate::power`].
 //!
-//! What the mirror writes does not pass here: see the tests that use `strace`.
+//! What the mirror writes does not pass here: see the tests that use `strace`. But what
+//! is synced by others is recorded too, files and folders.
 
+mod calls;
 mod methods;
 mod plan;
 
@@ -29,8 +31,12 @@ pub enum Event {
     Wrote(PathBuf, u64, Vec<u8>),
     /// The file was cut, or lengthened, to so many bytes.
     Cut(PathBuf, u64),
-    /// What was done to the file is on the disk.
+    /// What was done to the file is on the disk, and its name when it is new.
     Synced(PathBuf),
+    /// What the file holds is on the disk; nothing is said of its name.
+    BytesSynced(PathBuf),
+    /// Names in the folder are on the disk.
+    FolderSynced(PathBuf),
     /// The file was removed; `true`: its folder was synced.
     Removed(PathBuf, bool),
     /// Not SQLite's: the caller was told that its operation of this number is
@@ -105,6 +111,19 @@ enum Verdict {
         torn: bool,
     },
     GoAndDie,
+    /// A read: the system does this first.
+    Hindered(Hindrance),
+    /// A read: the file seems to end in the middle of it.
+    Ends,
+}
+
+/// What the system may do instead of reading all that it was asked for, and be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hindrance {
+    /// It reads some of it.
+    Short,
+    /// A signal came (EINTR).
+    Interrupted,
 }
 
 impl Control {
@@ -145,7 +164,7 @@ fn operate(
                 drop(held);
                 return go();
             }
-            let code = go();
+            let code = calls::inside(go);
             if code == ffi::SQLITE_OK
                 && let Some(event) = event()
             {
@@ -166,10 +185,36 @@ fn operate(
             die()
         }
         Verdict::GoAndDie => {
-            go();
+            calls::inside(go);
             die()
         }
+        Verdict::Hindered(hindrance) => {
+            drop(held);
+            calls::hinder(hindrance);
+            go()
+        }
+        Verdict::Ends => {
+            half();
+            ffi::SQLITE_IOERR_SHORT_READ
+        }
     }
+}
+
+/// Syncs, by whoever, and keeps it.
+fn sync<T>(path: impl FnOnce() -> Option<PathBuf>, go: impl FnOnce() -> Option<T>) -> Option<T> {
+    let mut held = control();
+    if held.recording.is_none() {
+        drop(held);
+        return go();
+    }
+    let done = go()?;
+    if let Some(path) = path() {
+        held.keep(|| match path.is_dir() {
+            true => Event::FolderSynced(path),
+            false => Event::BytesSynced(path),
+        });
+    }
+    Some(done)
 }
 
 /// As `kill -9`: nothing of this process runs any more.

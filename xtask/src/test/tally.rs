@@ -10,6 +10,8 @@ pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) skipped: u64,
+    /// Tests of the program that runs that said to show nothing. They end as passed.
+    pub(super) told: u64,
 }
 
 impl Tally {
@@ -22,6 +24,10 @@ impl Tally {
     /// Adds what a line says if it is a result line, coloured or not.
     pub(crate) fn count(&mut self, line: &str) {
         let line = without_colours(line);
+        // Between other output, or after the name of a test that is under way.
+        if line.contains("SKIPPED: ") {
+            self.told += 1;
+        }
         let Some((_, counts)) = line
             .strip_prefix("test result: ")
             .and_then(|rest| rest.split_once(". "))
@@ -37,7 +43,11 @@ impl Tally {
                 continue;
             };
             match what {
-                "passed" => self.passed += number,
+                "passed" => {
+                    let told = std::mem::take(&mut self.told).min(number);
+                    self.passed += number - told;
+                    self.skipped += told;
+                }
                 "failed" => self.failed += number,
                 "ignored" => self.skipped += number,
                 _ => {}
@@ -113,6 +123,21 @@ test result: FAILED. 40 passed; 2 failed; 1 ignored; 0 measured; 9 filtered out;
 test result: ok. 5 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.10s
 ";
         assert_eq!(tally(output), "48 passed, 2 failed, 3 skipped");
+    }
+
+    #[test]
+    fn a_test_that_says_so_is_skipped_and_has_not_passed() {
+        let output = "\
+running 3 tests
+test a ... ok
+SKIPPED: b: there is no strace on this machine
+test b ... ok
+test c ... SKIPPED: c: nothing can be mounted
+ok
+test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out
+test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out
+";
+        assert_eq!(tally(output), "5 passed, 0 failed, 2 skipped");
     }
 
     #[test]

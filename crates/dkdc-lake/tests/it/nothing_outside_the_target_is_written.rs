@@ -198,20 +198,23 @@ fn a_damaged_content_is_named_and_the_others_are_restored() {
     let lake = lake(folder.path());
     put(&lake, "bad", &[7; 5000]);
     put(&lake, "good", &[8; 5000]);
+    put(&lake, "gone", &[9; 5000]);
     drop(lake);
     let script = "DROP TRIGGER _dkdc_guard_update__dkdc_chunks; \
-                  UPDATE _dkdc_chunks SET data = x'00' WHERE number = 1";
+                  DROP TRIGGER _dkdc_guard_delete__dkdc_chunks; \
+                  UPDATE _dkdc_chunks SET data = x'00' WHERE number = 1; \
+                  DELETE FROM _dkdc_chunks WHERE number = 3";
     crate::altered(&folder.path().join("data.db"), script);
     let lake = Lake::on(&State::open(folder.path().join("data.db")).expect("a store"));
     let to = folder.path().join("to");
     let (report, failed) = checkout(&lake.expect("a lake"), &to, &CheckoutOptions::new(""));
-    assert_eq!((report.new, report.failed), (1, 1), "{failed:?}");
-    assert!(
-        failed[0].starts_with("bad: ") && failed[0].contains("damaged"),
-        "{failed:?}"
-    );
+    assert_eq!((report.new, report.failed), (1, 2), "{failed:?}");
+    for (failed, name) in failed.iter().zip(["bad", "gone"]) {
+        let is_named = failed.starts_with(&format!("{name}: ")) && failed.contains("damaged");
+        assert!(is_named, "{failed:?}");
+        assert!(!to.join(name).exists());
+    }
     assert_eq!(fs::read(to.join("good")).expect("a file"), [8; 5000]);
-    assert!(!to.join("bad").exists());
 }
 
 /// The failure to prevent: SQLite takes an old `-wal` for one of a database that is

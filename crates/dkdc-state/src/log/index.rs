@@ -129,6 +129,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cases::cases;
 
     fn part(descending: bool) -> IndexPart {
         IndexPart {
@@ -158,6 +159,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn keys_order_as_their_values(a in value(), b in value(), descending: bool) {
             let values = |v: &(Option<String>, Option<i64>, f64)| {

@@ -3,9 +3,12 @@
 //! SQLite overwrites a deleted cell, but when it moves cells between pages,
 //! copies stay behind in parts of pages that nothing uses; free pages keep what
 //! they held, and the `-wal` keeps what was before. So the whole file is written
-//! anew from what is there (VACUUM), and the `-wal` is emptied. A file of an
+//! anew from what is there (VACUUM), and the `-wal` is emptied; both for good, also
+//! when the power goes. A file of an
 //! original, which had no way to give pages back, gets one by it.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::time::Instant;
 
@@ -14,6 +17,19 @@ use rusqlite::Connection;
 use super::identity::beside;
 use super::{DbResult, Store, checkpoint, erase, spill};
 use crate::error::Result;
+
+/// What was cut off from a file, or removed from a folder, is not there again after a
+/// power loss. Nothing of SQLite's is locked in either.
+fn sync(path: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(path) {
+        Ok(file) => file.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
 
 /// What a vacuum achieved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,8 +69,17 @@ impl Store {
             self.empty_wal(conn)
         });
         let emptied = emptied.map_err(|error| self.locate(error))?;
-        if !emptied {
-            let wal = beside(&self.path, "-wal");
+        let wal = beside(&self.path, "-wal");
+        if emptied {
+            for gone in [wal, crate::mirror::folder(&self.path)] {
+                if let Err(error) = sync(&gone) {
+                    let why = "was emptied, but not for good when the power goes";
+                    vacuumed
+                        .left
+                        .push(format!("{} {why}: {error}", gone.display()));
+                }
+            }
+        } else {
             let why = "keeps what was: somebody reads an older version of the file; \
                        vacuum again when they have ended";
             vacuumed.left.push(format!("{} {why}", wal.display()));

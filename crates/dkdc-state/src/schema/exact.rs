@@ -259,6 +259,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cases::cases;
 
     #[test]
     fn a_number_comes_back_as_it_was_or_is_refused() {
@@ -340,6 +341,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn whatever_a_float_is_printed_as_is_kept(float in any::<f64>(), int in any::<i128>()) {
             if float.is_finite() {

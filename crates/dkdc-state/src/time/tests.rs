@@ -6,6 +6,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cases::cases;
 
 fn now() -> Timestamp {
     // A leap day, so that calendar units show.
@@ -202,6 +203,8 @@ fn nearly_a_time() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn a_printed_moment_is_read_as_itself(micros in micros(), idx in 0..=i64::MAX) {
         let time = Timestamp::from_microsecond(micros).expect("within jiff's years");

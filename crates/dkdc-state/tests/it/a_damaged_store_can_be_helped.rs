@@ -13,9 +13,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::cases::cases;
 use crate::support::{
-    NOON, Place, TestClock, assert_sound, cases, copy_outside, intruder, note, notes,
-    other_program, refusal,
+    NOON, Place, TestClock, assert_sound, copy_outside, intruder, note, notes, other_program,
+    refusal,
 };
 
 fn furnished(place: &Place) -> (State, Vec<(Idx, Row)>) {

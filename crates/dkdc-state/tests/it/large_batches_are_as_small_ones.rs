@@ -6,6 +6,7 @@
 use dkdc_state::{ColumnDef, ColumnType, Op, Row, State, Table, TableDef, Value, Version};
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::support::{NOON, Place, TestClock, assert_sound};
 
 /// What came before, of the records that the batch names.
@@ -81,7 +82,7 @@ fn histories(table: &Table<Row>, count: usize) -> Vec<(Version, Option<Row>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn an_upsert_of_many_is_an_upsert_of_each(plans in plan()) {

@@ -9,6 +9,7 @@ mod adoption;
 mod an_idle_file_is_complete;
 mod bad_input_is_refused;
 mod blobs_are_kept_once;
+mod cases;
 mod changes_resume;
 mod check_counts_what_is_sound;
 #[cfg(feature = "query")]
@@ -41,6 +42,9 @@ mod salvage_costs_what_is_damaged;
 mod scans_are_what_questions_see;
 mod schemas_are_what_was_declared;
 mod schemas_evolve;
+#[expect(clippy::print_stdout, reason = "shown of a test that fails")]
+mod seed;
+mod skipped;
 #[cfg(feature = "query")]
 mod sql;
 mod support;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use dkdc_state::{Error, ErrorKind, Moment, State, TableDef};
 
+use crate::skipped::skipped;
 use crate::support::{
     Place, assert_sound, copy_outside, intruder, note, notes, other_program, permit, quick, refusal,
 };
@@ -359,7 +360,7 @@ fn where_nothing_can_be_written_reading_works_and_writing_is_the_error() {
     );
     permit(&place.db(), 0o444);
     let Some(answers) = as_nobody(&place.db()) else {
-        println!("passed over: this user cannot start a process of another one");
+        skipped("this user cannot start a process of another one");
         return;
     };
     let readable = ["read true", "then true", "sound true", "ReadOnly"];
@@ -391,7 +392,7 @@ fn a_new_store_where_nothing_can_be_written_is_refused_at_once() {
     let place = Place::new();
     permit(place.folder(), 0o755);
     let Some(answers) = as_nobody(&place.db()) else {
-        println!("passed over: this user cannot start a process of another one");
+        skipped("this user cannot start a process of another one");
         return;
     };
     assert!(answers[0].starts_with("refused Failure"), "{answers:?}");

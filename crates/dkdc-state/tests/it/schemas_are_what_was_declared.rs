@@ -9,6 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::cases::cases;
 use crate::support::{Place, assert_sound, intruder};
 
 fn int(name: &str, default: i64) -> ColumnDef {
@@ -171,7 +172,7 @@ fn evolve(state: &State, columns: &mut Vec<ColumnDef>, (step, at): (u8, usize), 
 
 #[test]
 fn a_store_is_sound_however_its_schemas_came_to_be() {
-    proptest!(ProptestConfig::with_cases(24), |(
+    proptest!(cases(24), |(
         steps in vec((0_u8..14, any::<Index>()), 1..16),
     )| {
         let place = Place::new();

@@ -1,7 +1,6 @@
 //! What the tests share: places to put a store, a clock that obeys, another
 //! program's connection, and how to wait for something.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -11,7 +10,6 @@ use std::time::{Duration, Instant};
 use dkdc_state::{
     Clock, ColumnDef, ColumnType, Durability, IndexDef, OpenOptions, Row, State, TableDef,
 };
-use proptest::test_runner::{Config, RngSeed};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tempfile::TempDir;
@@ -156,32 +154,6 @@ pub(crate) fn copy_outside(from: &Path, to: &Path) {
 pub(crate) fn assert_sound(state: &State) {
     let report = state.check().expect("a check");
     assert!(report.is_sound(), "damage: {:#?}", report.damage);
-}
-
-/// So many cases of a property; should one fail, what is printed has them again.
-#[expect(clippy::print_stdout, reason = "shown of a test that fails")]
-pub(crate) fn cases(cases: u32) -> Config {
-    let mut config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let seed = match config.rng_seed {
-        RngSeed::Fixed(seed) => seed,
-        RngSeed::Random => RandomState::new().build_hasher().finish(),
-    };
-    config.rng_seed = RngSeed::Fixed(seed);
-    println!(
-        "again: PROPTEST_RNG_SEED={seed} cargo test --workspace --exclude dkdc-py --test it {}",
-        test()
-    );
-    config
-}
-
-/// The name of the test that runs in this thread.
-fn test() -> String {
-    let thread = std::thread::current();
-    thread.name().unwrap_or("a test").to_owned()
 }
 
 /// The variant's name and no more: for `assert_eq` on what kind of error it is.

@@ -22,7 +22,8 @@ use dkdc_state::{
 };
 use proptest::prelude::*;
 
-use crate::support::{NOON, Place, TestClock, cases, quick};
+use crate::cases::cases;
+use crate::support::{NOON, Place, TestClock, quick};
 use model::{Model, Refused};
 use ops::{Once, Op, Put, RowOp, Target, TxOp};
 

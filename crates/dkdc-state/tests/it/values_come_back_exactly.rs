@@ -6,7 +6,8 @@
 use dkdc_state::{ColumnDef, ColumnType, Error, ListItem, Row, Select, Table, TableDef, Value};
 use proptest::prelude::*;
 
-use crate::support::{Place, assert_sound, cases, refusal};
+use crate::cases::cases;
+use crate::support::{Place, assert_sound, refusal};
 
 /// A table with one column of a type.
 fn one(place: &Place, ty: ColumnType) -> Table<Row> {

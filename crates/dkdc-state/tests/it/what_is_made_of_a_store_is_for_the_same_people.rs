@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use dkdc_state::{Row, State};
 
+use crate::skipped::skipped;
 use crate::support::{Place, note, notes, permit};
 
 /// A store of this mode, and with a mirror.
@@ -100,7 +101,7 @@ fn what_root_adds_is_the_owners() {
     let place = Place::new();
     drop(place.open());
     if chown(place.db(), Some(NOBODY), Some(NOBODY)).is_err() {
-        println!("passed over: only root can do this");
+        skipped("only root can do this");
         return;
     }
     let state = sealed(&place, 0o600);

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use dkdc_state::{ErrorKind, State};
 
+use crate::skipped::skipped;
 use crate::support::{Place, assert_sound, note, notes, permit};
 use crate::workers::{Worker, listen, say};
 
@@ -39,7 +40,7 @@ fn a_reader_that_cannot_lock_the_file_sees_what_others_write() {
     };
     writable(false);
     let Some(mut reader) = Worker::start_as_nobody("read-again", &place.db()) else {
-        println!("passed over: this user cannot start a process of another one");
+        skipped("this user cannot start a process of another one");
         return;
     };
     assert_eq!(reader.answer(), "true", "it is read-only");
@@ -79,7 +80,7 @@ fn a_reader_leaves_nothing_that_its_owner_cannot_write() {
     permit(&place.db(), 0o644);
     permit(place.folder(), 0o777);
     let Some(mut reader) = Worker::start_as_nobody("read-again", &place.db()) else {
-        println!("passed over: this user cannot start a process of another one");
+        skipped("this user cannot start a process of another one");
         return;
     };
     assert_eq!(reader.answer(), "true", "it is read-only");

@@ -2,6 +2,8 @@
 //! one of its rows, in a file of the mirror; the `-wal` flipped, cut or gone; a
 //! `-shm` of garbage.
 
+mod raw;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -22,21 +24,35 @@ pub struct Flips {
     pub found: u64,
     /// Nothing was changed: a check found nothing, and everything was read.
     pub harmless: u64,
+    /// Rows that were changed, each named by table, version and record.
+    pub rows: u64,
+    /// Times that rows could not be read, and their table was named.
+    pub unread: u64,
 }
 
 pub(super) fn run(round: &mut Round<'_>) -> Result<()> {
-    let flips = database(&mut round.random, 60)?;
+    let place = |name: &str| round.folder.path().join(name);
+    let flips = database(&place("database"), &mut round.random, 60)?;
     round.tally.flips += flips.refused + flips.found + flips.harmless;
-    round.tally.flips += rows(&mut round.random, 40)?;
-    round.tally.flips += mirror(&mut round.random, 100)?;
+    round.tally.flips += rows(&place("rows"), &mut round.random, 40)?;
+    round.tally.flips += mirror(&place("mirror"), &mut round.random, 100)?;
     round.tally.flips += 25;
-    wal(&mut round.random, 20)?;
+    wal(&place("wal"), &mut round.random, 20)?;
     round.tally.judgements += 225;
     Ok(())
 }
 
 fn open(path: &Path) -> dkdc_state::Result<State> {
     work::options(Durability::Relaxed).open(path)
+}
+
+/// A folder in which nothing is: of what was harmed last, the files stay.
+fn emptied(place: &Path) -> Result<&Path> {
+    if place.exists() {
+        std::fs::remove_dir_all(place)?;
+    }
+    std::fs::create_dir(place)?;
+    Ok(place)
 }
 
 /// By another process: opening a store's file in this one drops its locks.
@@ -81,23 +97,25 @@ fn flip(bytes: &mut [u8], at: usize, random: &mut Random) {
 /// Bits of the `.db` flipped anywhere, one at a time.
 ///
 /// # Errors
-/// When a check calls a store sound that does not say what was written to it.
-pub fn database(random: &mut Random, flips: u64) -> Result<Flips> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("data.db");
+/// When a check calls a store sound that does not say what was written to it, or does not
+/// name a row that is not what was written.
+pub fn database(folder: &Path, random: &mut Random, flips: u64) -> Result<Flips> {
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join("data.db");
     let state = open(&path)?;
     write(&state, 150)?;
     let truth = read(&state)?;
     drop(state);
     let sound = std::fs::read(&path)?;
+    let sound_rows = raw::read(&path)?.ok_or("a sound file cannot be read")?;
     let mut became = Flips::default();
     for _ in 0..flips {
-        let place = tempfile::tempdir()?;
-        let path = place.path().join("data.db");
+        let path = emptied(&folder.join("harmed"))?.join("data.db");
         let mut bytes = sound.clone();
         let at = random.index(bytes.len());
         flip(&mut bytes, at, random);
         std::fs::write(&path, bytes)?;
+        let harmed = raw::read(&path);
         // Refused or read: no panic, whatever it says.
         let Ok(state) = open(&path) else {
             became.refused += 1;
@@ -106,7 +124,18 @@ pub fn database(random: &mut Random, flips: u64) -> Result<Flips> {
         let read = read(&state);
         match state.check() {
             Err(_) => became.refused += 1,
-            Ok(report) if !report.is_sound() => became.found += 1,
+            Ok(report) if !report.is_sound() => {
+                became.found += 1;
+                // Not even the list of tables may be readable.
+                if let Ok(Some(harmed)) = harmed {
+                    let named = raw::named(&report, &sound_rows, &harmed);
+                    let named = named.map_err(|error| -> Failure {
+                        format!("a bit of byte {at}: {error}").into()
+                    })?;
+                    became.rows += named.rows;
+                    became.unread += named.unread;
+                }
+            }
             Ok(_) => {
                 became.harmless += 1;
                 let read = read.map_err(|error| -> Failure {
@@ -123,14 +152,15 @@ pub fn database(random: &mut Random, flips: u64) -> Result<Flips> {
     Ok(became)
 }
 
-/// Bits of rows' values flipped, one at a time: each is named by table, version
-/// and record.
+/// Bits of rows' values flipped, one at a time: each is named by table, version and
+/// record. What an index has of a value is named by table, index and record. Returns how
+/// many rows were changed; what leaves the rows as they were does not count.
 ///
 /// # Errors
 /// The flip that is not.
-pub fn rows(random: &mut Random, flips: u64) -> Result<u64> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("data.db");
+pub fn rows(folder: &Path, random: &mut Random, flips: u64) -> Result<u64> {
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join("data.db");
     let state = open(&path)?;
     write(&state, 150)?;
     let truth = oracle::log(&state)?;
@@ -138,6 +168,7 @@ pub fn rows(random: &mut Random, flips: u64) -> Result<u64> {
         truth.iter().map(|(idx, found)| (*idx, &found.id)).collect();
     drop(state);
     let sound = std::fs::read(&path)?;
+    let sound_rows = raw::read(&path)?.ok_or("a sound file cannot be read")?;
     let (mut named, mut tried) = (0, 0);
     while named < flips {
         tried += 1;
@@ -148,23 +179,39 @@ pub fn rows(random: &mut Random, flips: u64) -> Result<u64> {
             .enumerate()
             .filter_map(|(at, window)| (window == mark.as_bytes()).then_some(at))
             .collect();
-        let place = tempfile::tempdir()?;
-        let path = place.path().join("data.db");
+        let path = emptied(&folder.join("harmed"))?.join("data.db");
         let mut bytes = sound.clone();
         let at = random.of(&places) + random.index(mark.len());
         flip(&mut bytes, at, random);
         std::fs::write(&path, bytes)?;
+        let harmed = raw::read(&path)?.ok_or("a value is no part of the schema")?;
         let state = open(&path)?;
         let report = state.check()?;
         let (idx, id) = &versions[which];
-        let version = format!("notes: version {idx} of {id:?}");
-        // Of a current record, an index has the value too.
-        let names = |line: &String| line.starts_with(&version) || line.starts_with("notes: index ");
-        if report.damage.iter().any(names) {
+        let failed = |what: &str| -> Failure {
+            let damage = &report.damage;
+            format!("a bit of byte {at}, of version {idx} of {id:?}: {what}: {damage:?}").into()
+        };
+        if !harmed.has(idx.as_micros(), &sound_rows) {
+            let is_named = raw::named(&report, &sound_rows, &harmed);
+            let is_named = is_named.map_err(|error| failed(&error.to_string()))?;
+            if is_named.rows != 1 {
+                return Err(failed("more than its row is named"));
+            }
             named += 1;
-        } else if tried > 2 * flips || !report.is_sound() || oracle::log(&state)? != truth {
+        } else if report.is_sound() {
             // SQLite leaves a copy of a cell that it moved where nothing is read.
-            return Err(format!("a bit of byte {at} is not {version}: {:?}", report.damage).into());
+            if oracle::log(&state)? != truth || tried > 4 * flips {
+                return Err(failed("it is not found"));
+            }
+        } else {
+            // Of a current record, an index has the value too.
+            let names = |line: &String| {
+                line.starts_with("notes: index ") && line.contains(&format!("{id:?}"))
+            };
+            if !report.damage.iter().any(names) {
+                return Err(failed("the record is not named"));
+            }
         }
     }
     Ok(named)
@@ -174,9 +221,9 @@ pub fn rows(random: &mut Random, flips: u64) -> Result<u64> {
 ///
 /// # Errors
 /// The flip that it does not.
-pub fn mirror(random: &mut Random, flips: u64) -> Result<u64> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("data.db");
+pub fn mirror(folder: &Path, random: &mut Random, flips: u64) -> Result<u64> {
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join("data.db");
     let state = open(&path)?;
     write(&state, 300)?;
     state.seal_mirror()?;
@@ -186,7 +233,7 @@ pub fn mirror(random: &mut Random, flips: u64) -> Result<u64> {
         .read_only(true)
         .open(&path)?;
     let mut files = Vec::new();
-    for file in std::fs::read_dir(folder.path().join("data.db-mirror"))? {
+    for file in std::fs::read_dir(folder.join("data.db-mirror"))? {
         let path = file?.path();
         if path.extension().is_some_and(|ending| ending == "parquet") {
             files.push(path);
@@ -224,9 +271,9 @@ fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// A store that is no beginning of what was, or not sound.
-pub fn wal(random: &mut Random, flips: u64) -> Result<u64> {
-    let folder = tempfile::tempdir()?;
-    let at = |name: &str| folder.path().join(name);
+pub fn wal(folder: &Path, random: &mut Random, flips: u64) -> Result<u64> {
+    std::fs::create_dir_all(folder)?;
+    let at = |name: &str| folder.join(name);
     let state = open(&at("data.db"))?;
     write(&state, 60)?;
     // As a crash leaves it: the file lacks what the log has.
@@ -248,7 +295,7 @@ pub fn wal(random: &mut Random, flips: u64) -> Result<u64> {
     }
     let mut shorter = 0;
     for (turn, harmed) in harms.iter().enumerate() {
-        let left = harmed_wal(random, &file, harmed, &truth)
+        let left = harmed_wal(&at("harmed"), random, &file, harmed, &truth)
             .map_err(|error| -> Failure { format!("harm {turn} of the -wal: {error}").into() })?;
         shorter += u64::from(left < truth.len());
         if turn == 0 && left < truth.len() {
@@ -259,18 +306,24 @@ pub fn wal(random: &mut Random, flips: u64) -> Result<u64> {
 }
 
 /// How many versions are left.
-fn harmed_wal(random: &mut Random, file: &[u8], wal: &[u8], truth: &Log) -> Result<usize> {
-    let place = tempfile::tempdir()?;
-    let path = place.path().join("data.db");
+fn harmed_wal(
+    place: &Path,
+    random: &mut Random,
+    file: &[u8],
+    wal: &[u8],
+    truth: &Log,
+) -> Result<usize> {
+    let place = emptied(place)?;
+    let path = place.join("data.db");
     std::fs::write(&path, file)?;
     // None at all is as an empty one.
     if !wal.is_empty() {
-        std::fs::write(place.path().join("data.db-wal"), wal)?;
+        std::fs::write(place.join("data.db-wal"), wal)?;
     }
     let garbage: Vec<u8> = (0..32_768)
         .map(|_| random.number().to_le_bytes()[0])
         .collect();
-    std::fs::write(place.path().join("data.db-shm"), garbage)?;
+    std::fs::write(place.join("data.db-shm"), garbage)?;
     let state = open(&path)?;
     let left = oracle::log(&state)?;
     let last = left.keys().next_back().copied().unwrap_or_default();

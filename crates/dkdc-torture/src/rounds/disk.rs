@@ -21,6 +21,7 @@ pub struct Filled {
 
 pub(super) fn run(round: &mut Round<'_>) -> Result<()> {
     let Some(small) = Small::mount(5_000 + round.random.below(4_000))? else {
+        round.lacks("file system of its own");
         return Ok(());
     };
     let filled = fill(small.path(), &mut round.random)?;
@@ -75,6 +76,9 @@ impl Writer {
 pub fn fill(place: &Path, random: &mut Random) -> Result<Filled> {
     let ballast = place.join("ballast");
     std::fs::write(&ballast, vec![0; 2 << 20])?;
+    // What is freed for the mirror, which the log would take otherwise.
+    let room = place.join("room");
+    std::fs::write(&room, vec![0; 1 << 20])?;
     let (state, notes) = open(place)?;
     let mut writer = Writer {
         acknowledged: Vec::new(),
@@ -121,6 +125,7 @@ pub fn fill(place: &Path, random: &mut Random) -> Result<Filled> {
             return Err(format!("record {n} was refused, and is there").into());
         }
     }
+    std::fs::remove_file(&room)?;
     state.keep_mirror()?;
     let report = state.check()?;
     if !report.is_sound() || notes.count()? != writer.acknowledged.len() as u64 {

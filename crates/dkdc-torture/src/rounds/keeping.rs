@@ -1,9 +1,13 @@
-//! A process dies while it erases, prunes, clears, backs up, repairs or wipes a
-//! store: each of these is done or not done, and can be done again.
+//! A process dies, or the power goes off ([`crate::power::keeping`]), while it
+//! erases, prunes, clears, collects, repairs, wipes or backs up a store: each of
+//! these is done or not done, and can be done again.
+
+mod synced;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use dkdc_state::{ColumnDef, ColumnType, Durability, EventKind, Keep, Row, State, TableDef, Value};
 
@@ -11,7 +15,7 @@ use super::process::start;
 use super::sealing::can_be_stopped;
 use super::{Round, Run};
 use crate::vfs::{self, Action, Plan};
-use crate::work::options;
+use crate::work::{Wobble, options};
 use crate::{Failure, Result};
 
 /// What is erased, and where it is looked for.
@@ -41,17 +45,37 @@ pub(super) fn run(round: &mut Round<'_>) -> Result<()> {
 
 /// The commands that [`keep`] carries out, in this order, each told when it is
 /// done.
-const STEPS: [&str; 6] = ["erase", "prune", "clear", "repair", "vacuum", "backup"];
+pub const STEPS: [&str; 7] = [
+    "erase", "prune", "clear", "gc", "repair", "vacuum", "backup",
+];
+/// Contents younger than an hour are not collected.
+const LATER: i64 = 2 * 3_600_000_000;
+
+/// The store as it is later.
+fn open(store: &Path) -> Result<State> {
+    let clock = Arc::new(Wobble::default());
+    clock.set(LATER);
+    Ok(options(Durability::Full).clock(clock).open(store)?)
+}
+
+/// Where the backup goes.
+#[must_use]
+pub fn backup_of(store: &Path) -> PathBuf {
+    store.with_extension("backup")
+}
 
 /// In a process of its own: everything that takes something away.
 ///
 /// # Errors
 /// Those of the store. What a process before it has done is no error.
 pub fn keep(store: &Path, told: &mut dyn FnMut(&str)) -> Result<()> {
-    let state = options(Durability::Full).open(store)?;
+    let state = open(store)?;
     for step in STEPS {
         match step {
             "erase" => match state.erase("people", &[SECRET]) {
+                Ok(erased) if !erased.left.is_empty() => {
+                    return Err(format!("left by an erase: {:?}", erased.left).into());
+                }
                 Ok(_) | Err(dkdc_state::Error::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
             },
@@ -61,6 +85,9 @@ pub fn keep(store: &Path, told: &mut dyn FnMut(&str)) -> Result<()> {
             }
             "clear" => {
                 state.clear(&["gone"])?;
+            }
+            "gc" => {
+                state.gc_blobs()?;
             }
             "repair" => {
                 state.repair()?;
@@ -72,7 +99,7 @@ pub fn keep(store: &Path, told: &mut dyn FnMut(&str)) -> Result<()> {
                 }
             }
             _ => {
-                let to = store.with_extension("backup");
+                let to = backup_of(store);
                 match state.backup(&to, &mut |_| {}) {
                     Ok(_) | Err(dkdc_state::Error::FileExists { .. }) => {}
                     Err(error) => return Err(error.into()),
@@ -112,6 +139,36 @@ fn id(n: u64) -> String {
     format!("{:08x}", n.wrapping_mul(2_654_435_761) % (1 << 32))
 }
 
+/// Makes a store in `folder` with a record to erase, many to prune, a table to clear,
+/// and content that nothing names. As long as it is open, its `-wal` has all of it.
+///
+/// # Errors
+/// Those of the store.
+pub fn furnish(folder: &Path) -> Result<State> {
+    let state = options(Durability::Relaxed).open(folder.join("data.db"))?;
+    let people = TableDef::new("people")
+        .column(ColumnDef::new("name", ColumnType::Text))
+        .column(ColumnDef::new("photo", ColumnType::Blob));
+    let people = state.define(&people)?;
+    for round in 0..VERSIONS {
+        let photo = state.put_blob(format!("{SECRET} {round}").as_bytes())?;
+        let secret = Row::new(SECRET).with("name", format!("{SECRET} {round}"));
+        let mut rows = vec![secret.with("photo", photo)];
+        rows.extend((0..20).map(|n| Row::new(id(n)).with("name", format!("{n} {round}"))));
+        people.upsert_all(&rows)?;
+    }
+    let gone = state.define(&TableDef::new("gone"))?;
+    gone.append_all(
+        (0..50)
+            .map(|n| Row::new(n.to_string()))
+            .collect::<Vec<_>>()
+            .iter(),
+    )?;
+    state.put_blob("named by nothing".as_bytes())?;
+    state.seal_mirror()?;
+    Ok(state)
+}
+
 impl<'r> Template<'r> {
     /// Makes one.
     ///
@@ -121,27 +178,30 @@ impl<'r> Template<'r> {
         let folder = tempfile::tempdir_in(&run.folder)?;
         let from = folder.path().join("template");
         std::fs::create_dir(&from)?;
-        let state = options(Durability::Relaxed).open(from.join("data.db"))?;
-        let people = TableDef::new("people")
-            .column(ColumnDef::new("name", ColumnType::Text))
-            .column(ColumnDef::new("photo", ColumnType::Blob));
-        let people = state.define(&people)?;
-        for round in 0..VERSIONS {
-            let photo = state.put_blob(format!("{SECRET} {round}").as_bytes())?;
-            let secret = Row::new(SECRET).with("name", format!("{SECRET} {round}"));
-            let mut rows = vec![secret.with("photo", photo)];
-            rows.extend((0..20).map(|n| Row::new(id(n)).with("name", format!("{n} {round}"))));
-            people.upsert_all(&rows)?;
-        }
-        let gone = state.define(&TableDef::new("gone"))?;
-        gone.append_all(
-            (0..50)
-                .map(|n| Row::new(n.to_string()))
-                .collect::<Vec<_>>()
-                .iter(),
-        )?;
-        state.seal_mirror()?;
+        drop(furnish(&from)?);
         Ok(Template { run, folder })
+    }
+
+    fn copy(&self) -> Result<PathBuf> {
+        let place = self.folder.path().join("place");
+        let mut copy = Command::new("cp");
+        copy.arg("-r").arg(self.folder.path().join("template"));
+        match copy.arg(&place).status()?.success() {
+            true => Ok(place),
+            false => Err("cp failed".into()),
+        }
+    }
+
+    /// What no recording of SQLite's has is on the disk before it is said to be done:
+    /// see [`synced`].
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn is_synced(&self) -> Result<()> {
+        let place = self.copy()?;
+        synced::judge(&self.run.program, &place)?;
+        std::fs::remove_dir_all(place)?;
+        Ok(())
     }
 
     /// A process dies while it does all of it to a copy; another does it to the
@@ -150,15 +210,7 @@ impl<'r> Template<'r> {
     /// # Errors
     /// What does not hold in between, or at the end.
     pub fn keep(&self, death: &Death) -> Result<bool> {
-        let place = self.folder.path().join("place");
-        let copied = Command::new("cp")
-            .arg("-r")
-            .arg(self.folder.path().join("template"))
-            .arg(&place)
-            .status()?;
-        if !copied.success() {
-            return Err("cp failed".into());
-        }
+        let place = self.copy()?;
         let store = place.join("data.db");
         let (died, said) = self.process(&store, Some(death))?;
         let judged = judge(&store, &said);
@@ -195,8 +247,11 @@ impl<'r> Template<'r> {
 
 /// Everything that was said to be done is, and what was not is done or not, but
 /// not in part.
-fn judge(store: &Path, said: &str) -> Result<()> {
-    let state = options(Durability::Full).open(store)?;
+///
+/// # Errors
+/// What does not hold.
+pub fn judge(store: &Path, said: &str) -> Result<()> {
+    let state = open(store)?;
     let done = |step: &str| said.lines().any(|line| line == step);
     let events = state.events()?;
     let happened = |kind: EventKind| events.iter().any(|event| event.kind == kind);
@@ -237,10 +292,13 @@ fn judge(store: &Path, said: &str) -> Result<()> {
     if gone != if happened(EventKind::Clear) { 0 } else { 50 } {
         return Err(format!("{gone} records are left of a clear").into());
     }
+    if done("gc") && state.unnamed_blobs()?.blobs > 0 {
+        return Err("content that nothing names was collected, and is there".into());
+    }
     sound(&state)?;
-    let backup = store.with_extension("backup");
+    let backup = backup_of(store);
     if backup.exists() {
-        let backup = options(Durability::Full).open(&backup)?;
+        let backup = open(&backup)?;
         sound(&backup)?;
         if backup.rows("people")?.count()? != count {
             return Err("the backup is not of its moment".into());
@@ -260,7 +318,10 @@ fn sound(state: &State) -> Result<()> {
 }
 
 /// No file has a byte of what was erased. The store is closed.
-fn nowhere(folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// The file that has.
+pub fn nowhere(folder: &Path) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path: PathBuf = entry?.path();
         if path.is_dir() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::process::{Writing, start};
+use super::process::{Process, Writing, start};
 use super::{Kind, Round, Run, Tally};
 use crate::vfs::{self, Action, Plan};
 use crate::{Result, oracle};
@@ -51,6 +51,11 @@ pub(super) fn errors(round: &mut Round<'_>, kind: Kind) -> Result<()> {
     for worker in 1..=6 {
         let (of, action) = match kind {
             Kind::Full => (Write, Action::Full),
+            Kind::Reads => (
+                Read,
+                *round.random.of(&[Action::Short, Action::Interrupted]),
+            ),
+            Kind::Ends => (Read, Action::Ends),
             _ => (
                 *round
                     .random
@@ -74,12 +79,7 @@ pub(super) fn errors(round: &mut Round<'_>, kind: Kind) -> Result<()> {
         };
         let said = round.writer(&writing)?.finish();
         let said = said.map_err(|error| format!("{plan}: {error}"))?;
-        let fired = said
-            .split_whitespace()
-            .nth(1)
-            .ok_or("a worker said nothing")?;
-        let fired: u64 = fired.parse()?;
-        round.tally.errors += fired;
+        round.tally.errors += fired(&said)?;
         round.judge().map_err(|error| format!("{plan}: {error}"))?;
     }
     round.last_judgement()
@@ -91,9 +91,11 @@ pub(super) fn power(round: &mut Round<'_>, seed: u64, kind: Kind) -> Result<()> 
     let mut command = Command::new(&round.run.program);
     command.arg("power").arg(round.ledgers());
     command.args(["--seed", &seed.to_string(), "--points", &POINTS.to_string()]);
-    if kind == Kind::Relaxed {
-        command.arg("--relaxed");
-    }
+    command.args(match kind {
+        Kind::Relaxed => &["--relaxed"][..],
+        Kind::PowerKeeping => &["--keeping"],
+        _ => &[],
+    });
     let said = start(command)?.finish()?;
     let numbers: Vec<u64> = said
         .split_whitespace()
@@ -153,8 +155,46 @@ pub fn sweep(run: &Run, with: Option<&Path>, (from, most): (u64, u64), step: u64
     }
 }
 
+/// The same workload finds the disk full at its n-th write, for every n from `from` in
+/// steps up to its last write, and goes on with room.
+///
+/// # Errors
+/// What does not hold, with the plan.
+pub fn sweep_full(run: &Run, from: u64, step: u64) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut nth = from.max(1);
+    loop {
+        let plan = Plan::once(vfs::Kind::Write, nth, Action::Full);
+        let folder = tempfile::tempdir_in(&run.folder)?;
+        let said = begin(run, folder.path(), 1, Some(&plan))?.finish();
+        let fired = fired(&said.map_err(|error| format!("{plan}: {error}"))?)?;
+        let judged = oracle::judge(&folder.path().join("data.db"), folder.path());
+        let judged = judged.map_err(|error| format!("{plan}: {error}"))?;
+        tally.rounds += 1;
+        tally.errors += fired;
+        tally.judgements += 1;
+        tally.acknowledged += judged.acknowledged;
+        tally.present += judged.present;
+        tally.absent += judged.absent;
+        nth += step.max(1);
+        if fired == 0 {
+            return Ok(tally);
+        }
+    }
+}
+
+/// How often a worker's plan made something fail, by what it said at its end.
+fn fired(said: &str) -> Result<u64> {
+    let fired = said.split_whitespace().nth(1);
+    Ok(fired.ok_or("a worker said nothing")?.parse()?)
+}
+
 /// The fixed workload. True: it died.
 fn fixed(run: &Run, folder: &Path, worker: u64, plan: Option<Plan>) -> Result<bool> {
+    Ok(begin(run, folder, worker, plan.as_ref())?.wait()?.0)
+}
+
+fn begin(run: &Run, folder: &Path, worker: u64, plan: Option<&Plan>) -> Result<Process> {
     let mut command = Command::new(&run.program);
     command.arg("work").arg(folder.join("data.db")).arg(folder);
     command.args(["--worker", &worker.to_string(), "--threads", "1"]);
@@ -162,5 +202,5 @@ fn fixed(run: &Run, folder: &Path, worker: u64, plan: Option<Plan>) -> Result<bo
     if let Some(plan) = plan {
         command.arg("--plan").arg(plan.to_string());
     }
-    Ok(start(command)?.wait()?.0)
+    start(command)
 }

@@ -32,6 +32,7 @@ pub fn can_be_stopped() -> bool {
 
 pub(super) fn run(round: &mut Round<'_>) -> Result<()> {
     if !can_be_stopped() {
+        round.lacks("strace");
         return Ok(());
     }
     let template = Template::new(round.run)?;

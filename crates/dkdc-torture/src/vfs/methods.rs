@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_io_methods, sqlite3_vfs};
 
-use super::{Event, Kind, operate, path_of};
+use super::{Event, Kind, calls, operate, path_of};
 
 /// SQLite's own VFS.
 struct Own(*mut sqlite3_vfs);
@@ -31,6 +31,7 @@ pub fn install() {
         unsafe {
             let own = ffi::sqlite3_vfs_find(ptr::null());
             assert!(!own.is_null(), "SQLite has no VFS");
+            calls::install(own);
             let room = c_int::try_from(size_of::<Handle>()).expect("a few bytes");
             let vfs = Box::new(sqlite3_vfs {
                 szOsFile: (*own).szOsFile + room,
@@ -189,10 +190,25 @@ unsafe extern "C" fn read(
     len: c_int,
     at: sqlite3_int64,
 ) -> c_int {
-    let go = || own!(file, xRead, to, len, at);
+    let go = || {
+        let code = own!(file, xRead, to, len, at);
+        assert!(!calls::is_pending(), "BUG: SQLite reads by another call");
+        code
+    };
+    // As SQLite's own VFS at the end of a file.
+    let half = || {
+        let half = len / 2;
+        own!(file, xRead, to, half, at);
+        let (half, len) = (
+            usize::try_from(half).unwrap_or(0),
+            usize::try_from(len).unwrap_or(0),
+        );
+        // SAFETY: SQLite gives `len` bytes to be read into.
+        unsafe { to.cast::<u8>().add(half).write_bytes(0, len - half) };
+    };
     // SAFETY: the file is open.
     match unsafe { path(file) } {
-        Some(_) => operate(Kind::Read, go, || {}, || None),
+        Some(_) => operate(Kind::Read, go, half, || None),
         None => go(),
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rusqlite::ffi;
 
-use super::Verdict;
+use super::{Hindrance, Verdict};
 
 /// Kinds of operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +57,23 @@ pub enum Action {
     Eio,
     /// The disk is full; half of the bytes are written.
     Full,
+    /// The system reads half of the bytes, and the others when it is asked again.
+    Short,
+    /// The system was interrupted by a signal before it read anything.
+    Interrupted,
+    /// A file seems to end in the middle of what is read: the rest is zeros.
+    Ends,
 }
 
-const ACTIONS: [(&str, Action); 5] = [
+const ACTIONS: [(&str, Action); 8] = [
     ("kill-before", Action::KillBefore),
     ("kill-torn", Action::KillTorn),
     ("kill-after", Action::KillAfter),
     ("eio", Action::Eio),
     ("full", Action::Full),
+    ("short", Action::Short),
+    ("eintr", Action::Interrupted),
+    ("ends", Action::Ends),
 ];
 
 impl Action {
@@ -82,7 +91,10 @@ impl Action {
                 code: ffi::SQLITE_FULL,
                 torn: true,
             },
-            Action::Full => Verdict::Go,
+            Action::Short if kind == Kind::Read => Verdict::Hindered(Hindrance::Short),
+            Action::Interrupted if kind == Kind::Read => Verdict::Hindered(Hindrance::Interrupted),
+            Action::Ends if kind == Kind::Read => Verdict::Ends,
+            Action::Full | Action::Short | Action::Interrupted | Action::Ends => Verdict::Go,
         }
     }
 }
@@ -173,6 +185,9 @@ mod tests {
             (Kind::Change, Action::KillTorn),
             (Kind::Read, Action::Eio),
             (Kind::Write, Action::Full),
+            (Kind::Read, Action::Short),
+            (Kind::Read, Action::Interrupted),
+            (Kind::Read, Action::Ends),
         ] {
             let plan = Plan {
                 times: 5,

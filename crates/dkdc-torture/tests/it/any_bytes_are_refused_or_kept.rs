@@ -7,21 +7,19 @@ use std::path::PathBuf;
 
 use dkdc_torture::bodies;
 use dkdc_torture::random::Random;
-use dkdc_torture::rounds::chance;
+
+use crate::seed::seed;
+use crate::skipped::skipped;
 
 /// Runs a body on inputs made of pieces that mean something, and of those that
 /// do not.
 fn any(pieces: &[&str], inputs: u64, body: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
-    let seed = chance().expect("a seed");
-    let mut random = Random::new(seed);
+    let mut random = Random::new(seed());
     for input in 0..inputs {
         let bytes = made_of(pieces, &mut random);
         let done = std::panic::catch_unwind(|| body(&bytes));
         if let Err(panic) = done {
-            println!(
-                "seed {seed}, input {input}: {:?}",
-                String::from_utf8_lossy(&bytes)
-            );
+            println!("input {input}: {:?}", String::from_utf8_lossy(&bytes));
             std::panic::resume_unwind(panic);
         }
     }
@@ -180,7 +178,7 @@ fn dkdc() -> Option<PathBuf> {
     if program.exists() {
         return Some(program);
     }
-    println!("SKIPPED: dkdc is not built");
+    skipped("dkdc is not built");
     None
 }
 

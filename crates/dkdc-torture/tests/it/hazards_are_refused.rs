@@ -8,6 +8,7 @@ use dkdc_state::{Durability, Error, Row};
 use dkdc_torture::oracle;
 use dkdc_torture::work::{self, Tables};
 
+use crate::skipped::skipped;
 use crate::support::{PROGRAM, command, said};
 
 fn work_on(store: &Path, ledgers: &Path, worker: u64, threads: u64, operations: u64) -> Command {
@@ -112,7 +113,7 @@ fn a_file_that_is_mounted_by_itself_is_not_written() {
         .args([&store, &mounted])
         .output();
     if !mount.is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED: nothing can be mounted by this user");
+        skipped("nothing can be mounted by this user");
         return;
     }
     let open = |read_only| {

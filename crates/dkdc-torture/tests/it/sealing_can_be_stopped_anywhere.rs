@@ -7,6 +7,7 @@
 
 use dkdc_torture::rounds::sealing::{CALLS, Template, can_be_stopped};
 
+use crate::skipped::skipped;
 use crate::support::run;
 
 /// Every n-th call of each kind, up to the last; counts how often it went wrong.
@@ -31,7 +32,7 @@ fn stop_at(how: &str, calls: &[&str], step: usize, most: u64) -> u64 {
 fn can() -> bool {
     let can = can_be_stopped();
     if !can {
-        println!("SKIPPED: there is no strace on this machine");
+        skipped("there is no strace on this machine");
     }
     can
 }

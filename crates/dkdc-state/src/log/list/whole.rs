@@ -143,8 +143,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::reorder;
+    use crate::cases::cases;
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn items_get_into_the_order_that_their_keys_have(keys in prop::collection::vec(0u8..9, 0..40)) {
             let mut order: Vec<usize> = (0..keys.len()).collect();

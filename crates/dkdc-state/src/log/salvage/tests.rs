@@ -10,6 +10,7 @@ use rusqlite::types::{Value, ValueRef};
 
 use super::record::Record;
 use super::trees::{Place, Trees};
+use crate::cases::cases;
 
 type Rows = BTreeMap<i64, Vec<Value>>;
 
@@ -108,7 +109,7 @@ fn read(path: &Path, root: u32) -> Rows {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
     #[test]
     fn rows_are_read_as_sqlite_wrote_them(
         page_size in prop::sample::select(vec![512u32, 1024, 4096, 65536]),
