@@ -193,7 +193,7 @@ impl<'r> Template<'r> {
     }
 
     /// What no recording of SQLite's has is on the disk before it is said to be done:
-    /// see [`synced`].
+    /// see `synced`.
     ///
     /// # Errors
     /// What is not.
