@@ -8,6 +8,7 @@ mod code;
 mod docs;
 mod faults;
 mod files;
+mod locks;
 mod machine;
 mod manifest;
 mod seeds;
@@ -69,6 +70,7 @@ fn check(files: &Files) -> Vec<Finding> {
         findings.extend(seeds::check(file));
         findings.extend(docs::check(file, files));
         findings.extend(faults::check(file, files));
+        findings.extend(locks::check(file, files));
     }
     findings.sort();
     findings

@@ -197,9 +197,29 @@ impl Lake {
     /// ```
     ///
     /// # Errors
-    /// [`dkdc_state::Error::NoSuchBlob`] when the store has it no more.
+    /// [`dkdc_state::Error::NoSuchBlob`] when the store has it no more, since no version
+    /// names it any more; [`dkdc_state::Error::Damaged`] when one does.
     pub fn read_file(&self, file: &File) -> Result<BlobReader> {
-        Ok(self.state().open_blob(&file.data)?)
+        let opened = self.state().open_blob(&file.data);
+        Ok(opened.map_err(|error| self.lacking(file, error))?)
+    }
+
+    /// What it means that a content is not there.
+    fn lacking(&self, file: &File, error: dkdc_state::Error) -> dkdc_state::Error {
+        let dkdc_state::Error::NoSuchBlob { hash } = &error else {
+            return error;
+        };
+        let names = |version: &Versioned<Option<File>>| {
+            let record = version.record.as_ref();
+            record.is_some_and(|record| record.data == file.data)
+        };
+        match self.table().history(&file.id) {
+            Ok(versions) if versions.iter().any(names) => dkdc_state::Error::Damaged {
+                path: self.state().path().to_owned(),
+                what: format!("the content of {}, blob {hash}, is gone", file.name()),
+            },
+            _ => error,
+        }
     }
 
     /// The same, at once.

@@ -33,12 +33,7 @@ impl Piece for Vec<Row> {
     }
 
     fn put(&self, to: &TxTable<'_, '_, '_, Row>, mode: Existing) -> Result<(), Error> {
-        let versions = match mode {
-            Existing::Refused => to.append_all(self),
-            Existing::Required => to.update_all(self),
-            Existing::Either => to.upsert_all(self),
-        };
-        versions.map(drop)
+        to.put_all(self, mode).map(drop)
     }
 
     fn into_rows(self) -> Result<Vec<Row>, Error> {
@@ -104,12 +99,7 @@ pub(crate) fn write<P: Piece>(
         records.append(&mut piece?.into_rows()?);
         signalled()?;
     }
-    let rows = to.table.request(key);
-    let versions = match mode {
-        Existing::Refused => rows.append_all(&records)?,
-        Existing::Required => rows.update_all(&records)?,
-        Existing::Either => rows.upsert_all(&records)?,
-    };
+    let versions = to.table.request(key).put_all(&records, mode)?;
     Ok(versions.len() as u64)
 }
 

@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "a stream comes in as a pointer in a capsule")]
 
 use std::borrow::Cow;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -66,7 +67,10 @@ impl Incoming {
             return Err(raise(py, "Invalid", &message));
         };
         // SAFETY: a capsule of this name holds an ArrowArrayStream, by the
-        // PyCapsule interface; it is moved out, which leaves it released.
+        // PyCapsule interface; it is moved out, which leaves it released. That its
+        // arrays are what its schema says is its producer's promise: no consumer can
+        // tell a short buffer from a long one. `frames.py` sees to it for those of
+        // pyarrow that do not keep it.
         let reader = unsafe { RecordBatchStreamReader::from_raw(pointer.as_ptr().cast()) };
         let invalid = |why: String| {
             let table = table.name.clone();
@@ -97,14 +101,14 @@ impl Incoming {
             };
             columns.push((field.name().clone(), ty));
         }
-        let mut ids = (0..columns.len()).filter(|at| columns[*at].0 == "id");
-        let id = match (ids.next(), ids.next()) {
-            (Some(id), None) => id,
-            (None, _) => {
-                let why = "a record needs an id: there is no such column";
-                return Err(invalid(why.to_owned()));
-            }
-            (Some(_), Some(_)) => return Err(invalid("column id is named twice".to_owned())),
+        let mut names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(invalid(format!("column {} is named twice", twice[0])));
+        }
+        let Some(id) = columns.iter().position(|(name, _)| name == "id") else {
+            let why = "a record needs an id: there is no such column";
+            return Err(invalid(why.to_owned()));
         };
         let table = table.name.clone();
         let layout = Layout { table, columns, id };
@@ -118,8 +122,16 @@ impl Incoming {
             std::thread::scope(|scope| {
                 let (send, batches) = sync_channel(1);
                 let layout = &layout;
-                scope.spawn(move || read(reader, layout, &send));
-                bulk::write(to, mode, batches)
+                let mut reading = Some(scope.spawn(move || read(reader, layout, &send)));
+                let all = std::iter::from_fn(|| match batches.recv() {
+                    Ok(batch) => Some(batch),
+                    // It has ended: by a panic, too, and then nothing is written.
+                    Err(_) => match reading.take()?.join() {
+                        Ok(()) => None,
+                        Err(panic) => resume_unwind(panic),
+                    },
+                });
+                bulk::write(to, mode, all)
             })
         });
         written.map_err(|stop| stop.raised(py))
@@ -150,7 +162,7 @@ fn read<'l>(
 }
 
 /// What comes from another library may break Arrow's rules, above all that text is
-/// UTF-8: nothing is read of it that does.
+/// UTF-8: no value is read of it that does, if the buffers are those of its schema.
 fn valid(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
         let valid = array.to_data().validate_full();

@@ -24,7 +24,6 @@ pub(crate) mod check;
 mod checkpoint;
 pub(crate) mod chunks;
 pub(crate) mod clear;
-mod cut;
 pub(crate) mod erase;
 pub(crate) mod event;
 pub(crate) mod expect;
@@ -55,6 +54,7 @@ pub(crate) mod status;
 #[cfg(test)]
 mod tests;
 pub(crate) mod vacuum;
+mod vfs;
 pub(crate) mod writer;
 
 use std::cell::RefCell;

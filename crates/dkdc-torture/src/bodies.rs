@@ -2,13 +2,15 @@
 //! targets, which also run as bounded tests.
 //!
 //! Each takes any bytes and panics when a promise does not hold: what is refused leaves
-//! nothing written, and what is accepted is there as it was given. This file
-//! depends on `dkdc-state` and little else, so that the fuzz targets build it
-//! without DuckDB.
+//! nothing written, and what is accepted is there as it was given. Each says which it
+//! was. This file depends on `dkdc-state` and little else, so that the fuzz targets
+//! build it without DuckDB.
 
-// The path, since fuzz targets find this file by one.
+// The paths, since fuzz targets find this file by one.
 #[path = "bodies/imported.rs"]
 mod imported;
+#[path = "bodies/kept.rs"]
+mod kept;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,10 +21,20 @@ use dkdc_state::{
     Table, TableDef, jiff,
 };
 
+/// What became of an input whose promises hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "of inputs that are all refused nothing is shown"]
+pub enum Became {
+    /// It is there, or means something.
+    Accepted,
+    /// It was refused, or found.
+    Refused,
+}
+
 /// Time phrases: understood or refused, and understood alike when written again.
-pub fn time(bytes: &[u8]) {
+pub fn time(bytes: &[u8]) -> Became {
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return;
+        return Became::Refused;
     };
     let now = jiff::Timestamp::from_microsecond(1_795_341_600_000_000).expect("a time");
     match Moment::parse(text, now) {
@@ -34,8 +46,12 @@ pub fn time(bytes: &[u8]) {
             if let Ok(time) = text.parse::<jiff::Timestamp>() {
                 assert_eq!(Moment::from(time), moment, "{text:?}");
             }
+            Became::Accepted
         }
-        Err(error) => assert_eq!(error.kind(), ErrorKind::Input, "{text:?}: {error}"),
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Input, "{text:?}: {error}");
+            Became::Refused
+        }
     }
 }
 
@@ -71,7 +87,7 @@ fn every_type() -> TableDef {
 ///
 /// # Panics
 /// When it is neither.
-pub fn row(bytes: &[u8]) {
+pub fn row(bytes: &[u8]) -> Became {
     static STORE: OnceLock<(tempfile::TempDir, State, Table<Row>)> = OnceLock::new();
     let (_, state, table) = STORE.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");
@@ -80,7 +96,7 @@ pub fn row(bytes: &[u8]) {
         (folder, state, table)
     });
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return;
+        return Became::Refused;
     };
     let last = state.last().expect("a number");
     let refused = |error: &dkdc_state::Error| {
@@ -88,6 +104,7 @@ pub fn row(bytes: &[u8]) {
         assert!(is_refusal, "{text:?}: {error}");
         let now = state.last().expect("a number");
         assert_eq!(now, last, "{text:?} is refused, and written");
+        Became::Refused
     };
     let row = match table.row_from_json(text) {
         Ok(row) => row,
@@ -98,7 +115,7 @@ pub fn row(bytes: &[u8]) {
             let found = table.get(&row.id).expect("a read").expect("just written");
             assert_eq!(found.version, version, "{text:?}");
             assert!(version.idx > last, "{text:?} is written before {last}");
-            declared(text, &found.record);
+            kept::declared(text, &found.record);
             let json = found.record.to_json().to_string();
             let again = table
                 .row_from_json(&json)
@@ -109,29 +126,9 @@ pub fn row(bytes: &[u8]) {
                 found_again.record, found.record,
                 "{text:?} is shown as {json}"
             );
+            Became::Accepted
         }
         Err(error) => refused(&error),
-    }
-}
-
-/// A record has what a row in JSON gave for it.
-fn declared(text: &str, record: &Row) {
-    use dkdc_state::serde_json::{Value as Json, from_str};
-    let given: Json = from_str(text).expect("accepted, and no JSON");
-    let shown = record.to_json();
-    for (name, given) in given.as_object().into_iter().flatten() {
-        let kept = shown.get(name).unwrap_or(&Json::Null);
-        let is_kept = match (&**name, given) {
-            (_, Json::Null) => kept.is_null(),
-            // A number may be given as a text, a time in any of many ways.
-            ("c1", Json::Number(_)) => given.as_f64() == kept.as_f64(),
-            ("c2", Json::Number(_)) => given.as_f64() == kept.as_f64(),
-            ("id" | "c0", Json::String(_)) | ("c3", Json::Bool(_)) | ("c8" | "c9", _) => {
-                given == kept
-            }
-            _ => !kept.is_null(),
-        };
-        assert!(is_kept, "{text:?}: {name} is {kept}");
     }
 }
 
@@ -229,30 +226,33 @@ fn copy(
 ///
 /// # Panics
 /// When a check calls it sound and it is not what was written.
-pub fn database(bytes: &[u8]) {
+pub fn database(bytes: &[u8]) -> Became {
     let template = template();
     let mut content = template.bytes.clone();
     change(&mut content, bytes);
     let (_folder, path) = copy(template, &content, &[]);
     let Ok(state) = open(&path) else {
         let now = std::fs::read(&path).expect("a file");
-        return assert!(now == content, "refused, and written");
+        assert!(now == content, "refused, and written");
+        return Became::Refused;
     };
     let rows = read(&state);
-    if state.check().is_ok_and(|report| report.is_sound()) {
-        assert!(
-            rows.expect("sound") == template.truth,
-            "sound, and not what was written"
-        );
+    if !state.check().is_ok_and(|report| report.is_sound()) {
+        return Became::Refused;
     }
+    assert!(
+        rows.expect("sound") == template.truth,
+        "sound, and not what was written"
+    );
+    Became::Accepted
 }
 
 /// A file of the mirror with bytes changed: not read, and made anew from the
-/// log.
+/// log. Accepted is one that is as it was.
 ///
 /// # Panics
 /// When it is believed.
-pub fn mirror(bytes: &[u8]) {
+pub fn mirror(bytes: &[u8]) -> Became {
     let template = template();
     let mut files = template.mirror.clone();
     let (which, bytes) = bytes.split_first().unwrap_or((&0, &[]));
@@ -267,6 +267,11 @@ pub fn mirror(bytes: &[u8]) {
         }
     }
     change(file, bytes);
+    let became = if files == template.mirror {
+        Became::Accepted
+    } else {
+        Became::Refused
+    };
     let (_folder, path) = copy(template, &template.bytes, &files);
     let state = open(&path).expect("the log is whole");
     let table = state.rows("t").expect("the table");
@@ -290,6 +295,7 @@ pub fn mirror(bytes: &[u8]) {
     };
     assert_eq!(count(now.scan("t", Idx::ZERO)), rows.len());
     assert_eq!(count(now.current("t")), 25);
+    became
 }
 
 /// A cell of a row, replaced by any value that SQLite lets stand there: an error that
@@ -297,10 +303,10 @@ pub fn mirror(bytes: &[u8]) {
 ///
 /// # Panics
 /// When a check calls it sound, or reading panics.
-pub fn record(bytes: &[u8]) {
+pub fn record(bytes: &[u8]) -> Became {
     use rusqlite::types::Value as Sql;
     let [column, kind, rest @ ..] = bytes else {
-        return;
+        return Became::Refused;
     };
     let number = rest.first_chunk().copied().map_or(0, i64::from_le_bytes);
     let value = match kind % 4 {
@@ -320,7 +326,7 @@ pub fn record(bytes: &[u8]) {
     let conn = intruder(&path);
     let sql = format!("UPDATE t SET {column} = ?1 WHERE idx = {newest}");
     if conn.execute(&sql, [value]).is_err() {
-        return; // Not even SQLite takes it.
+        return Became::Refused; // Not even SQLite takes it.
     }
     drop(conn);
     let state = open(&path).expect("the rest is sound");
@@ -355,15 +361,20 @@ pub fn record(bytes: &[u8]) {
             assert_eq!(state.last().expect("a number"), last, "{column}");
         }
     }
+    if sound {
+        Became::Accepted
+    } else {
+        Became::Refused
+    }
 }
 
 /// The schema that a store keeps, replaced: refused, found, or as it was; no panic.
 ///
 /// # Panics
 /// When a check calls another one sound, or reading on panics.
-pub fn schema(bytes: &[u8]) {
+pub fn schema(bytes: &[u8]) -> Became {
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return;
+        return Became::Refused;
     };
     let template = template();
     let (_folder, path) = copy(template, &template.bytes, &[]);
@@ -375,16 +386,27 @@ pub fn schema(bytes: &[u8]) {
         .is_ok_and(|state| state.check().is_ok_and(|report| report.is_sound()));
     assert!(!sound || was == text, "another schema, and sound");
     assert_eq!(stored(&path), before, "read or refused, and written");
-    let Ok(state) = state else { return };
-    if sound {
-        assert!(read(&state).expect("sound") == template.truth);
+    let Ok(state) = state else {
+        return Became::Refused;
+    };
+    let rows = read(&state);
+    let found = state.rows("t").and_then(|table| table.get("1"));
+    if !sound {
+        return Became::Refused;
     }
-    if let Ok(table) = state.rows("t")
-        && let Ok(found) = table.get("1")
-        && sound
-    {
-        assert!(found.is_some(), "sound, and a record is gone");
-    }
+    assert!(rows.expect("sound") == template.truth);
+    let found = found.expect("sound");
+    assert!(found.is_some(), "sound, and a record is gone");
+    Became::Accepted
+}
+
+/// The schema that the store for [`schema`] has.
+#[must_use]
+pub fn stored_schema() -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("data.db");
+    std::fs::write(&path, &template().bytes).expect("a file");
+    stored(&path).0
 }
 
 #[expect(
@@ -421,7 +443,7 @@ fn replace_schema(path: &Path, text: &str) -> String {
 ///
 /// # Panics
 /// When it is neither, or the program dies.
-pub fn import(program: &Path, ending: &str, bytes: &[u8]) {
+pub fn import(program: &Path, ending: &str, bytes: &[u8]) -> Became {
     let folder = tempfile::tempdir().expect("a folder");
     let (store, file) = (
         folder.path().join("data.db"),
@@ -451,6 +473,7 @@ pub fn import(program: &Path, ending: &str, bytes: &[u8]) {
         assert!(run(&["check"]).0, "imported, and not sound");
         assert!(run(&["row", "ls", "t"]).0, "imported, and not to be read");
         imported::all(&store, ending, bytes);
+        Became::Accepted
     } else {
         imported::nothing(&store);
         let lines = said
@@ -458,5 +481,6 @@ pub fn import(program: &Path, ending: &str, bytes: &[u8]) {
             .filter(|line| line.starts_with("dkdc:"))
             .count();
         assert_eq!(lines, 1, "{said}");
+        Became::Refused
     }
 }

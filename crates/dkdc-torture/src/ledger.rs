@@ -33,6 +33,8 @@ pub enum Answer {
     Done(Vec<Idx>),
     /// Refused: nothing of it may be there.
     Refused(String),
+    /// Others kept the store until the deadline: nothing of it may be there.
+    Busy(String),
     /// Not acknowledged, as after an I/O error or a kill: all of it or nothing.
     Doubt(String),
 }
@@ -44,6 +46,8 @@ pub struct Entry {
     pub number: u64,
     /// What it was to do, as one.
     pub parts: Vec<Part>,
+    /// It may be refused: for what others write, or since it is given up.
+    pub refusable: bool,
     /// What became of it.
     pub answer: Answer,
 }
@@ -67,13 +71,15 @@ impl Ledger {
         Ok(Ledger { file, number: 0 })
     }
 
-    /// Says what is about to be done. Returns the operation's number.
+    /// Says what is about to be done, and whether it may be refused. Returns the
+    /// operation's number.
     ///
     /// # Errors
     /// When the ledger cannot be written: nothing may be done then.
-    pub fn intend(&mut self, parts: &[Part]) -> Result<u64> {
+    pub fn intend(&mut self, parts: &[Part], refusable: bool) -> Result<u64> {
         self.number += 1;
-        let mut line = format!("I {}", self.number);
+        let kind = if refusable { 'I' } else { 'M' };
+        let mut line = format!("{kind} {}", self.number);
         for part in parts {
             let op = part.op.map_or("write", Op::name);
             line += &format!("\t{} {op} {} {}", part.table, part.id, part.token);
@@ -93,6 +99,7 @@ impl Ledger {
                 format!("A {}\t{}", self.number, idxs.join(" "))
             }
             Answer::Refused(why) => format!("R {}\t{}", self.number, one_line(why)),
+            Answer::Busy(why) => format!("B {}\t{}", self.number, one_line(why)),
             Answer::Doubt(why) => format!("D {}\t{}", self.number, one_line(why)),
         };
         self.write(line)
@@ -123,7 +130,7 @@ pub fn read(path: &Path) -> Result<Vec<Entry>> {
             break;
         };
         let wrong = || format!("{}: no line of a ledger: {line}", path.display());
-        if line.starts_with("I ") {
+        if line.starts_with(['I', 'M']) {
             entries.push(intent(line).ok_or_else(wrong)?);
         } else {
             let (number, answer) = answer(line).ok_or_else(wrong)?;
@@ -135,8 +142,9 @@ pub fn read(path: &Path) -> Result<Vec<Entry>> {
 }
 
 fn intent(line: &str) -> Option<Entry> {
-    let mut fields = line.strip_prefix("I ")?.split('\t');
-    let number = fields.next()?.parse().ok()?;
+    let mut fields = line.split('\t');
+    let (kind, number) = fields.next()?.split_once(' ')?;
+    let number = number.parse().ok()?;
     let part = |field: &str| {
         let mut words = field.split(' ');
         Some(Part {
@@ -156,6 +164,7 @@ fn intent(line: &str) -> Option<Entry> {
     Some(Entry {
         number,
         parts: fields.map(part).collect::<Option<_>>()?,
+        refusable: kind == "I",
         answer: Answer::Doubt("killed".to_owned()),
     })
 }
@@ -169,6 +178,7 @@ fn answer(line: &str) -> Option<(u64, Answer)> {
             Answer::Done(idxs.map(str::parse).collect::<Result<_, _>>().ok()?)
         }
         "R" => Answer::Refused(rest.to_owned()),
+        "B" => Answer::Busy(rest.to_owned()),
         "D" => Answer::Doubt(rest.to_owned()),
         _ => return None,
     };
@@ -191,11 +201,13 @@ mod tests {
             token,
         };
         ledger
-            .intend(&[part(None, 7), part(Some(Op::Delete), 0)])
+            .intend(&[part(None, 7), part(Some(Op::Delete), 0)], true)
             .expect("a line");
         let done = Answer::Done(vec![Idx::from_micros(5), Idx::from_micros(6)]);
         ledger.answer(&done).expect("a line");
-        ledger.intend(&[part(Some(Op::Append), 8)]).expect("a line");
+        ledger
+            .intend(&[part(Some(Op::Append), 8)], false)
+            .expect("a line");
         ledger.write("A 2\t7".into()).expect("a line");
         let bytes = std::fs::read(&path).expect("a file");
         // The last line is not whole.
@@ -205,5 +217,6 @@ mod tests {
         assert_eq!(entries[0].parts[1], part(Some(Op::Delete), 0));
         assert_eq!(entries[0].answer, done);
         assert_eq!(entries[1].answer, Answer::Doubt("killed".into()));
+        assert!(entries[0].refusable && !entries[1].refusable);
     }
 }

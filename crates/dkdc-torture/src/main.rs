@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use dkdc_state::{Durability, Row};
-use dkdc_torture::rounds::{Kind, Run, keeping, requests};
+use dkdc_torture::rounds::{Kind, Run, ends, keeping, requests};
 use dkdc_torture::vfs::{self, Plan};
 use dkdc_torture::work::{self, Tables, Work};
 use dkdc_torture::{Result, poison, power, random, reader};
@@ -55,6 +55,8 @@ enum Command {
         threads: u64,
         #[arg(long)]
         operations: u64,
+        #[arg(long, default_value_t = work::SEAL_ROWS)]
+        seal_rows: u64,
         #[arg(long)]
         seed: u64,
         #[arg(long)]
@@ -91,6 +93,13 @@ enum Command {
     /// Writes while every sync fails, and after it
     #[command(hide = true)]
     Poison { store: PathBuf },
+    /// Reads a store whose files seem to end
+    #[command(hide = true)]
+    Ends {
+        folder: PathBuf,
+        #[arg(long)]
+        seed: u64,
+    },
     /// Records a workload and takes the power away
     #[command(hide = true)]
     Power {
@@ -155,6 +164,7 @@ fn carry_out(command: Command) -> Result<()> {
             worker,
             threads,
             operations,
+            seal_rows,
             seed,
             relaxed,
             wobble,
@@ -168,6 +178,7 @@ fn carry_out(command: Command) -> Result<()> {
                 worker,
                 threads,
                 operations,
+                seal_rows,
                 seed,
                 durability: durability(relaxed),
                 wobble,
@@ -198,6 +209,10 @@ fn carry_out(command: Command) -> Result<()> {
             vfs::install();
             vfs::arm(plan.unwrap_or(Plan::count(vfs::Kind::Change)));
             keeping::keep(&store, &mut |step| println!("{step}"))
+        }
+        Command::Ends { folder, seed } => {
+            println!("{}", ends::sweep(&folder, seed)?);
+            Ok(())
         }
         Command::Power {
             folder,

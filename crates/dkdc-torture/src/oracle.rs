@@ -1,9 +1,10 @@
 //! What must hold after every fault.
 //!
 //! Every acknowledged version is present exactly once; what was not
-//! acknowledged is wholly present or absent; what was refused is absent; each
-//! id has one current version, the newest; records read as the log says, by
-//! every way of reading; the mirror equals the log; `check` passes.
+//! acknowledged is wholly present or absent; what was refused is absent, and
+//! something was in its way; each id has one current version, the newest; records
+//! read as the log says, by every way of reading; the mirror equals the log;
+//! `check` passes.
 
 mod reads;
 mod writes;

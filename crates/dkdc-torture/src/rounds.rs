@@ -3,6 +3,7 @@
 mod crowd;
 pub mod damage;
 pub mod disk;
+pub mod ends;
 pub mod keeping;
 mod kills;
 mod planned;
@@ -31,13 +32,15 @@ pub enum Kind {
     /// One writer dies again and again at a planned operation of SQLite's, also
     /// while it recovers.
     Deaths,
+    /// The same under `Durability::Relaxed`.
+    RelaxedDeaths,
     /// Operations fail with EIO, and the writer goes on.
     Eio,
     /// The disk is full, and is freed again.
     Full,
     /// Reads are done by half and interrupted, as a system may, and are asked for again.
     Reads,
-    /// A file seems to end in the middle of what is read.
+    /// A file seems to end in the middle of what is read, by writers and by a reader.
     Ends,
     /// The power goes off under `Durability::Full`.
     Power,
@@ -62,9 +65,10 @@ pub enum Kind {
 }
 
 /// All of them.
-pub const KINDS: [(&str, Kind); 16] = [
+pub const KINDS: [(&str, Kind); 17] = [
     ("kills", Kind::Kills),
     ("deaths", Kind::Deaths),
+    ("relaxed-deaths", Kind::RelaxedDeaths),
     ("eio", Kind::Eio),
     ("full", Kind::Full),
     ("reads", Kind::Reads),
@@ -105,7 +109,8 @@ impl FromStr for Kind {
 pub struct Tally {
     /// Rounds that were run.
     pub rounds: u64,
-    /// Rounds that this machine cannot run: nothing was shown by them.
+    /// Rounds, or parts of them, that this machine cannot run: nothing was shown by
+    /// those.
     pub not_run: u64,
     /// What the last of those lacked.
     pub lacked: Option<&'static str>,
@@ -227,6 +232,12 @@ impl Round<'_> {
         };
     }
 
+    /// A part of it was not run, since this machine has no such thing.
+    fn lacks_in_part(&mut self, what: &'static str) {
+        self.tally.not_run = 1;
+        self.tally.lacked = Some(what);
+    }
+
     /// Judges the store. Acknowledgements are counted once, at the end.
     fn judge(&mut self) -> Result<Judged> {
         self.tally.judgements += 1;
@@ -250,8 +261,9 @@ impl Run {
     pub fn round(&self, kind: Kind, seed: u64) -> Result<Tally> {
         self.one((kind, seed, None), |round| match kind {
             Kind::Kills => kills::run(round),
-            Kind::Deaths => planned::deaths(round),
-            Kind::Eio | Kind::Full | Kind::Reads | Kind::Ends => planned::errors(round, kind),
+            Kind::Deaths | Kind::RelaxedDeaths => planned::deaths(round, kind),
+            Kind::Eio | Kind::Full | Kind::Reads => planned::errors(round, kind),
+            Kind::Ends => planned::errors(round, kind).and_then(|()| ends::run(round)),
             Kind::Power | Kind::Relaxed | Kind::PowerKeeping => planned::power(round, seed, kind),
             Kind::Sweep => planned::sweep_some(round),
             Kind::Sealing => sealing::run(round),
@@ -319,7 +331,14 @@ impl Run {
             let round = self.round(kind, seed)?;
             all += round;
             if let Some(lacked) = round.lacked {
-                say(&format!("{kind} is not run: no {lacked}"));
+                let how = if round.rounds == 0 {
+                    "not run"
+                } else {
+                    "run in part"
+                };
+                say(&format!("{kind} is {how}: no {lacked}"));
+            }
+            if round.rounds == 0 {
                 continue;
             }
             let (done, faults) = (
@@ -327,7 +346,7 @@ impl Run {
                 all.kills + all.deaths + all.losses + all.errors + all.harmed + all.flips,
             );
             say(&format!(
-                "{:>3}:{:02}  round {:>5} {kind:13} {faults:>8} faults {:>10} acknowledged, 0 lost",
+                "{:>3}:{:02}  round {:>5} {kind:14} {faults:>8} faults {:>10} acknowledged, 0 lost",
                 done / 60,
                 done % 60,
                 all.rounds,

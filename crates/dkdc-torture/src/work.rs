@@ -21,6 +21,8 @@ use crate::Result;
 use crate::ledger::Ledger;
 use crate::random::Random;
 
+pub(crate) use op::content;
+
 /// How a worker works.
 #[derive(Clone, Debug)]
 pub struct Work {
@@ -34,6 +36,8 @@ pub struct Work {
     pub threads: u64,
     /// Operations of each thread.
     pub operations: u64,
+    /// A tail of so many rows becomes a file of the mirror.
+    pub seal_rows: u64,
     /// Where its random choices come from.
     pub seed: u64,
     /// What its commits survive.
@@ -42,7 +46,8 @@ pub struct Work {
     pub wobble: bool,
 }
 
-/// A tail of so many rows becomes a file of the mirror: often.
+/// The rows with which a tail becomes a file of the mirror, where nothing else is
+/// said: few, so that it happens often.
 pub const SEAL_ROWS: u64 = 200;
 
 /// The system's clock, a day ahead or behind as it is told.
@@ -128,6 +133,7 @@ pub fn run(work: &Work, acknowledged: &(dyn Fn(u64, u64) + Sync)) -> Result<()> 
             left: work.operations,
             done: 0,
             mine: Vec::new(),
+            own: Vec::new(),
             clock: work.wobble.then(|| Arc::clone(&clock)),
         });
     }
@@ -143,7 +149,7 @@ pub fn run(work: &Work, acknowledged: &(dyn Fn(u64, u64) + Sync)) -> Result<()> 
                 std::thread::sleep(Duration::from_millis(5));
             }
             Err(Stop::Store(error)) => return Err(error.into()),
-            Err(Stop::Ledger(error)) => return Err(error),
+            Err(Stop::Work(error)) => return Err(error),
         }
     }
 }
@@ -156,8 +162,20 @@ pub fn ledger_path(folder: &Path, worker: u64, thread: u64) -> PathBuf {
 
 /// Why a thread does not go on.
 enum Stop {
+    /// What the store said: the next try may do.
     Store(dkdc_state::Error),
-    Ledger(crate::Failure),
+    /// No try is to follow: a ledger that cannot be written, or a wrong read.
+    Work(crate::Failure),
+}
+
+impl Stop {
+    /// What both came to: work that is not to go on, before all else.
+    fn of(one: Result<(), Stop>, other: Result<(), Stop>) -> Result<(), Stop> {
+        match (one, other) {
+            (Err(Stop::Work(error)), _) | (_, Err(Stop::Work(error))) => Err(Stop::Work(error)),
+            (one, other) => one.and(other),
+        }
+    }
 }
 
 impl From<dkdc_state::Error> for Stop {
@@ -168,7 +186,7 @@ impl From<dkdc_state::Error> for Stop {
 
 impl From<crate::Failure> for Stop {
     fn from(error: crate::Failure) -> Stop {
-        Stop::Ledger(error)
+        Stop::Work(error)
     }
 }
 
@@ -180,7 +198,8 @@ fn session(
     acknowledged: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<(), Stop> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-    let state = options(work.durability).clock(clock).open(&work.store)?;
+    let options = options(work.durability).seal_rows(work.seal_rows);
+    let state = options.clock(clock).open(&work.store)?;
     let tables = Tables::define(&state)?;
     std::thread::scope(|scope| {
         let mut running = Vec::new();
@@ -192,14 +211,14 @@ fn session(
             match thread {
                 Ok(thread) => running.push(thread),
                 // The system has no room for it.
-                Err(error) => outcome = outcome.and(Err(Stop::Ledger(error.into()))),
+                Err(error) => outcome = Err(Stop::Work(error.into())),
             }
         }
         for thread in running {
             let result = thread.join().unwrap_or_else(|panic| {
                 std::panic::resume_unwind(panic);
             });
-            outcome = outcome.and(result);
+            outcome = Stop::of(outcome, result);
         }
         outcome
     })

@@ -2,8 +2,9 @@
 //!
 //! What must hold: a file is read again unless its size, time and mode are those
 //! of its current version; a time that a later change could still have is not
-//! relied on; no transaction is open while files are read; a file that cannot be
-//! read does not keep the others out.
+//! relied on; no transaction waits for a file to be read; a file that cannot be
+//! read does not keep the others out. What is in memory grows with the number of files,
+//! not with their sizes.
 
 use std::fs::{self, Metadata};
 use std::io::Read as _;
@@ -91,9 +92,10 @@ impl Lake {
         let place = (path, options.user.as_deref());
         let walk = walk::walk(folder, options, self.state().path())?;
         let left = std::thread::scope(|scope| {
-            let (send, jobs) = channel();
-            let (tell, told) = channel();
-            let sorting = scope.spawn(move || sort(self, options, path, walk, (&send, &tell)));
+            let (to_read, jobs) = channel();
+            let (to_tell, told) = channel();
+            let find = move || sort(self, options, path, walk, (&to_read, &to_tell));
+            let sorting = scope.spawn(find);
             // Nothing more is found when all who read are gone.
             let jobs = Arc::new(Mutex::new(jobs));
             let (send, batches) = sync_channel(AHEAD);
@@ -226,7 +228,7 @@ impl Lake {
             Err(error) => return Err(error),
         };
         for (ready, written) in batch.iter().zip(written) {
-            told(ready, ready.job.current.is_some(), written, telling);
+            tell_written(ready, ready.job.current.is_some(), written, telling);
         }
         Ok(())
     }
@@ -246,7 +248,7 @@ impl Lake {
                 Ok::<_, Error>((was_there, write(&files, ready, current, place)?))
             });
             match written {
-                Ok((was_there, written)) => told(ready, was_there, written, telling),
+                Ok((was_there, written)) => tell_written(ready, was_there, written, telling),
                 Err(error) if error.kind() == ErrorKind::Input => {
                     telling.tell(&ready.job.below, Done::Failed(&error.to_string()), 0);
                 }
@@ -289,7 +291,7 @@ impl Lake {
     }
 }
 
-fn told(ready: &Ready, was_there: bool, written: bool, telling: &mut Telling<'_>) {
+fn tell_written(ready: &Ready, was_there: bool, written: bool, telling: &mut Telling<'_>) {
     let done = match (was_there, written) {
         (_, false) => Done::Unchanged,
         (true, true) => Done::Changed,

@@ -4,8 +4,9 @@
 //! and beside all that is done for the files found so far.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::Sender;
 
 use dkdc_state::Versioned;
 
@@ -66,73 +67,36 @@ pub(super) fn sort(
     options: &AddOptions,
     path: Option<&str>,
     walk: impl Iterator<Item = Found>,
-    (jobs, told): (&Sender<Job>, &Sender<Told>),
+    (to_read, to_tell): (&Sender<Job>, &Sender<Told>),
 ) -> Result<Current> {
     let user = options.user.as_deref();
+    let has = move || -> Result<Current> {
+        let known = known(lake, user, path)?.into_iter();
+        Ok(known.map(|file| (file.below(path), file)).collect())
+    };
+    let mut walk = walk.fuse();
     std::thread::scope(|scope| {
-        let (send, current) = channel();
-        scope.spawn(move || {
-            let known = known(lake, user, path).map(|known| {
-                let known = known.into_iter();
-                known.map(|file| (file.below(path), file)).collect()
-            });
-            // Nobody waits for it when nobody asks for more.
-            let _ = send.send(known);
-        });
-        let mut sorter = Sorter {
-            options,
-            jobs,
-            told,
-            current: None,
-            waiting: Vec::new(),
-        };
-        for found in walk {
-            sorter.waiting.push(found);
-            if sorter.current.is_none() {
-                sorter.current = ready(&current)?;
-            }
-            if !sorter.sort_waiting() {
+        let asked = scope.spawn(has);
+        // What is found until it is known what the lake has.
+        let mut waiting = Vec::new();
+        while !asked.is_finished()
+            && let Some(found) = walk.next()
+        {
+            waiting.push(found);
+        }
+        let current = asked.join().unwrap_or_else(|panic| resume_unwind(panic));
+        let mut current = current?;
+        for found in waiting.into_iter().chain(walk) {
+            let is_wanted = match job(found, &mut current, options) {
+                Ok(job) => to_read.send(job).is_ok(),
+                Err(told) => to_tell.send(told).is_ok(),
+            };
+            if !is_wanted {
                 break;
             }
         }
-        if sorter.current.is_none() {
-            sorter.current = current.recv().ok().transpose()?;
-            sorter.sort_waiting();
-        }
-        Ok(sorter.current.unwrap_or_default())
+        Ok(current)
     })
-}
-
-/// What the lake has, once that is known.
-fn ready(current: &Receiver<Result<Current>>) -> Result<Option<Current>> {
-    match current.try_recv() {
-        Ok(current) => current.map(Some),
-        Err(TryRecvError::Empty | TryRecvError::Disconnected) => Ok(None),
-    }
-}
-
-struct Sorter<'s> {
-    options: &'s AddOptions,
-    jobs: &'s Sender<Job>,
-    told: &'s Sender<Told>,
-    /// `None` until it is known.
-    current: Option<Current>,
-    /// What was found until then.
-    waiting: Vec<Found>,
-}
-
-impl Sorter<'_> {
-    /// False when nobody asks for more.
-    fn sort_waiting(&mut self) -> bool {
-        let Some(current) = &mut self.current else {
-            return true;
-        };
-        let mut waiting = self.waiting.drain(..);
-        waiting.all(|found| match job(found, current, self.options) {
-            Ok(job) => self.jobs.send(job).is_ok(),
-            Err(told) => self.told.send(told).is_ok(),
-        })
-    }
 }
 
 fn job(found: Found, current: &mut Current, options: &AddOptions) -> Result<Job, Told> {

@@ -146,6 +146,19 @@ fn what_is_only_told_is_told_in_order() {
     assert_eq!((report.new, added), (2500, all("New")));
     let (report, again) = told(&options);
     assert_eq!((report.unchanged, again), (2500, all("Unchanged")));
+    // Every second one is read, and the others are told between.
+    for name in names.iter().step_by(2) {
+        write(&tree, name, "another");
+    }
+    let (report, mixed) = told(&options);
+    assert_eq!((report.changed, report.unchanged), (1250, 1250));
+    let (unchanged, mut changed): (Vec<_>, Vec<_>) =
+        mixed.into_iter().partition(|(_, done)| done == "Unchanged");
+    let unread = all("Unchanged").into_iter().skip(1).step_by(2);
+    assert_eq!(unchanged, unread.collect::<Vec<_>>());
+    changed.sort();
+    let read = all("Changed").into_iter().step_by(2);
+    assert_eq!(changed, read.collect::<Vec<_>>());
 }
 
 #[test]

@@ -209,9 +209,8 @@ fn a_damaged_content_is_named_and_the_others_are_restored() {
     let to = folder.path().join("to");
     let (report, failed) = checkout(&lake.expect("a lake"), &to, &CheckoutOptions::new(""));
     assert_eq!((report.new, report.failed), (1, 2), "{failed:?}");
-    let expected = [("bad", "damaged"), ("gone", "is not in the store")];
-    for (failed, (name, why)) in failed.iter().zip(expected) {
-        let is_named = failed.starts_with(&format!("{name}: ")) && failed.contains(why);
+    for (failed, name) in failed.iter().zip(["bad", "gone"]) {
+        let is_named = failed.starts_with(&format!("{name}: ")) && failed.contains("damaged");
         assert!(is_named, "{failed:?}");
         assert!(!to.join(name).exists());
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import errors
@@ -38,6 +38,8 @@ def as_frame(data: Any) -> Any:
         raise errors.Invalid(
             f"{type(data).__name__} is one column, and no records: give a frame"
         )
+    if ("pyarrow", "RecordBatchReader") in kinds:
+        return _of_batches(data)
     if isinstance(data, Mapping):
         return _of_columns(data)
     if isinstance(data, (list, tuple)):
@@ -49,6 +51,20 @@ def as_frame(data: Any) -> Any:
     raise errors.Invalid(
         f"{type(data).__name__} holds no records: give a frame, a dict of lists or a list of dicts"
     )
+
+
+def _of_batches(data: Any) -> Any:
+    """Without batches of another schema than the reader's, which pyarrow lets pass."""
+    import pyarrow as pa
+
+    def batches() -> Iterator[Any]:
+        for number, batch in enumerate(data, 1):
+            if not batch.schema.equals(data.schema):
+                found = ", ".join(f"{field.name}: {field.type}" for field in batch.schema)
+                raise errors.Invalid(f"batch {number} has other columns than the reader: {found}")
+            yield batch
+
+    return pa.RecordBatchReader.from_batches(data.schema, batches())
 
 
 def _of_columns(data: Mapping[Any, Any]) -> list[dict[str, Any]]:

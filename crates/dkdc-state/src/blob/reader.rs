@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 
+use rusqlite::Connection;
+
 use super::pack::LARGEST;
 use crate::error::{Error, Result};
 use crate::log::Store;
@@ -323,7 +325,7 @@ impl BlobReader {
         }
         let to = &mut self.run.bytes[..size];
         self.store.read_alone(|conn| {
-            chunks::read(conn, names, to)?;
+            chunks::read(conn, names, to).map_err(|error| lacking(conn, &self.blob, error))?;
             if shrink {
                 space::shrink(conn)?;
             }
@@ -354,7 +356,9 @@ impl BlobReader {
                 if self.lists.len() >= DEEPEST {
                     return Err(self.damaged());
                 }
-                let (codec, data) = self.store.read_alone(|conn| chunks::fetch(conn, &name))?;
+                let (codec, data) = self.store.read_alone(|conn| {
+                    chunks::fetch(conn, &name).map_err(|error| lacking(conn, &self.blob, error))
+                })?;
                 match self.open(&name, codec, data)? {
                     Found::List(entries) => {
                         let list = List::read(&self.store, begin, entries)?;
@@ -383,6 +387,19 @@ impl BlobReader {
     fn damaged(&self) -> Error {
         let error = damaged(format!("the content of blob {}", self.blob.hex()));
         self.store.locate(error)
+    }
+}
+
+/// What it means that a piece of a content is not there: damage, unless all of it is
+/// gone, which it goes at once.
+fn lacking(conn: &Connection, blob: &BlobRef, error: Error) -> Error {
+    let Error::NoSuchBlob { hash } = error else {
+        return error;
+    };
+    match chunks::exists(conn, blob) {
+        Ok(true) => damaged(format!("piece {hash} of blob {} is gone", blob.hex())),
+        Ok(false) => Error::NoSuchBlob { hash: blob.hex() },
+        Err(error) => error,
     }
 }
 

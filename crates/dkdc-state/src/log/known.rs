@@ -65,14 +65,14 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use std::hash::{BuildHasher, RandomState};
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
     use super::*;
 
     #[test]
     fn an_id_that_was_added_is_never_denied_and_few_others_are_taken_for_one() {
         let mut known = Known::with_room(FEWEST / 2);
-        let hasher = RandomState::new();
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
         let id = |n: usize| hasher.hash_one(format!("id-{n}"));
         assert!((0..200_000).all(|n| known.insert(id(n))));
         assert!((0..200_000).all(|n| known.may_have(id(n))));

@@ -15,7 +15,7 @@ use super::catalog::Catalog;
 use super::format::{APPLICATION_ID, FORMAT};
 use super::group::Group;
 use super::identity::{FileKey, Identity, file_key};
-use super::{Config, DbResult, Store, adopt, cut, locate, migrate, network, recent};
+use super::{Config, DbResult, Store, adopt, locate, migrate, network, recent, vfs};
 use crate::error::{Error, Result};
 use crate::mirror::keeper::Background;
 use crate::record::Idx;
@@ -180,9 +180,9 @@ pub(super) fn connection(path: &Path, flags: OpenFlags, config: &Config) -> Resu
     reason = "the log opens SQLite's connections here"
 )]
 fn bare(path: &Path, flags: OpenFlags, config: &Config, damaged: bool) -> Result<Connection> {
-    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_URI).db();
+    let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags_and_vfs(path, flags, vfs::whole_reads()?).db();
     let conn = conn.map_err(|error| without_path(path, error))?;
-    cut::refuse(&conn);
     // With this, SQLite passes over what it cannot read of a schema.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, damaged)
         .db()?;

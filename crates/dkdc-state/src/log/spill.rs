@@ -15,7 +15,8 @@ pub(crate) fn folder(store: &Path) -> PathBuf {
 }
 
 /// Removes what processes that have ended left behind. Returns the files that have
-/// content and stay.
+/// content and stay; what is gone is not gone for good until the store's folder, and
+/// this one where it stays, are synced.
 pub(super) fn sweep(store: &Path) -> Vec<PathBuf> {
     let folder = folder(store);
     let mut stay = Vec::new();

@@ -56,6 +56,12 @@ impl Store {
             let why = "is being read or written by a process; it goes when that ends";
             vacuumed.left.push(format!("{} {why}", file.display()));
         }
+        let spill = spill::folder(&self.path);
+        let mut changed = vec![crate::mirror::folder(&self.path)];
+        if spill.exists() {
+            changed.extend(spill.parent().map(Path::to_owned));
+            changed.push(spill);
+        }
         for file in spill::sweep(&self.path) {
             let why = "is what a question spilled; it goes when that process ends or asks again";
             vacuumed.left.push(format!("{} {why}", file.display()));
@@ -71,18 +77,18 @@ impl Store {
         let emptied = emptied.map_err(|error| self.locate(error))?;
         let wal = beside(&self.path, "-wal");
         if emptied {
-            for gone in [wal, crate::mirror::folder(&self.path)] {
-                if let Err(error) = sync(&gone) {
-                    let why = "was emptied, but not for good when the power goes";
-                    vacuumed
-                        .left
-                        .push(format!("{} {why}: {error}", gone.display()));
-                }
-            }
+            changed.push(wal);
         } else {
             let why = "keeps what was: somebody reads an older version of the file; \
                        vacuum again when they have ended";
             vacuumed.left.push(format!("{} {why}", wal.display()));
+        }
+        for path in changed {
+            if let Err(error) = sync(&path) {
+                let why = "may have again what was removed when the power goes";
+                let left = format!("{} {why}: {error}", path.display());
+                vacuumed.left.push(left);
+            }
         }
         vacuumed.after = self.bytes();
         Ok(vacuumed)

@@ -220,7 +220,13 @@ impl<R> Table<R> {
         self.submit_one(self.state.store().with_columns(self.shape.table, put)?)
     }
 
-    fn put_all<'a>(
+    /// As [`append_all`](Self::append_all), [`update_all`](Self::update_all) or
+    /// [`upsert_all`](Self::upsert_all), by what there may be.
+    ///
+    /// # Errors
+    /// As there.
+    #[doc(hidden)]
+    pub fn put_all<'a>(
         &self,
         records: impl IntoIterator<Item = &'a R>,
         existing: Existing,

@@ -29,6 +29,7 @@ fn command(seed: u64) -> String {
     // With `--test-threads=1` the tests have no thread, and so no name: all are run.
     let thread = std::thread::current();
     let test = thread.name().filter(|name| *name != "main");
+    let test = test.map(|name| format!(" {name} -- --exact"));
     let test = test.unwrap_or_default();
-    format!("{GIVEN}={seed} cargo test --workspace --exclude dkdc-py {target} {test}")
+    format!("{GIVEN}={seed} cargo test --workspace --exclude dkdc-py {target}{test}")
 }

@@ -91,8 +91,11 @@ pub(super) fn ledgers(log: &Log, ledgers: &[Vec<Entry>], wrong: &mut Wrong) -> J
                         last = *idx;
                     }
                 }
-                Answer::Refused(why) => {
+                Answer::Refused(why) | Answer::Busy(why) => {
                     judged.refused += 1;
+                    if !entry.refusable && matches!(entry.answer, Answer::Refused(_)) {
+                        wrong.add(format!("refused, and nothing was in its way: {entry:?}"));
+                    }
                     for part in entry
                         .parts
                         .iter()
@@ -174,4 +177,35 @@ fn doubt(
         wrong.add(format!("{entry:?} is not one after another: {found:?}"));
     }
     Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nothing_is_in_the_way_of_is_not_refused() {
+        let why = || "there is no table".to_owned();
+        for (refusable, answer, expected) in [
+            (false, Answer::Refused(why()), 1),
+            (true, Answer::Refused(why()), 0),
+            (false, Answer::Busy(why()), 0),
+            (false, Answer::Doubt(why()), 0),
+        ] {
+            let entry = Entry {
+                number: 1,
+                parts: vec![Part {
+                    table: "notes".into(),
+                    op: Some(Op::Append),
+                    id: "w7".into(),
+                    token: 7,
+                }],
+                refusable,
+                answer,
+            };
+            let mut wrong = Wrong::default();
+            ledgers(&Log::new(), &[vec![entry]], &mut wrong);
+            assert_eq!(wrong.0.len(), expected, "{:?}", wrong.0);
+        }
+    }
 }

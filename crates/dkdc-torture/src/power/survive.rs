@@ -46,6 +46,7 @@ pub fn run(folder: &Path, seed: u64, durability: Durability, points: u64) -> Res
             worker,
             threads: 1 + random.below(3),
             operations: 40,
+            seal_rows: work::SEAL_ROWS,
             seed: random.number(),
             durability,
             wobble: random.one_in(2),

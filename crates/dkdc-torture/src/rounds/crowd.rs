@@ -3,6 +3,7 @@
 use super::Round;
 use super::process::Writing;
 use crate::Result;
+use crate::work::SEAL_ROWS;
 
 const PROCESSES: u64 = 8;
 const THREADS: u64 = 8;
@@ -17,6 +18,8 @@ pub(super) fn run(round: &mut Round<'_>, operations: u64) -> Result<()> {
             worker,
             threads: THREADS,
             operations,
+            // Of long work files would be by the thousand.
+            seal_rows: SEAL_ROWS.max(operations),
             seed: round.random.number(),
             relaxed,
             wobble: false,

@@ -39,6 +39,8 @@ pub(super) fn run(round: &mut Round<'_>) -> Result<()> {
         let death = Death::At("rename,renameat2,unlink", nth);
         round.tally.deaths += u64::from(template.keep(&death)?);
         round.tally.judgements += 2;
+    } else {
+        round.lacks_in_part("strace");
     }
     Ok(())
 }

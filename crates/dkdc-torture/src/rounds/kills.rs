@@ -9,6 +9,7 @@ use super::Round;
 use super::process::{Process, Writing};
 use crate::Result;
 use crate::random::Random;
+use crate::work::SEAL_ROWS;
 
 /// Writers at once.
 const WRITERS: usize = 3;
@@ -65,6 +66,7 @@ fn start(round: &mut Round<'_>, next: &mut u64, relaxed: bool) -> Result<Process
         worker: *next,
         threads: 1 + round.random.below(4),
         operations: u64::MAX,
+        seal_rows: SEAL_ROWS,
         seed: round.random.number(),
         relaxed,
         wobble: round.random.one_in(3),

@@ -6,6 +6,7 @@ use std::process::Command;
 use super::process::{Process, Writing, start};
 use super::{Kind, Round, Run, Tally};
 use crate::vfs::{self, Action, Plan};
+use crate::work::SEAL_ROWS;
 use crate::{Result, oracle};
 
 /// Deaths of one round.
@@ -15,9 +16,9 @@ const POINTS: u64 = 60;
 
 /// A writer dies at the n-th change of its files, the next one while it opens
 /// them or soon after, and so on.
-pub(super) fn deaths(round: &mut Round<'_>) -> Result<()> {
+pub(super) fn deaths(round: &mut Round<'_>, kind: Kind) -> Result<()> {
     let reader = round.reader(false)?;
-    let relaxed = round.random.one_in(3);
+    let relaxed = kind == Kind::RelaxedDeaths || round.random.one_in(3);
     let mut worker = 0;
     while round.tally.deaths < DEATHS {
         worker += 1;
@@ -29,6 +30,7 @@ pub(super) fn deaths(round: &mut Round<'_>) -> Result<()> {
             worker,
             threads: 1 + round.random.below(3),
             operations: 200,
+            seal_rows: SEAL_ROWS,
             seed: round.random.number(),
             relaxed,
             wobble: round.random.one_in(4),
@@ -72,6 +74,7 @@ pub(super) fn errors(round: &mut Round<'_>, kind: Kind) -> Result<()> {
             worker,
             threads: 1 + round.random.below(3),
             operations: 100,
+            seal_rows: SEAL_ROWS,
             seed: round.random.number(),
             relaxed: round.random.one_in(3),
             wobble: false,

@@ -15,6 +15,7 @@ pub(super) struct Writing {
     pub(super) worker: u64,
     pub(super) threads: u64,
     pub(super) operations: u64,
+    pub(super) seal_rows: u64,
     pub(super) seed: u64,
     pub(super) relaxed: bool,
     pub(super) wobble: bool,
@@ -43,6 +44,7 @@ impl Round<'_> {
             ("--worker", writing.worker),
             ("--threads", writing.threads),
             ("--operations", writing.operations),
+            ("--seal-rows", writing.seal_rows),
             ("--seed", writing.seed),
         ];
         for (name, number) in numbers {

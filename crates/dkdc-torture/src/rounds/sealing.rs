@@ -1,6 +1,7 @@
 //! Writing the mirror's files is stopped at any of its system calls: by a kill,
 //! or by an error of the system. `strace` stops it.
 
+use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -8,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use dkdc_state::{Durability, Row, State};
 
 use super::{Round, Run};
+use crate::random::Random;
 use crate::work::{self, Tables};
 use crate::{Failure, Result};
 
@@ -23,6 +25,10 @@ pub const CALLS: [&str; 6] = [
     "fchmod",
 ];
 
+/// Of these, only reads are taken up again, and only what opens needs a descriptor.
+const READS: &str = "read,pread64";
+const OPENS: &str = "openat";
+
 /// True where system calls can be stopped.
 #[must_use]
 pub fn can_be_stopped() -> bool {
@@ -36,9 +42,11 @@ pub(super) fn run(round: &mut Round<'_>) -> Result<()> {
         return Ok(());
     }
     let template = Template::new(round.run)?;
+    let told = template.told()?;
+    let nth = |random: &mut Random, calls: &str| 1 + random.below(most(&told, calls).max(1));
     for _ in 0..8 {
         let calls = *round.random.of(&CALLS);
-        let nth = 1 + round.random.below(20);
+        let nth = nth(&mut round.random, calls);
         let killed = template.seal(calls, "signal=KILL", nth)?;
         round.tally.deaths += u64::from(killed);
         round.tally.judgements += 1;
@@ -47,13 +55,12 @@ pub(super) fn run(round: &mut Round<'_>) -> Result<()> {
     for _ in 0..4 {
         let how = *round.random.of(&errors);
         let calls = match how {
-            // Only reads are taken up again.
-            "error=EINTR" => "read,pread64",
-            "error=EMFILE" => "openat",
+            "error=EINTR" => READS,
+            "error=EMFILE" => OPENS,
             _ => *round.random.of(&CALLS[1..]),
         };
-        template.seal(calls, how, 1 + round.random.below(40))?;
-        round.tally.errors += 1;
+        let failed = template.seal(calls, how, nth(&mut round.random, calls))?;
+        round.tally.errors += u64::from(failed);
         round.tally.judgements += 1;
     }
     Ok(())
@@ -140,22 +147,14 @@ impl<'r> Template<'r> {
         Ok(())
     }
 
-    /// Seals a copy, while the `nth` of these system calls goes wrong. True: that
-    /// was its end.
+    /// Seals a copy, while the `nth` of these system calls goes wrong, of each kind and
+    /// each thread. True: there was one, and it did.
     ///
     /// # Errors
     /// What does not hold afterwards.
     pub fn seal(&self, calls: &str, how: &str, nth: u64) -> Result<bool> {
-        let place = self.copy()?;
-        let output = Command::new("strace")
-            .args(["-f", "-qqq", "-o", "/dev/null", "-e"])
-            .arg(format!("trace={calls}"))
-            .arg("-e")
-            .arg(format!("inject={calls}:{how}:when={nth}"))
-            .arg(&self.run.program)
-            .arg("seal")
-            .arg(place.join("data.db"))
-            .output()?;
+        let inject = format!("inject={calls}:{how}:when={nth}");
+        let (place, output, told) = self.traced(calls, &["-e", &inject])?;
         let killed = output.status.signal() == Some(9) || output.status.code() == Some(137);
         let judged = judge(&place.join("data.db"), &output);
         judged.map_err(|error| -> Failure {
@@ -163,8 +162,50 @@ impl<'r> Template<'r> {
             format!("{calls} {how} {nth}: {error}; it said: {said}").into()
         })?;
         std::fs::remove_dir_all(place)?;
-        Ok(killed)
+        Ok(killed || told.contains("(INJECTED)"))
     }
+
+    /// The system calls of a sealing, as `strace` tells them.
+    fn told(&self) -> Result<String> {
+        let calls = [&CALLS[..], &[READS, OPENS]].concat().join(",");
+        let (place, _, told) = self.traced(&calls, &[])?;
+        std::fs::remove_dir_all(place)?;
+        Ok(told)
+    }
+
+    /// Seals a copy under `strace`. Where that is, what was said, and what `strace` told.
+    fn traced(&self, calls: &str, how: &[&str]) -> Result<(PathBuf, Output, String)> {
+        let place = self.copy()?;
+        let told = place.with_extension("strace");
+        let output = Command::new("strace")
+            .args(["-f", "-qqq", "-o"])
+            .arg(&told)
+            .arg("-e")
+            .arg(format!("trace={calls}"))
+            .args(how)
+            .arg(&self.run.program)
+            .arg("seal")
+            .arg(place.join("data.db"))
+            .output()?;
+        let told = std::fs::read(told)?;
+        Ok((place, output, String::from_utf8_lossy(&told).into_owned()))
+    }
+}
+
+/// How many of one of these system calls one thread made, at most: `strace` counts for
+/// each by itself.
+fn most(told: &str, calls: &str) -> u64 {
+    let mut made: HashMap<(&str, &str), u64> = HashMap::new();
+    for line in told.lines() {
+        let Some((thread, call)) = line.split_once(' ') else {
+            continue;
+        };
+        let name = call.trim_start().split('(').next().unwrap_or_default();
+        if calls.split(',').any(|one| one == name) {
+            *made.entry((thread, name)).or_default() += 1;
+        }
+    }
+    made.into_values().max().unwrap_or(0)
 }
 
 /// What was said to be written is there; answers are the log's; what was not
@@ -201,5 +242,24 @@ fn judge(store: &Path, output: &Output) -> Result<()> {
         Ok(())
     } else {
         Err(format!("check: {:?} {:?}", report.damage, report.mirror).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_for_each_thread_and_kind() {
+        let told = "\
+7  write(3, \"a\", 1 <unfinished ...>
+8  pwrite64(4, \"write(\", 6, 0) = 6
+7  <... write resumed>) = 1
+7  write(3, \"b\", 1) = -1 EIO (Input/output error) (INJECTED)
+7  pwrite64(4, \"c\", 1, 0) = 1
+8  +++ exited with 0 +++
+";
+        assert_eq!(most(told, CALLS[0]), 2);
+        assert_eq!(most(told, "unlink"), 0);
     }
 }

@@ -102,7 +102,8 @@ impl Action {
 /// What SQLite's own VFS says when the system says EIO.
 fn eio(kind: Kind) -> i32 {
     match kind {
-        Kind::Read => ffi::SQLITE_IOERR_READ,
+        // Of which SQLite makes a damaged database.
+        Kind::Read => ffi::SQLITE_IOERR_CORRUPTFS,
         Kind::Write | Kind::Change => ffi::SQLITE_IOERR_WRITE,
         Kind::Cut => ffi::SQLITE_IOERR_TRUNCATE,
         Kind::Sync => ffi::SQLITE_IOERR_FSYNC,

@@ -14,6 +14,10 @@ const SHARED: u64 = 24;
 /// Tokens of one operation, at most.
 const TOKENS: u64 = 64;
 const DAY: i64 = 86_400_000_000;
+/// Of so many operations, after one a record is read.
+const READ_BACK: u64 = 4;
+/// Words of large content: more than one thread gives.
+const LARGE: usize = (5 << 20) / 8;
 
 /// A thread that works.
 pub(super) struct Hand {
@@ -27,6 +31,9 @@ pub(super) struct Hand {
     pub(super) done: u64,
     /// Versions of its own to restore.
     pub(super) mine: Vec<(String, Idx)>,
+    /// Records that nobody else writes, as they are since they were acknowledged:
+    /// what restores one gives it the same values.
+    pub(super) own: Vec<Row>,
     pub(super) clock: Option<Arc<Wobble>>,
 }
 
@@ -47,6 +54,29 @@ enum Action {
     Pair(Row, Row, Row, bool),
     Add(i64),
     File(Row, Vec<u8>),
+}
+
+impl Action {
+    /// Whether it may be refused: for what others write, or since it is given up.
+    fn is_refusable(&self) -> bool {
+        match self {
+            Action::Append(row) => !is_own(&row.id),
+            Action::Update(_) | Action::Delete(_) | Action::Add(_) => true,
+            Action::Pair(.., keep) => !keep,
+            Action::Upsert(_) | Action::Restore(..) | Action::Batch(_) | Action::File(..) => false,
+        }
+    }
+}
+
+/// A record that no other worker writes, and that is written once.
+fn is_own(id: &str) -> bool {
+    id.starts_with('w')
+}
+
+/// Content of which each word is another: the token, and numbers after it.
+pub(crate) fn content(token: i64, words: usize) -> Vec<u8> {
+    let words = (0_i64..).take(words).map(|n| token.wrapping_add(n));
+    words.flat_map(i64::to_le_bytes).collect()
 }
 
 fn part(table: &str, op: Option<Op>, id: &str, token: i64) -> Part {
@@ -79,13 +109,17 @@ impl Hand {
                 keep_mirror(state)?;
             }
             let plan = self.plan();
-            let number = self.ledger.intend(&plan.parts)?;
+            let refusable = plan.action.is_refusable();
+            let number = self.ledger.intend(&plan.parts, refusable)?;
             let result = self.act(state, tables, &plan.action);
             let (answer, failure) = judged(result);
             self.ledger.answer(&answer)?;
             if let Answer::Done(idxs) = &answer {
                 acknowledged(self.thread, number);
-                self.remember(&plan.parts, idxs);
+                self.remember(plan, idxs);
+                if number.is_multiple_of(READ_BACK) {
+                    self.read_back(tables, number / READ_BACK)?;
+                }
             }
             if let Some(error) = failure {
                 return Err(error.into());
@@ -94,14 +128,41 @@ impl Hand {
         Ok(())
     }
 
-    fn remember(&mut self, parts: &[Part], idxs: &[Idx]) {
-        for (part, idx) in parts.iter().zip(idxs) {
+    fn remember(&mut self, plan: Plan, idxs: &[Idx]) {
+        for (part, idx) in plan.parts.iter().zip(idxs) {
             if part.table == "notes" && part.token != 0 {
                 self.mine.push((part.id.clone(), *idx));
             }
         }
         if self.mine.len() > 200 {
             self.mine.drain(..100);
+        }
+        match plan.action {
+            Action::Append(row) if is_own(&row.id) => self.own.push(row),
+            Action::Pair(_, _, row, _) => self.own.push(row),
+            Action::Batch(rows) => self.own.extend(rows),
+            _ => {}
+        }
+        if self.own.len() > 200 {
+            self.own.drain(..100);
+        }
+    }
+
+    /// A record of its own is what it wrote, or cannot be read: another one, or none,
+    /// is a wrong answer.
+    fn read_back(&self, tables: &Tables, turn: u64) -> crate::Result<()> {
+        if self.own.is_empty() {
+            return Ok(());
+        }
+        let row = &self.own[usize::try_from(turn)? % self.own.len()];
+        let is_in = |found: &Row| {
+            let mut fields = row.fields.iter();
+            fields.all(|(name, value)| found.get(name) == Some(value))
+        };
+        match tables.notes.get(&row.id) {
+            Ok(Some(found)) if is_in(&found.record) => Ok(()),
+            Err(error) if is_failure(&error) || error.kind() == ErrorKind::Busy => Ok(()),
+            read => Err(format!("acknowledged as {row:?}, and read as {read:?}").into()),
         }
     }
 
@@ -171,8 +232,11 @@ impl Hand {
                 action: Action::Add(token),
             },
             _ => {
-                let len = self.random.index(9_000);
-                let content = token.to_le_bytes().repeat(len / 8 + 1);
+                let words = match self.random.index(9_000) {
+                    len if len.is_multiple_of(200) => LARGE,
+                    len => len / 8 + 1,
+                };
+                let content = content(token, words);
                 let row = Row::new(own.as_str()).with("token", token);
                 Plan {
                     parts: vec![part("files", Some(Op::Append), &own, token)],
@@ -285,11 +349,13 @@ fn judged(result: Result<Vec<Version>, Error>) -> (Answer, Option<Error>) {
             let idxs = versions.iter().map(|version| version.idx);
             (Answer::Done(idxs.collect()), None)
         }
-        Err(error) => match error.kind() {
-            ErrorKind::Failure | ErrorKind::Damaged => {
-                (Answer::Doubt(error.to_string()), Some(error))
-            }
-            _ => (Answer::Refused(error.to_string()), None),
-        },
+        Err(error) if is_failure(&error) => (Answer::Doubt(error.to_string()), Some(error)),
+        Err(error) if error.kind() == ErrorKind::Busy => (Answer::Busy(error.to_string()), None),
+        Err(error) => (Answer::Refused(error.to_string()), None),
     }
+}
+
+/// The disk, or what it says, and not what was asked for.
+fn is_failure(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Failure | ErrorKind::Damaged)
 }

@@ -1,45 +1,71 @@
 //! Bytes that nobody made on purpose: the bodies of the fuzz targets, with as
 //! many inputs as a test may take.
 //!
-//! The failures to prevent: a panic, and a value that is kept as another.
+//! The failures to prevent: a panic, and a value that is kept as another. Where no
+//! input is accepted, or none refused, nothing is shown: each test has so many of both.
 
 use std::path::PathBuf;
 
-use dkdc_torture::bodies;
+use dkdc_torture::bodies::{self, Became};
 use dkdc_torture::random::Random;
 
 use crate::seed::seed;
 use crate::skipped::skipped;
 
-/// Runs a body on inputs made of pieces that mean something, and of those that
-/// do not.
-fn any(pieces: &[&str], inputs: u64, body: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
+/// What inputs are made of.
+struct Made<'p> {
+    /// Those that mean something.
+    pieces: &'p [&'p str],
+    /// Inputs that are accepted as they are.
+    whole: &'p [&'p str],
+}
+
+/// Runs a body on so many inputs, of which it must accept and refuse at least these.
+fn any(
+    made: &Made<'_>,
+    inputs: u64,
+    (accepted, refused): (u64, u64),
+    body: impl Fn(&[u8]) -> Became + std::panic::RefUnwindSafe,
+) {
     let mut random = Random::new(seed());
+    let mut became = Vec::new();
     for input in 0..inputs {
-        let bytes = made_of(pieces, &mut random);
-        let done = std::panic::catch_unwind(|| body(&bytes));
-        if let Err(panic) = done {
-            println!("input {input}: {:?}", String::from_utf8_lossy(&bytes));
-            std::panic::resume_unwind(panic);
+        let bytes = made.bytes(&mut random);
+        match std::panic::catch_unwind(|| body(&bytes)) {
+            Ok(done) => became.push(done),
+            Err(panic) => {
+                println!("input {input}: {:?}", String::from_utf8_lossy(&bytes));
+                std::panic::resume_unwind(panic);
+            }
         }
+    }
+    for (what, least) in [(Became::Accepted, accepted), (Became::Refused, refused)] {
+        let found = became.iter().filter(|done| **done == what).count() as u64;
+        assert!(found >= least, "{what:?}: {found} of {inputs}");
     }
 }
 
-fn made_of(pieces: &[&str], random: &mut Random) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for _ in 0..random.below(12) {
-        if pieces.is_empty() || random.one_in(8) {
-            bytes.extend_from_slice(&random.number().to_le_bytes());
+impl Made<'_> {
+    fn bytes(&self, random: &mut Random) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if !self.whole.is_empty() && random.one_in(3) {
+            bytes.extend_from_slice(random.of(self.whole).as_bytes());
         } else {
-            bytes.extend_from_slice(random.of(pieces).as_bytes());
+            for _ in 0..random.below(12) {
+                if self.pieces.is_empty() || random.one_in(8) {
+                    bytes.extend_from_slice(&random.number().to_le_bytes());
+                } else {
+                    bytes.extend_from_slice(random.of(self.pieces).as_bytes());
+                }
+            }
         }
+        // One that means something, with a byte of it changed.
+        if !bytes.is_empty() && random.one_in(3) {
+            let at = random.index(bytes.len());
+            bytes[at] = random.number().to_le_bytes()[0];
+        }
+        bytes
     }
-    // One that means something, with a byte of it changed.
-    if !bytes.is_empty() && random.one_in(3) {
-        let at = random.index(bytes.len());
-        bytes[at] = random.number().to_le_bytes()[0];
-    }
-    bytes
 }
 
 const TIMES: &[&str] = &[
@@ -73,7 +99,17 @@ const TIMES: &[&str] = &[
 
 #[test]
 fn time_phrases() {
-    any(TIMES, 20_000, bodies::time);
+    let whole = [
+        "5 minutes ago",
+        "yesterday 14:00",
+        "2026-11-22T10:00[Europe/Berlin]",
+        "1795341600000000",
+    ];
+    let made = Made {
+        pieces: TIMES,
+        whole: &whole,
+    };
+    any(&made, 20_000, (1000, 1000), bodies::time);
 }
 
 const JSON: &[&str] = &[
@@ -114,7 +150,16 @@ const JSON: &[&str] = &[
 
 #[test]
 fn rows_in_json() {
-    any(JSON, 4_000, bodies::row);
+    let whole = [
+        r#"{"id":"a","c0":"x","c1":9007199254740993,"c8":{"x":[1]}}"#,
+        r#"{"id":"b","c2":9007199254740992,"c3":true,"c5":"2026-11-22"}"#,
+        r#"{"id":"c","c2":-0.5,"c9":["x","y"]}"#,
+    ];
+    let made = Made {
+        pieces: JSON,
+        whole: &whole,
+    };
+    any(&made, 4_000, (100, 100), bodies::row);
 }
 
 const SCHEMA: &[&str] = &[
@@ -143,7 +188,12 @@ const SCHEMA: &[&str] = &[
 
 #[test]
 fn schemas_in_a_store() {
-    any(SCHEMA, 150, bodies::schema);
+    let stored = bodies::stored_schema();
+    let made = Made {
+        pieces: SCHEMA,
+        whole: &[&stored],
+    };
+    any(&made, 150, (5, 50), bodies::schema);
 }
 
 #[test]
@@ -159,17 +209,27 @@ fn cells_of_a_stored_record() {
         "{",
         "2026-11-22",
     ];
-    any(&pieces, 300, bodies::record);
+    let made = Made {
+        pieces: &pieces,
+        whole: &[],
+    };
+    any(&made, 300, (0, 100), bodies::record);
 }
+
+/// Bytes that are changes: sometimes there are none.
+const ANY: Made<'_> = Made {
+    pieces: &[],
+    whole: &[],
+};
 
 #[test]
 fn bytes_changed_in_a_database() {
-    any(&[], 150, bodies::database);
+    any(&ANY, 150, (1, 50), bodies::database);
 }
 
 #[test]
 fn bytes_changed_in_a_file_of_the_mirror() {
-    any(&[], 100, bodies::mirror);
+    any(&ANY, 100, (0, 50), bodies::mirror);
 }
 
 /// The program, when it was built: `cargo test --workspace` does.
@@ -193,7 +253,16 @@ fn ndjson_to_import() {
         "{\"id\":\"c\",\"x\":\"y\"}\n",
         "\u{feff}",
     ]);
-    any(&pieces, 100, |bytes| {
+    let whole = [
+        "{\"id\":\"a\",\"x\":9007199254740993}\n{\"id\":\"b\",\"x\":1}\n",
+        "{\"id\":\"a\",\"x\":0.5}\n\n{\"id\":\"b\",\"x\":9007199254740992}\n",
+        "\u{feff}{\"id\":\"a\",\"x\":\"y\"}\n{\"id\":\"b\",\"x\":null}",
+    ];
+    let made = Made {
+        pieces: &pieces,
+        whole: &whole,
+    };
+    any(&made, 100, (5, 5), |bytes| {
         bodies::import(&program, "ndjson", bytes)
     });
 }
@@ -217,5 +286,16 @@ fn csv_to_import() {
         "\u{feff}",
         "é",
     ];
-    any(&pieces, 100, |bytes| bodies::import(&program, "csv", bytes));
+    let whole = [
+        "id,x\na,1\nb,2026-11-22\n",
+        "\u{feff}id,x\r\na,\"1,\"\"2\"\"\"\r\n\r\nb,\"\"",
+        "x,id\r\"y\r\nz\",a\r,\"b\"\r",
+    ];
+    let made = Made {
+        pieces: &pieces,
+        whole: &whole,
+    };
+    any(&made, 100, (5, 5), |bytes| {
+        bodies::import(&program, "csv", bytes)
+    });
 }

@@ -107,6 +107,7 @@ fn reads_that_are_short_or_interrupted_are_asked_for_again() {
 }
 
 /// A file that seems to end where it does not: SQLite takes what is missing for zeros.
+/// Writers read what they wrote, and a reader has such an end at every third read.
 #[test]
 fn a_file_that_seems_to_end_while_it_is_read_gives_an_error_and_no_wrong_row() {
     let tally = rounds(Kind::Ends, 2);

@@ -35,12 +35,20 @@ impl BlobReader {
     /// Those of `give`; as an [`io::Error`], those of reading.
     pub fn each<E: From<io::Error> + Send>(
         &mut self,
+        give: impl FnMut(&[u8]) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        self.each_with(thread::Builder::new(), give)
+    }
+
+    fn each_with<E: From<io::Error> + Send>(
+        &mut self,
+        thread: thread::Builder,
         mut give: impl FnMut(&[u8]) -> Result<(), E> + Send,
     ) -> Result<(), E> {
-        while self.blob.size.saturating_sub(self.at) > LONG {
+        if self.blob.size.saturating_sub(self.at) > LONG {
             self.give_run(&mut give)?;
             // From the end of a run on, the others begin where pieces do.
-            if let Some(given) = self.give_by_turns(&mut give) {
+            if let Some(given) = self.give_by_turns(thread, &mut give) {
                 return given;
             }
         }
@@ -61,7 +69,11 @@ impl BlobReader {
     }
 
     /// `None` when there is no thread to be had; then nothing is given.
-    fn give_by_turns<E: From<io::Error> + Send, G>(&mut self, give: &mut G) -> Option<Result<(), E>>
+    fn give_by_turns<E: From<io::Error> + Send, G>(
+        &mut self,
+        thread: thread::Builder,
+        give: &mut G,
+    ) -> Option<Result<(), E>>
     where
         G: FnMut(&[u8]) -> Result<(), E> + Send,
     {
@@ -73,7 +85,7 @@ impl BlobReader {
         let first = to_here.clone();
         let given = thread::scope(|scope| {
             let there = move || give_share(there, &turn_there, &to_here);
-            let there = thread::Builder::new().spawn_scoped(scope, there).ok()?;
+            let there = thread.spawn_scoped(scope, there).ok()?;
             // Received below.
             let _ = first.send(give);
             drop(first);
@@ -83,7 +95,9 @@ impl BlobReader {
             let there = there.join().unwrap_or_else(|panic| resume_unwind(panic));
             Some(here.and(there))
         });
-        self.at = self.blob.size;
+        if matches!(given, Some(Ok(()))) {
+            self.at = self.blob.size;
+        }
         given
     }
 }
@@ -107,5 +121,31 @@ fn give_share<'g, E: From<io::Error>, G: FnMut(&[u8]) -> Result<(), E>>(
         give(share.reader.run.from(share.reader.run.begin))?;
         // Nobody waits for it after the last run.
         let _ = next.send(give);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::State;
+
+    #[test]
+    fn without_a_thread_it_is_all_given_all_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = State::open(folder.path().join("data.db")).expect("a store");
+        let numbers = (0_u32..3 << 20).flat_map(u32::to_le_bytes);
+        let data: Vec<u8> = numbers.collect();
+        assert!(data.len() as u64 > 2 * LONG);
+        let blob = state.put_blob(&data[..]).expect("content");
+        let mut reader = state.open_blob(&blob).expect("content");
+        // No system has room for such a stack.
+        let impossible = thread::Builder::new().stack_size(1 << 60);
+        let mut given = Vec::new();
+        let all = reader.each_with(impossible, |part| {
+            given.extend_from_slice(part);
+            Ok::<(), io::Error>(())
+        });
+        all.expect("all of it");
+        assert!(given == data, "{} of {} bytes", given.len(), data.len());
     }
 }

@@ -1,12 +1,12 @@
 //! What SQLite says stands in a file, whatever the store would say of it: which rows a
 //! flipped bit changed, and whether a check names each of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use dkdc_state::CheckReport;
-use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::Result;
 
@@ -43,7 +43,8 @@ pub(super) struct Named {
     reason = "who looks at the bytes is no part of the store"
 )]
 pub(super) fn read(path: &Path) -> Result<Option<Raw>> {
-    let conn = Connection::open(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
     let sql = format!("SELECT * FROM {TABLE} ORDER BY idx");
     let Ok(mut statement) = conn.prepare(&sql) else {
         return Ok(None);
@@ -100,10 +101,33 @@ impl Raw {
     pub(super) fn has(&self, idx: i64, sound: &Raw) -> bool {
         self.rows.get(&idx) == sound.rows.get(&idx)
     }
+
+    /// Whether the row before one, or the one before it of its record, is another there.
+    fn is_behind(&self, idx: i64, other: &Raw) -> bool {
+        let before = || self.rows.range(..idx).rev();
+        let id = self.rows.get(&idx).map(|row| &row.id);
+        let of_record = before().find(|(_, row)| Some(&row.id) == id);
+        let mut rows = before().next().into_iter().chain(of_record);
+        rows.any(|(idx, _)| !self.has(*idx, other))
+    }
+}
+
+/// The versions that a check names.
+pub(super) fn versions(report: &CheckReport) -> BTreeSet<i64> {
+    let named = |line: &String| {
+        let line = line.strip_prefix(TABLE)?.strip_prefix(": ")?;
+        // As it is told of what cannot be read.
+        let version = line.strip_prefix("version ");
+        let version = version.or_else(|| line.split_once(", version ").map(|(_, it)| it))?;
+        version.split_once([' ', ':'])?.0.parse::<i64>().ok()
+    };
+    report.damage.iter().filter_map(named).collect()
 }
 
 /// Each row of the harmed file that is not one of the sound file is named by a check; so
-/// is the table of which some cannot be read.
+/// is the table of which some cannot be read. Of other rows, where the check finds
+/// nothing but rows, it names at most those behind one, which say what they replace and
+/// continue from.
 pub(super) fn named(report: &CheckReport, sound: &Raw, harmed: &Raw) -> Result<Named> {
     let mut named = Named::default();
     let says = |beginning: &str| {
@@ -126,6 +150,22 @@ pub(super) fn named(report: &CheckReport, sound: &Raw, harmed: &Raw) -> Result<N
             return Err(format!("{TABLE} cannot be read, and is not named: {damage:?}").into());
         }
         named.unread += 1;
+    }
+    let of_rows = |line: &String| {
+        let rest = line
+            .strip_prefix(TABLE)
+            .and_then(|line| line.strip_prefix(": "));
+        rest.is_some_and(|rest| !rest.starts_with("its "))
+    };
+    if !harmed.ends && report.damage.iter().all(of_rows) {
+        let as_it_was = |idx: &i64| {
+            let behind = harmed.is_behind(*idx, sound) || sound.is_behind(*idx, harmed);
+            harmed.has(*idx, sound) && !behind
+        };
+        if let Some(idx) = versions(report).into_iter().find(as_it_was) {
+            let damage = &report.damage;
+            return Err(format!("version {idx} is as it was, and named: {damage:?}").into());
+        }
     }
     Ok(named)
 }
