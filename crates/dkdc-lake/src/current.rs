@@ -1,7 +1,5 @@
 //! Every read of what is current, and the way to what was.
 
-use std::io::Read;
-
 use dkdc_state::{BlobReader, Moment, Versioned};
 
 use crate::error::{Error, Result};
@@ -240,7 +238,10 @@ impl Lake {
     /// fails while it is read.
     pub fn read_file_to_vec(&self, file: &File) -> Result<Vec<u8>> {
         let mut content = Vec::new();
-        let read = self.read_file(file)?.read_to_end(&mut content);
+        let read = self.read_file(file)?.each(|bytes| {
+            content.extend_from_slice(bytes);
+            Ok(())
+        });
         read.map_err(|source| Error::Content {
             name: file.name(),
             source,

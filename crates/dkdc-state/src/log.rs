@@ -150,15 +150,19 @@ impl Store {
     ) -> Result<T> {
         self.refuse_inside()?;
         self.with_reader(|conn| {
-            conn.execute_batch("BEGIN").db()?;
+            let execute = |sql: &str| {
+                let statement = conn.prepare_cached(sql);
+                statement.and_then(|mut s| s.execute([])).db()
+            };
+            execute("BEGIN")?;
             let result = self
                 .current_catalog(conn)
                 .and_then(|catalog| read(conn, &catalog));
             // What was learned of the heads stays. A reader that cannot end its
             // transaction is not used again.
             let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
-            let ended = conn.execute_batch(end).db();
-            result.and_then(|value| ended.map(|()| value))
+            let ended = execute(end);
+            result.and_then(|value| ended.map(|_| value))
         })
     }
 

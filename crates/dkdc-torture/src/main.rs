@@ -211,7 +211,8 @@ fn carry_out(command: Command) -> Result<()> {
             keeping::keep(&store, &mut |step| println!("{step}"))
         }
         Command::Ends { folder, seed } => {
-            println!("{}", ends::sweep(&folder, seed)?);
+            let refused = ends::sweep(&folder, seed)?;
+            println!("{}", refused + ends::take_back(&folder, seed)?);
             Ok(())
         }
         Command::Power {

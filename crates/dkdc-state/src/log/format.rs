@@ -291,6 +291,9 @@ pub(crate) struct TableSql {
     pub(crate) index_delete: Vec<String>,
     /// (key, id) -> another id with the same key
     pub(crate) index_other: Vec<String>,
+    /// The index as `i`, and the row that each entry's head names as `l`: NULLs for one
+    /// that is not there, or another record's.
+    pub(crate) index_rows: Vec<String>,
 }
 
 impl TableSql {
@@ -369,6 +372,10 @@ impl TableSql {
             index_delete: each(&|name| format!("DELETE FROM {name} WHERE key = ?1 AND id = ?2")),
             index_other: each(&|name| {
                 format!("SELECT id FROM {name} WHERE key = ?1 AND id <> ?2 LIMIT 1")
+            }),
+            index_rows: each(&|name| {
+                let head = head_idx(schema, "i.id");
+                format!("{name} i LEFT JOIN {table} l ON l.idx = {head} AND l.id = i.id")
             }),
             row_columns,
             table,

@@ -9,6 +9,8 @@ mod condition;
 mod listed;
 mod whole;
 
+use std::borrow::Cow;
+
 pub(crate) use as_of::count_as_of;
 use rusqlite::types::{Type, Value as Sql};
 use rusqlite::{Connection, Row};
@@ -18,7 +20,6 @@ use super::read::{self, Begun, LogRow};
 use super::{DbResult, damaged, format, index, moment, recent};
 use crate::error::{Error, Result};
 use crate::record::{Idx, Value};
-use crate::schema::sql::quote;
 use crate::schema::{ColumnType, Index, IndexPart, Nulls, PartKey};
 use crate::state::select::{Select, Test};
 use condition::{condition_sql, expression, sql_value};
@@ -164,11 +165,12 @@ pub(crate) fn each(
 }
 
 /// What a row is selected as, with the columns at these places, or all.
-fn selected(meta: &TableMeta, wanted: Option<&[usize]>) -> String {
-    match wanted {
-        None => meta.sql.row_columns.clone(),
-        Some(places) => format::row_columns(&meta.schema, |at| places.contains(&at)),
+fn selected<'m>(meta: &'m TableMeta, wanted: Option<&[usize]>) -> Cow<'m, str> {
+    let is_wanted = |at| wanted.is_none_or(|places| places.contains(&at));
+    if (0..meta.schema.columns.len()).all(is_wanted) {
+        return Cow::Borrowed(&meta.sql.row_columns);
     }
+    Cow::Owned(format::row_columns(&meta.schema, is_wanted))
 }
 
 /// A head without its row.
@@ -299,13 +301,8 @@ fn current_source(meta: &TableMeta, checked: &Checked, params: &mut Vec<Sql>) ->
     let by_id = is_by_id(checked);
     let best = best(meta, checked);
     if let Some(fit) = best.filter(|_| !by_id) {
-        let name = quote(&format::index_name(meta.name(), fit.index.number));
         let bounds = bounds(&fit, checked, params);
-        // A record without its row is found, and refused.
-        let from = format!(
-            "{name} i LEFT JOIN {log} l ON l.idx = {} AND l.id = i.id WHERE {bounds}",
-            format::head_idx(&meta.schema, "i.id")
-        );
+        let from = format!("{} WHERE {bounds}", meta.sql.index_rows[fit.at]);
         let order = match fit.backwards {
             Some(true) => Order::Given("i.key DESC, i.id".to_owned()),
             Some(false) => Order::Given("i.key, i.id".to_owned()),

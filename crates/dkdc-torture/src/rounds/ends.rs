@@ -4,14 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dkdc_state::{Durability, ErrorKind, Select};
+use dkdc_state::{Durability, ErrorKind, Row, Select};
 
 use super::Round;
 use super::damage::{RECORDS, copy, write};
 use super::process::start;
+use crate::Result;
 use crate::random::Random;
 use crate::vfs::{self, Action, Plan};
-use crate::{Result, work};
+use crate::work::{self, Tables};
 
 /// Every so many reads of the file, one is where the file seems to end.
 const STEP: u64 = 3;
@@ -102,4 +103,78 @@ fn read(store: &Path) -> Vec<dkdc_state::Result<String>> {
     answers.push(notes.list(&Select::new()).map(|found| format!("{found:?}")));
     answers.push(notes.count().map(|count| count.to_string()));
     answers
+}
+
+/// What is refused stays refused, and what follows is on sound pages, also when the file
+/// seems to end while what was written is taken back. Returns how many writes failed for
+/// it. Uses the whole process.
+///
+/// # Errors
+/// A store that is not what was acknowledged.
+pub fn take_back(folder: &Path, seed: u64) -> Result<u64> {
+    vfs::install();
+    let store = folder.join("taken.db");
+    std::fs::create_dir_all(folder)?;
+    write(&work::options(Durability::Full).open(&store)?, 60)?;
+    let before = listed(&store)?;
+    let mut random = Random::new(seed);
+    let (mut failed, mut nth) = (0, 1 + random.below(STEP));
+    loop {
+        let place = folder.join("place");
+        std::fs::create_dir_all(&place)?;
+        let path = place.join("taken.db");
+        copy(&store, &path)?;
+        let plan = Plan {
+            times: *random.of(&[2, 3, 20]),
+            ..Plan::once(vfs::Kind::Read, nth, Action::Ends)
+        };
+        let (fired, kept) = write_after_refusal(&path, &plan)?;
+        failed += u64::from(!kept);
+        let after = listed(&path).map_err(|error| format!("{plan}: {error}"))?;
+        let (new, old): (Vec<_>, Vec<_>) = after.into_iter().partition(|id| id == "new");
+        if old != before || (kept && new.is_empty()) {
+            return Err(format!("{plan}: {old:?}, kept: {kept}, there: {new:?}").into());
+        }
+        std::fs::remove_dir_all(&place)?;
+        if fired == 0 {
+            break;
+        }
+        nth += STEP;
+    }
+    if failed == 0 {
+        return Err(format!("no write failed up to the {nth}th read").into());
+    }
+    Ok(failed)
+}
+
+/// Refuses what takes pages of its own, then writes one record: whether that was done.
+fn write_after_refusal(path: &Path, plan: &Plan) -> Result<(u64, bool)> {
+    let state = work::options(Durability::Full).open(path)?;
+    let notes = Tables::define(&state)?.notes;
+    let large = |n: u32| Row::new(format!("refused-{n}")).with("body", "large ".repeat(500));
+    let large: Vec<Row> = (0..40).map(large).collect();
+    vfs::arm(plan.clone());
+    let refused: dkdc_state::Result<()> = state.transaction(|tx| {
+        tx.rows("notes")?.append_all(&large)?;
+        Err(dkdc_state::Error::InsideTransaction)
+    });
+    let kept = notes.append(&Row::new("new").with("body", "large ".repeat(500)));
+    let (_, fired) = vfs::disarm();
+    match (refused, kept) {
+        (Ok(()), _) => Err("what was refused is acknowledged".into()),
+        (Err(_), kept) => Ok((fired, kept.is_ok())),
+    }
+}
+
+/// The ids of a store, which is sound and takes another record.
+fn listed(path: &Path) -> Result<Vec<String>> {
+    let state = work::options(Durability::Full).open(path)?;
+    let notes = state.rows("notes")?;
+    notes.upsert(&Row::new("another"))?;
+    let report = state.check()?;
+    if !report.is_sound() {
+        return Err(format!("check: {}", report.damage.join("\n  ")).into());
+    }
+    let records = notes.list(&Select::new().order("id"))?;
+    Ok(records.into_iter().map(|found| found.record.id).collect())
 }
