@@ -6,8 +6,12 @@
 //! what is written then is what a sound store never holds. So it is with journals, which
 //! would seem to be at their end, and with temporary files.
 //!
-//! A VFS of SQLite's that is another one, but for the reading of the files that it
-//! opens: those are the other's own, with its locks and its shared memory.
+//! And the `-wal` grows by more than a commit at a time: a file that is longer than
+//! before costs a sync twice as much as one that is not, and until the first checkpoint
+//! starts the `-wal` anew each commit would make it longer.
+//!
+//! A VFS of SQLite's that is another one, but for these calls: the files that it opens
+//! are the other's own, with its locks and its shared memory.
 #![expect(
     unsafe_code,
     reason = "SQLite opens and reads files through tables of C functions"
@@ -23,20 +27,51 @@ use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_io_methods, sqlit
 use crate::error::{Error, Result};
 
 type Read = unsafe extern "C" fn(*mut sqlite3_file, *mut c_void, c_int, sqlite3_int64) -> c_int;
+type Write = unsafe extern "C" fn(*mut sqlite3_file, *const c_void, c_int, sqlite3_int64) -> c_int;
+type Sync = unsafe extern "C" fn(*mut sqlite3_file, c_int) -> c_int;
+
+/// Commits of fewer bytes are small: what a sync costs is most of what they cost.
+const SMALL: i64 = 64 << 10;
+/// A `-wal` is lengthened by as much as it has, and this at most.
+const AHEAD: i64 = 512 << 10;
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// A VFS with another way to open. SQLite is given the first field.
 #[repr(C)]
 struct Vfs {
     vfs: sqlite3_vfs,
     of: *mut sqlite3_vfs,
+    /// See [`WalMethods`].
+    growth: usize,
 }
 
-/// Methods of a file, with another way to read. SQLite is given the first field.
+/// Methods of a file, with another way to read, and of a `-wal` to write and to sync.
+/// SQLite is given the first field.
 #[repr(C)]
 struct Methods {
     methods: sqlite3_io_methods,
     of: *const sqlite3_io_methods,
     read: Read,
+    /// For a `-wal`.
+    wal: Option<WalMethods>,
+}
+
+#[derive(Clone, Copy)]
+struct WalMethods {
+    write: Write,
+    sync: Sync,
+    /// Where a file of this VFS has its [`Growth`], in bytes from its beginning.
+    growth: usize,
+}
+
+/// How a `-wal` grows, as far as one handle knows.
+#[derive(Default)]
+struct Growth {
+    /// The file is as long, or was.
+    known: i64,
+    /// Bytes written since the last sync, and between that and the one before.
+    written: i64,
+    before: i64,
 }
 
 /// What was made: one for each VFS that was the default one, and for each table of
@@ -76,14 +111,18 @@ pub(super) fn whole_reads() -> Result<&'static CStr> {
     let name = CString::new(name).map_err(|_| refused(ffi::SQLITE_MISUSE))?;
     let name: &'static CStr = Box::leak(name.into_boxed_c_str());
     // SAFETY: what is registered is complete, and stays.
+    let own = unsafe { *of };
+    let growth = room(&own).next_multiple_of(align_of::<Growth>());
+    let whole = growth + size_of::<Growth>();
     let vfs = sqlite3_vfs {
         zName: name.as_ptr(),
         pNext: ptr::null_mut(),
+        szOsFile: c_int::try_from(whole).map_err(|_| refused(ffi::SQLITE_MISUSE))?,
         xOpen: Some(open),
-        ..unsafe { *of }
+        ..own
     };
     // From now on SQLite's, which writes its list of them into it.
-    let vfs = Box::into_raw(Box::new(Vfs { vfs, of }));
+    let vfs = Box::into_raw(Box::new(Vfs { vfs, of, growth }));
     // SAFETY: it is complete, and stays, with its name.
     let code = unsafe { ffi::sqlite3_vfs_register(vfs.cast(), 0) };
     if code != ffi::SQLITE_OK {
@@ -91,6 +130,11 @@ pub(super) fn whole_reads() -> Result<&'static CStr> {
     }
     made.vfs.push((of, name));
     Ok(name)
+}
+
+/// Bytes of an open file.
+fn room(vfs: &sqlite3_vfs) -> usize {
+    usize::try_from(vfs.szOsFile).unwrap_or(0)
 }
 
 fn refused(code: c_int) -> Error {
@@ -109,41 +153,64 @@ unsafe extern "C" fn open(
     out: *mut c_int,
 ) -> c_int {
     // SAFETY: SQLite calls this for a VFS that [`whole_reads`] made, with as much room
-    // for a file as the other asks for; the arguments are its own.
+    // for a file as that asks for; the arguments are its own.
     unsafe {
-        let of = (*vfs.cast::<Vfs>()).of;
+        let Vfs { of, growth, .. } = *vfs.cast::<Vfs>();
         let Some(open) = (*of).xOpen else {
             return ffi::SQLITE_CANTOPEN;
         };
         let code = open(of, name, file, flags, out);
+        let wal = (flags & ffi::SQLITE_OPEN_WAL != 0).then_some(growth);
         // Also one that could not be opened may have methods, by which it is closed.
         if !(*file).pMethods.is_null()
-            && let Some(methods) = methods((*file).pMethods)
+            && let Some(methods) = methods((*file).pMethods, wal)
         {
+            if let Some(growth) = wal {
+                file.byte_add(growth)
+                    .cast::<Growth>()
+                    .write(Growth::default());
+            }
             (*file).pMethods = ptr::from_ref(methods).cast();
         }
         code
     }
 }
 
-/// The same methods with [`read`]; none if a file cannot be read at all.
+/// The same methods with [`read`], and with [`write`] and [`sync`] for a `-wal` whose
+/// [`Growth`] is there; none if a file cannot be read, written and synced at all.
 ///
 /// # Safety
 /// `of` are the methods of a file that was just opened, and static, as all are that
 /// SQLite has.
-unsafe fn methods(of: *const sqlite3_io_methods) -> Option<&'static Methods> {
+unsafe fn methods(
+    of: *const sqlite3_io_methods,
+    growth: Option<usize>,
+) -> Option<&'static Methods> {
     let mut made = made();
-    if let Some(known) = made.methods.iter().find(|known| known.of == of) {
+    let known = made.methods.iter().find(|known| {
+        let wal = known.wal.map(|wal| wal.growth);
+        known.of == of && wal == growth
+    });
+    if let Some(known) = known {
         return Some(known);
     }
     // SAFETY: static, and plain values.
     let mut methods = unsafe { *of };
-    let methods = Box::new(Methods {
-        read: methods.xRead.replace(read)?,
+    let read = methods.xRead.replace(read)?;
+    let wal = match growth {
+        None => None,
+        Some(growth) => Some(WalMethods {
+            write: methods.xWrite.replace(write)?,
+            sync: methods.xSync.replace(sync)?,
+            growth,
+        }),
+    };
+    let methods: &'static Methods = Box::leak(Box::new(Methods {
         methods,
         of,
-    });
-    let methods: &'static Methods = Box::leak(methods);
+        read,
+        wal,
+    }));
     made.methods.push(methods);
     Some(methods)
 }
@@ -176,12 +243,72 @@ unsafe extern "C" fn read(
 /// # Safety
 /// `file` is open.
 unsafe fn has(file: *mut sqlite3_file, len: c_int, at: sqlite3_int64) -> bool {
-    let mut size = 0;
+    // SAFETY: as above.
+    let length = unsafe { length(file) };
+    length.is_some_and(|length| length >= at + sqlite3_int64::from(len))
+}
+
+/// How long a file is, if that can be said.
+///
+/// # Safety
+/// `file` is open.
+unsafe fn length(file: *mut sqlite3_file) -> Option<i64> {
+    let mut length = 0;
     // SAFETY: an open file has its methods; SQLite sets the number.
-    let code = unsafe {
-        (*(*file).pMethods)
-            .xFileSize
-            .map(|ask| ask(file, &raw mut size))
-    };
-    code == Some(ffi::SQLITE_OK) && size >= at + sqlite3_int64::from(len)
+    let code = unsafe { (*(*file).pMethods).xFileSize?(file, &raw mut length) };
+    (code == ffi::SQLITE_OK).then_some(length)
+}
+
+/// Writes to a `-wal`, and makes it longer where it ends: by zeros, which SQLite takes
+/// for no frame, as it does what is left of older ones. It writes there under the lock of
+/// the one writer, so nobody else writes behind the end.
+unsafe extern "C" fn write(
+    file: *mut sqlite3_file,
+    from: *const c_void,
+    len: c_int,
+    at: sqlite3_int64,
+) -> c_int {
+    // SAFETY: SQLite calls this through a table that [`methods`] made for a `-wal`, for a
+    // file of the VFS for which it was made; the arguments are its own.
+    unsafe {
+        let Some(wal) = (*(*file).pMethods.cast::<Methods>()).wal else {
+            return ffi::SQLITE_IOERR_WRITE;
+        };
+        let code = (wal.write)(file, from, len, at);
+        let growth = &mut *file.byte_add(wal.growth).cast::<Growth>();
+        let end = at + i64::from(len);
+        growth.written += i64::from(len);
+        if code != ffi::SQLITE_OK || end <= growth.known {
+            return code;
+        }
+        growth.known = length(file).unwrap_or(0);
+        if end == growth.known && (1..SMALL).contains(&growth.before) {
+            let more = end.min(AHEAD);
+            while growth.known < end + more {
+                let left = end + more - growth.known;
+                let zeros = ZEROS
+                    .get(..usize::try_from(left).unwrap_or(0))
+                    .unwrap_or(&ZEROS);
+                let count = c_int::try_from(zeros.len()).unwrap_or(0);
+                // Without room for it, SQLite is told when it needs it.
+                if (wal.write)(file, zeros.as_ptr().cast(), count, growth.known) != ffi::SQLITE_OK {
+                    break;
+                }
+                growth.known += i64::from(count);
+            }
+        }
+        code
+    }
+}
+
+unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
+    // SAFETY: as of [`write`].
+    unsafe {
+        let Some(wal) = (*(*file).pMethods.cast::<Methods>()).wal else {
+            return ffi::SQLITE_IOERR_FSYNC;
+        };
+        let growth = &mut *file.byte_add(wal.growth).cast::<Growth>();
+        (growth.before, growth.written) = (growth.written, 0);
+        (wal.sync)(file, flags)
+    }
 }

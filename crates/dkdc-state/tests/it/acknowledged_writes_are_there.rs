@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::sync::Barrier;
 
 use dkdc_state::{
-    ColumnDef, ColumnType, Error, Idx, IndexDef, Nulls, Op, Row, Select, State, TableDef,
+    ColumnDef, ColumnType, Durability, Error, Idx, IndexDef, Nulls, Op, Row, Select, State,
+    TableDef,
 };
 
-use crate::support::{NOON, Place, TestClock, assert_sound, note, notes, refusal};
+use crate::support::{NOON, Place, TestClock, assert_sound, copy_outside, note, notes, refusal};
 
 #[test]
 fn each_operation_says_what_it_did() {
@@ -291,4 +292,31 @@ fn a_handle_that_is_shared_is_one_store() {
         "a second log beside the link"
     );
     assert_sound(&first);
+}
+
+/// A file that gets longer costs a sync twice: the `-wal` does by many commits at once,
+/// and what is behind the last of them is nothing.
+#[test]
+fn the_wal_grows_ahead_and_nothing_is_read_there() {
+    let place = Place::new();
+    let options = State::options().durability(Durability::Full);
+    let state = options.open(place.db()).expect("a store");
+    let notes = state.define(&notes()).expect("a table");
+    let wal = place.db().with_extension("db-wal");
+    let lengths: BTreeSet<u64> = (0..400)
+        .map(|n| {
+            notes.append(&note(&format!("n{n}"), n)).expect("new");
+            std::fs::metadata(&wal).expect("a -wal").len()
+        })
+        .collect();
+    assert!(lengths.len() < 100, "{lengths:?}");
+    // As a process that is killed leaves it.
+    let copy = Place::new();
+    copy_outside(&place.db(), &copy.db());
+    copy_outside(&wal, &copy.db().with_extension("db-wal"));
+    let copied = copy.open();
+    assert_sound(&copied);
+    let table = copied.rows("notes").expect("a table");
+    let (kept, there) = (table.list(&Select::new()), notes.list(&Select::new()));
+    assert_eq!(kept.expect("a list"), there.expect("a list"));
 }

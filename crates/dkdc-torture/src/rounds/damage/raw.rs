@@ -74,7 +74,8 @@ pub(super) fn read(path: &Path) -> Result<Option<Raw>> {
         let id = match &values[id] {
             Value::Text(text) => text.clone(),
             Value::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            other => format!("{other:?}"),
+            // As a check names the record.
+            Value::Null | Value::Integer(_) | Value::Real(_) => "?".to_owned(),
         };
         raw.rows.insert(number, Row { id, values });
     }
