@@ -13,8 +13,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
-
 use super::pack::LARGEST;
 use crate::error::{Error, Result};
 use crate::log::Store;
@@ -325,7 +323,8 @@ impl BlobReader {
         }
         let to = &mut self.run.bytes[..size];
         self.store.read_alone(|conn| {
-            chunks::read(conn, names, to).map_err(|error| lacking(conn, &self.blob, error))?;
+            chunks::read(conn, names, to)
+                .map_err(|error| chunks::lacking(conn, &self.blob, error))?;
             if shrink {
                 space::shrink(conn)?;
             }
@@ -357,7 +356,8 @@ impl BlobReader {
                     return Err(self.damaged());
                 }
                 let (codec, data) = self.store.read_alone(|conn| {
-                    chunks::fetch(conn, &name).map_err(|error| lacking(conn, &self.blob, error))
+                    chunks::fetch(conn, &name)
+                        .map_err(|error| chunks::lacking(conn, &self.blob, error))
                 })?;
                 match self.open(&name, codec, data)? {
                     Found::List(entries) => {
@@ -387,19 +387,6 @@ impl BlobReader {
     fn damaged(&self) -> Error {
         let error = damaged(format!("the content of blob {}", self.blob.hex()));
         self.store.locate(error)
-    }
-}
-
-/// What it means that a piece of a content is not there: damage, unless all of it is
-/// gone, which it goes at once.
-fn lacking(conn: &Connection, blob: &BlobRef, error: Error) -> Error {
-    let Error::NoSuchBlob { hash } = error else {
-        return error;
-    };
-    match chunks::exists(conn, blob) {
-        Ok(true) => damaged(format!("piece {hash} of blob {} is gone", blob.hex())),
-        Ok(false) => Error::NoSuchBlob { hash: blob.hex() },
-        Err(error) => error,
     }
 }
 

@@ -174,6 +174,19 @@ pub(crate) fn read(conn: &Connection, names: &[BlobRef], mut to: &mut [u8]) -> R
     snapshot.finish().db()
 }
 
+/// What it means that a piece of a content is not there: damage, unless all of it is
+/// gone, which it goes at once.
+pub(crate) fn lacking(conn: &Connection, blob: &BlobRef, error: Error) -> Error {
+    let Error::NoSuchBlob { hash } = error else {
+        return error;
+    };
+    match exists(conn, blob) {
+        Ok(true) => damaged(format!("piece {hash} of blob {} is gone", blob.hex())),
+        Ok(false) => Error::NoSuchBlob { hash: blob.hex() },
+        Err(error) => error,
+    }
+}
+
 fn not_what_was_put(name: &BlobRef) -> Error {
     damaged(format!("the content of blob {}", name.hex()))
 }
