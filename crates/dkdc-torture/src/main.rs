@@ -212,7 +212,7 @@ fn carry_out(command: Command) -> Result<()> {
         }
         Command::Ends { folder, seed } => {
             let refused = ends::sweep(&folder, seed)?;
-            println!("{}", refused + ends::take_back(&folder, seed)?);
+            println!("{}", refused + ends::take_back(&folder)?);
             Ok(())
         }
         Command::Power {

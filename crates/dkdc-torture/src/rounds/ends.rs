@@ -111,21 +111,21 @@ fn read(store: &Path) -> Vec<dkdc_state::Result<String>> {
 ///
 /// # Errors
 /// A store that is not what was acknowledged.
-pub fn take_back(folder: &Path, seed: u64) -> Result<u64> {
+pub fn take_back(folder: &Path) -> Result<u64> {
     vfs::install();
     let store = folder.join("taken.db");
     std::fs::create_dir_all(folder)?;
     write(&work::options(Durability::Full).open(&store)?, 60)?;
     let before = listed(&store)?;
-    let mut random = Random::new(seed);
-    let (mut failed, mut nth) = (0, 1 + random.below(STEP));
+    let (mut failed, mut nth) = (0, 1);
     loop {
         let place = folder.join("place");
         std::fs::create_dir_all(&place)?;
         let path = place.join("taken.db");
         copy(&store, &path)?;
         let plan = Plan {
-            times: *random.of(&[2, 3, 20]),
+            // As many as taking back reads, each of them twice.
+            times: 20,
             ..Plan::once(vfs::Kind::Read, nth, Action::Ends)
         };
         let (fired, kept) = write_after_refusal(&path, &plan)?;
@@ -139,7 +139,7 @@ pub fn take_back(folder: &Path, seed: u64) -> Result<u64> {
         if fired == 0 {
             break;
         }
-        nth += STEP;
+        nth += 1;
     }
     if failed == 0 {
         return Err(format!("no write failed up to the {nth}th read").into());
