@@ -59,7 +59,7 @@ def _of_batches(data: Any) -> Any:
 
     def batches() -> Iterator[Any]:
         for number, batch in enumerate(data, 1):
-            if not batch.schema.equals(data.schema):
+            if (batch.schema.names, batch.schema.types) != (data.schema.names, data.schema.types):
                 found = ", ".join(f"{field.name}: {field.type}" for field in batch.schema)
                 raise errors.Invalid(f"batch {number} has other columns than the reader: {found}")
             yield batch

@@ -28,10 +28,13 @@ use crate::error::{Error, Result};
 
 type Read = unsafe extern "C" fn(*mut sqlite3_file, *mut c_void, c_int, sqlite3_int64) -> c_int;
 type Write = unsafe extern "C" fn(*mut sqlite3_file, *const c_void, c_int, sqlite3_int64) -> c_int;
+type Close = unsafe extern "C" fn(*mut sqlite3_file) -> c_int;
 type Sync = unsafe extern "C" fn(*mut sqlite3_file, c_int) -> c_int;
 
 /// Commits of fewer bytes are small: what a sync costs is most of what they cost.
 const SMALL: i64 = 64 << 10;
+/// Bytes of the header of a `-wal`.
+const HEADER: i64 = 32;
 /// A `-wal` is lengthened by as much as it has, and this at most.
 const AHEAD: i64 = 512 << 10;
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
@@ -52,6 +55,7 @@ struct Methods {
     methods: sqlite3_io_methods,
     of: *const sqlite3_io_methods,
     read: Read,
+    close: Close,
     /// For a `-wal`.
     wal: Option<WalMethods>,
 }
@@ -67,7 +71,7 @@ struct WalMethods {
 /// How a `-wal` grows, as far as one handle knows.
 #[derive(Default)]
 struct Growth {
-    /// The file is as long, or was.
+    /// The file is as long, or longer.
     known: i64,
     /// Bytes written since the last sync, and between that and the one before.
     written: i64,
@@ -112,6 +116,15 @@ pub(super) fn whole_reads() -> Result<&'static CStr> {
     let name: &'static CStr = Box::leak(name.into_boxed_c_str());
     // SAFETY: what is registered is complete, and stays.
     let own = unsafe { *of };
+    // Of a program that made one of these its default: it is whole already.
+    if made
+        .vfs
+        .iter()
+        .any(|(_, name)| ptr::eq(name.as_ptr(), own.zName))
+    {
+        // SAFETY: it is the name of one that was made here.
+        return Ok(unsafe { CStr::from_ptr(own.zName) });
+    }
     let growth = room(&own).next_multiple_of(align_of::<Growth>());
     let whole = growth + size_of::<Growth>();
     let vfs = sqlite3_vfs {
@@ -197,6 +210,7 @@ unsafe fn methods(
     // SAFETY: static, and plain values.
     let mut methods = unsafe { *of };
     let read = methods.xRead.replace(read)?;
+    let close = methods.xClose.replace(close)?;
     let wal = match growth {
         None => None,
         Some(growth) => Some(WalMethods {
@@ -209,6 +223,7 @@ unsafe fn methods(
         methods,
         of,
         read,
+        close,
         wal,
     }));
     made.methods.push(methods);
@@ -235,6 +250,17 @@ unsafe extern "C" fn read(
             ffi::SQLITE_IOERR_SHORT_READ => ffi::SQLITE_IOERR_READ,
             code => code,
         }
+    }
+}
+
+/// A file is closed as it was opened: what it is closed by may look at its methods.
+unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
+    // SAFETY: SQLite calls this through a table that [`methods`] made.
+    unsafe {
+        let methods = (*file).pMethods.cast::<Methods>();
+        let (of, close) = ((*methods).of, (*methods).close);
+        (*file).pMethods = of;
+        close(file)
     }
 }
 
@@ -278,11 +304,12 @@ unsafe extern "C" fn write(
         let growth = &mut *file.byte_add(wal.growth).cast::<Growth>();
         let end = at + i64::from(len);
         growth.written += i64::from(len);
-        if code != ffi::SQLITE_OK || end <= growth.known {
+        let is_small = growth.written < SMALL && (1..SMALL).contains(&growth.before);
+        if code != ffi::SQLITE_OK || end <= growth.known || !is_small {
             return code;
         }
         growth.known = length(file).unwrap_or(0);
-        if end == growth.known && (1..SMALL).contains(&growth.before) {
+        if end == growth.known {
             let more = end.min(AHEAD);
             while growth.known < end + more {
                 let left = end + more - growth.known;
@@ -308,7 +335,12 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
             return ffi::SQLITE_IOERR_FSYNC;
         };
         let growth = &mut *file.byte_add(wal.growth).cast::<Growth>();
-        (growth.before, growth.written) = (growth.written, 0);
+        // That of the header alone, which is written before a first commit, is none.
+        if growth.written > HEADER {
+            growth.before = growth.written;
+        }
+        // Somebody may truncate it before it is written again.
+        (growth.written, growth.known) = (0, 0);
         (wal.sync)(file, flags)
     }
 }
