@@ -304,6 +304,11 @@ unsafe extern "C" fn write(
         let growth = &mut *file.byte_add(wal.growth).cast::<Growth>();
         let end = at + i64::from(len);
         growth.written += i64::from(len);
+        if at == 0 {
+            // Begun anew, after it was cut off perhaps. It is asked for no more often:
+            // where times are exact to whoever asks, the next sync would write them.
+            growth.known = 0;
+        }
         let is_small = growth.written < SMALL && (1..SMALL).contains(&growth.before);
         if code != ffi::SQLITE_OK || end <= growth.known || !is_small {
             return code;
@@ -339,8 +344,7 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
         if growth.written > HEADER {
             growth.before = growth.written;
         }
-        // Somebody may truncate it before it is written again.
-        (growth.written, growth.known) = (0, 0);
+        growth.written = 0;
         (wal.sync)(file, flags)
     }
 }
