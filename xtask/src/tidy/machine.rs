@@ -37,7 +37,7 @@ fn machine_path(line: &str) -> Option<&str> {
 }
 
 /// Whether a slash after this text begins a path, rather than going on with one
-/// (`a/work/b`, `https://example.org/work/b`).
+/// (`a/b/c`, `https://example.org/b`).
 fn is_absolute(before: &str) -> bool {
     let goes_on = |c: char| c.is_alphanumeric() || "._-~*$}>)]/".contains(c);
     before.ends_with("://") || !before.ends_with(goes_on)

@@ -9,15 +9,19 @@ use dkdc_state::{ColumnType, Error, Row, Select, State, Table};
 use super::kept::is_number;
 
 /// Nothing was written: there is no store, or no table in it.
+///
+/// # Panics
+/// When something was, as every body of these does.
 pub(super) fn nothing(store: &Path) {
     match State::options().create(false).open(store) {
         Ok(state) => {
             let tables = state.tables().expect("the tables");
             assert!(tables.is_empty(), "refused, and there is {tables:?}");
         }
-        // It never came to be.
-        Err(Error::NoStore { .. } | Error::NotAStore { .. }) => {}
-        Err(error) => panic!("refused, and the store is {error}"),
+        Err(error) => {
+            let never_came_to_be = matches!(error, Error::NoStore { .. } | Error::NotAStore { .. });
+            assert!(never_came_to_be, "refused, and the store is {error}");
+        }
     }
 }
 
